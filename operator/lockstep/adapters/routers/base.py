@@ -1,0 +1,18 @@
+"""What a traffic router has to translate: whom callers reach, to and from what the data plane knows."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from lockstep.core.observed import Routing
+
+
+class Router(Protocol):
+    """Pure, and its own inverse: ``read(name, render(name, routing)) == routing``."""
+
+    def render(self, name: str, routing: Routing) -> dict[str, str]:
+        """The selector of the callers' Service of ModelDeployment ``name``."""
+        ...
+
+    def read(self, name: str, selector: Mapping[str, str]) -> Routing | None:
+        """Whom a selector reaches; None when it is not one that we would write."""
+        ...

@@ -1,0 +1,272 @@
+"""What every kind is made of: the wire rules, and the few scalar types that carry a unit or a promise."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+GROUP: Final = "lockstep.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+DEPLOYMENT_LABEL: Final = f"{GROUP}/deployment"
+REVISION_LABEL: Final = f"{GROUP}/revision"
+
+OWN_PREFIX: Final = f"{GROUP}/"
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION_PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A promise about a value: CEL for the API server, Python for the model, one sentence for both.
+
+    Stands in ``Annotated[…]`` for a scalar, list or map, and in ``RULES`` of a model.
+    """
+
+    cel: str
+    sentence: str
+    holds: Callable[[Any], bool]
+
+    def check(self, value: object) -> object:
+        """Give ``value`` back.
+
+        Raises:
+            ValueError: The promise does not hold for it.
+        """
+        if not self.holds(value):
+            raise ValueError(self.sentence)
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return _with_rules(handler(schema), self)
+
+
+def _with_rules(schema: JsonSchemaValue, *rules: Rule) -> JsonSchemaValue:
+    written = [{"rule": rule.cel, "message": rule.sentence} for rule in rules]
+    before = schema.get("x-kubernetes-validations", [])
+    return {**schema, "x-kubernetes-validations": [*before, *written]}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedBy:
+    """The entries of a list are told apart by these fields: no two are alike, and appliers merge by them."""
+
+    keys: tuple[str, ...]
+
+    def check(self, entries: tuple[BaseModel, ...]) -> tuple[BaseModel, ...]:
+        """Give ``entries`` back.
+
+        Raises:
+            ValueError: Two of them have the same key.
+        """
+        found = [tuple(getattr(entry, key) for key in self.keys) for entry in entries]
+        twice = sorted({" ".join(map(str, key)) for key in found if found.count(key) > 1})
+        if twice:
+            raise ValueError(f"{' and '.join(self.keys)} must differ; twice: {', '.join(twice)}")
+        return entries
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        keys = [to_camel(key) for key in self.keys]
+        kind = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys}
+        return {**handler(schema), **kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Text of at most ``length`` characters; longer text is cut, because status must always fit."""
+
+    length: int
+
+    def _cut(self, value: object) -> object:
+        if isinstance(value, str) and len(value) > self.length:
+            return value[: self.length - 1] + "…"
+        return value
+
+    def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
+        bounded = core_schema.str_schema(max_length=self.length)
+        return core_schema.no_info_before_validator_function(self._cut, bounded)
+
+
+class Spec(BaseModel):
+    """What users write: camelCase on the wire, immutable in memory, unknown fields rejected."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _keeps_the_rules(self) -> Self:
+        for rule in self.RULES:
+            rule.check(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        written = handler(schema)
+        if cls.RULES:
+            handler.resolve_ref_schema(written).update(_with_rules({}, *cls.RULES))
+        return written
+
+
+class Seen(BaseModel):
+    """What we once wrote and read back: unknown fields of another version are ignored."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read a Go-style duration such as ``1h30m`` or ``250ms``.
+
+    Raises:
+        ValueError: The text is not one.
+    """
+    if isinstance(text, timedelta):
+        return text
+    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
+        raise ValueError(f"{text!r} is not a duration such as 30s, 10m or 1h30m")
+    seconds = sum(float(n) * _UNIT_SECONDS[unit] for n, unit in _DURATION.findall(text))
+    return timedelta(seconds=min(seconds, 1e9))  # beyond every limit, but no overflow
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a duration as Go does, largest unit first: ``1h30m``, ``45s``, ``0s``."""
+    milliseconds = round(value / timedelta(milliseconds=1))
+    parts = []
+    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, milliseconds = divmod(milliseconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def _at_least(text: str) -> Rule:
+    shortest = parse_duration(text)
+    return Rule(
+        f"duration(self) >= duration('{text}')",
+        f"must be at least {text}",
+        lambda value: value >= shortest,
+    )
+
+
+def _is_port_name(text: str) -> bool:
+    return len(text) <= 15 and re.fullmatch(PORT_NAME_PATTERN, text) is not None
+
+
+LONGEST: Final = timedelta(hours=8760)
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32}),
+    Rule(
+        "duration(self) <= duration('8760h')",
+        "must be at most 8760h, a year",
+        lambda value: value <= LONGEST,
+    ),
+]
+"""A length of time from 0 to a year; on the wire a Go-style string."""
+
+PositiveDuration = Annotated[Duration, _at_least("1ms")]
+"""A length of time above 0; on the wire a Go-style string."""
+
+Interval = Annotated[Duration, _at_least("1s")]
+"""How often something is asked: no team may flood Prometheus."""
+
+DnsLabel = Annotated[
+    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
+ObjectName = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+PORT_NAME_PATTERN: Final = r"^([0-9](-?[0-9])*-?)?[a-z](-?[a-z0-9])*$"
+TargetPort = Annotated[
+    int | str,
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 15}),
+    Rule(
+        "type(self) == int ? self >= 1 && self <= 65535 "
+        f": self.size() <= 15 && self.matches('{PORT_NAME_PATTERN}')",
+        "must be a port from 1 to 65535 or the name of a container port, at most 15 characters",
+        lambda port: 1 <= port <= 65535 if isinstance(port, int) else _is_port_name(port),
+    ),
+]
+"""A port of the pod, by number or name."""
+Weight = Annotated[int, Field(ge=1, le=100)]
+"""Whole percent of new connections that the candidate gets in a stage."""
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+PINNED_PATTERN: Final = r"^[^@\s]+@sha256:[0-9a-f]{64}$"
+HOW_TO_PIN: Final = (
+    "must end in @sha256:<64 hex digits>; "
+    "`lockstep pin <file>` writes the digest of every tag into the file"
+)
+PinnedReference = Annotated[
+    str,
+    Field(max_length=512),
+    Rule(
+        rf"self.matches(r'{PINNED_PATTERN}')",
+        HOW_TO_PIN,
+        lambda value: re.fullmatch(PINNED_PATTERN, value, re.ASCII) is not None,
+    ),
+]
+"""An OCI reference that names its content: ``repository[:tag]@sha256:…``."""
+
+SemVer = Annotated[
+    str,
+    Field(
+        min_length=5,
+        max_length=64,
+        pattern=r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$",
+    ),
+]
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as JSON: what the API server sends and takes."""

@@ -1,0 +1,294 @@
+"""ModelDeployment: a served model and the way its revisions are rolled out."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final
+
+from pydantic import ConfigDict, Field
+
+from lockstep.api.base import (
+    OWN_PREFIX,
+    DnsLabel,
+    Duration,
+    KeyedBy,
+    Number,
+    ObjectName,
+    PinnedReference,
+    Port,
+    PositiveDuration,
+    Rule,
+    SemVer,
+    Spec,
+    TargetPort,
+    Weight,
+)
+
+KIND = "ModelDeployment"
+PLURAL = "modeldeployments"
+
+LONGEST_NAME: Final = 50
+NAME: Final = Rule(
+    f"self.metadata.name.size() <= {LONGEST_NAME} "
+    "&& self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    f"metadata.name must be a DNS label of at most {LONGEST_NAME} characters that begins with a "
+    "letter: its Services and Deployments are named after it",
+    lambda name: len(name) <= LONGEST_NAME and name[:1].isalpha(),
+)
+
+
+class Island(Spec):
+    """A typed part of a pod template; what it does not name is kept as written."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Container(Island):
+    """A container as in a Pod; only its image is looked at here."""
+
+    name: DnsLabel
+    """What the container is called; unlike the others of its list."""
+    image: PinnedReference
+    """The image, pinned: `repository[:tag]@sha256:…`."""
+
+
+class ImageVolumeSource(Island):
+    """An OCI image or artifact that is mounted read-only."""
+
+    reference: PinnedReference
+    """The image or artifact, pinned: `repository[:tag]@sha256:…`."""
+
+
+class Volume(Island):
+    """A volume as in a Pod; only an image in it is looked at here."""
+
+    name: DnsLabel
+    """What the volume is called; unlike the others."""
+    image: ImageVolumeSource | None = None
+    """An OCI image or artifact as a volume."""
+
+
+class PodSpec(Island):
+    """A pod's spec as Kubernetes has it; fields that are not named here are kept as written."""
+
+    containers: Annotated[
+        tuple[Container, ...], Field(min_length=1, max_length=32), KeyedBy(("name",))
+    ]
+    """The containers of the pod."""
+    init_containers: Annotated[tuple[Container, ...], Field(max_length=32), KeyedBy(("name",))] = ()
+    """The containers that run before them."""
+    volumes: Annotated[tuple[Volume, ...], Field(max_length=64), KeyedBy(("name",))] = ()
+    """The volumes that containers may mount."""
+
+
+_SHORT_KEYS: Final = Rule(
+    "self.all(key, key.size() <= 316)",
+    "a key has at most 316 characters",
+    lambda entries: all(len(key) <= 316 for key in entries),
+)
+
+
+class TemplateMetadata(Spec):
+    """What every pod is labelled and annotated with."""
+
+    labels: Annotated[
+        dict[str, Annotated[str, Field(max_length=63)]],
+        Field(max_length=64),
+        _SHORT_KEYS,
+        Rule(
+            f"self.all(key, !key.startsWith('{OWN_PREFIX}'))",
+            f"labels that begin with {OWN_PREFIX} are set by the operator: choose another prefix",
+            lambda labels: not any(key.startswith(OWN_PREFIX) for key in labels),
+        ),
+    ] = Field(default_factory=dict)
+    """Labels of the pods; the operator adds its own."""
+    annotations: Annotated[
+        dict[str, Annotated[str, Field(max_length=16384)]], Field(max_length=64), _SHORT_KEYS
+    ] = Field(default_factory=dict)
+    """Annotations of the pods."""
+
+
+class Template(Spec):
+    """A pod template as in a Deployment."""
+
+    metadata: TemplateMetadata = TemplateMetadata()
+    spec: PodSpec
+
+
+class Model(Spec):
+    """What is served."""
+
+    version: SemVer
+    """Semantic version of the model, shown everywhere."""
+    artifact: PinnedReference | None = None
+    """OCI artifact with the model, pinned: `repository[:tag]@sha256:…`; mounted into every container."""
+    mount_path: Annotated[str, Field(max_length=256, pattern="^/")] = "/mnt/models"
+    """Where the artifact is mounted, read-only."""
+
+
+class Service(Spec):
+    """The Service that callers use. It has the name of the ModelDeployment."""
+
+    port: Port = 80
+    """The port that callers use."""
+    target_port: TargetPort = 8080
+    """The pod's port behind it, by number or name."""
+
+
+class Expectation(Spec):
+    """What a right answer looks like. Without min and max, jsonPath only has to find something."""
+
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    """The HTTP status."""
+    json_path: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\$")] | None = None
+    """Where to look in a JSON answer (RFC 9535)."""
+    min: Number | None = None
+    """The number found there is at least this."""
+    max: Number | None = None
+    """The number found there is at most this."""
+
+    RULES: ClassVar = (
+        Rule(
+            "has(self.jsonPath) || !has(self.min) && !has(self.max)",
+            "min and max need jsonPath: they bound the number found there",
+            lambda it: it.json_path is not None or (it.min is None and it.max is None),
+        ),
+        Rule(
+            "!has(self.min) || !has(self.max) || self.min <= self.max",
+            "min is above max: no answer could be right",
+            lambda it: it.min is None or it.max is None or it.min <= it.max,
+        ),
+    )
+
+
+class SmokeTest(Spec):
+    """One request to the candidate before it gets any caller: POST with a body, GET without."""
+
+    path: Annotated[str, Field(max_length=1024, pattern="^/")]
+    """Path and query of the request; it goes to the Service's target port on a candidate pod."""
+    body: Annotated[str, Field(max_length=65536)] | None = None
+    """Body of the request, JSON."""
+    expect: Expectation = Expectation()
+    timeout: PositiveDuration = timedelta(seconds=5)
+    """How long the candidate may take to answer."""
+
+
+class CriteriaKind(StrEnum):
+    NAMESPACED = "ExitCriteria"
+    CLUSTER = "ClusterExitCriteria"
+
+
+class CriteriaRef(Spec):
+    """Criteria that have to pass before the stage may end."""
+
+    kind: CriteriaKind = CriteriaKind.NAMESPACED
+    """ExitCriteria of the same namespace, or ClusterExitCriteria."""
+    name: ObjectName
+    """Name of the criteria."""
+
+
+class Stage(Spec):
+    """A weight that is held until soak and gates allow the next one."""
+
+    name: DnsLabel
+    """What the stage is called; unlike the others."""
+    weight: Weight
+    """Whole percent of new connections that the candidate gets."""
+    soak: Duration = timedelta(0)
+    """The shortest time in the stage; criteria may ask for more."""
+    deadline: PositiveDuration | None = None
+    """The longest time in the stage, then the trial pauses. Default: soak and one hour."""
+    exit_criteria: Annotated[
+        tuple[CriteriaRef, ...],
+        Field(max_length=4),
+        Rule(
+            "self.all(one, self.exists_one(other, other.name == one.name && "
+            "(has(other.kind) ? other.kind : 'ExitCriteria') "
+            "== (has(one.kind) ? one.kind : 'ExitCriteria')))",
+            "names the same criteria twice",
+            lambda refs: len(set(refs)) == len(refs),
+        ),
+    ] = ()
+    """What has to pass before the stage may end."""
+
+
+class StableScale(StrEnum):
+    SHRINK = "Shrink"
+    KEEP = "Keep"
+
+
+class Canary(Spec):
+    """Shift callers stage by stage."""
+
+    max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Pods above `replicas` during a trial; 0 frees a stable pod first, never the last one."""
+    stable_scale: StableScale = StableScale.SHRINK
+    """Shrink: stable gives way to the candidate. Keep: it keeps its size and the candidate comes on top of it."""
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20), KeyedBy(("name",))]
+    """The stages in their order."""
+
+
+class Rolling(Spec):
+    """No gates, said explicitly: still smoke-tested, fails fast, is recorded."""
+
+
+class Strategy(Spec):
+    """How a revision reaches callers: exactly one way."""
+
+    canary: Canary | None = None
+    rolling: Rolling | None = None
+
+    RULES: ClassVar = (
+        Rule(
+            "has(self.canary) != has(self.rolling)",
+            "strategy needs exactly one of canary, rolling",
+            lambda it: (it.canary is None) != (it.rolling is None),
+        ),
+    )
+
+
+class FailureAction(StrEnum):
+    ROLLBACK = "Rollback"
+    PAUSE = "Pause"
+
+
+class RollbackSpeed(StrEnum):
+    IMMEDIATE = "Immediate"
+    PACED = "Paced"
+
+
+class Rollback(Spec):
+    """What happens when a trial fails."""
+
+    on_failure: FailureAction = FailureAction.ROLLBACK
+    """Rollback: callers go back to stable. Pause: everything stays until a person decides."""
+    speed: RollbackSpeed = RollbackSpeed.IMMEDIATE
+    """Immediate: all callers go to the stable pods that are ready now. Paced: the share follows ready stable pods."""
+    keep_failed: Duration = timedelta(seconds=30)
+    """How long the pods of a failed candidate stay, without callers, to be looked at."""
+
+
+class ModelDeploymentSpec(Spec):
+    """What is served and how its revisions are rolled out."""
+
+    model: Model
+    replicas: Annotated[int, Field(ge=0, le=10000)] = 1
+    """Pods in all; leave it out where an autoscaler owns it."""
+    min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
+    """How long a pod must have been ready before it counts."""
+    paused: bool = False
+    """Hold the trial where it is; a rollback still happens."""
+    template: Template
+    service: Service = Service()
+    smoke_test: SmokeTest | None = None
+    strategy: Strategy
+    rollback: Rollback = Rollback()
+    progress_deadline: PositiveDuration = timedelta(minutes=10)
+    """How long no further pod may become ready before the trial has failed."""
+    unschedulable_grace: Duration | None = None
+    """How long a pod may find no node; 0s fails at once. Default: progressDeadline."""
+    retry: Annotated[str, Field(max_length=253)] = ""
+    """Any new value tries a rejected revision again."""
+    drain: Duration = timedelta(seconds=5)
+    """How long a pod goes on answering after it was told to stop, where the template has no preStop hook of its own; 0s turns it off."""
+    revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    """Old revisions that are remembered."""

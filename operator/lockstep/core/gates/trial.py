@@ -1,0 +1,73 @@
+"""What goes into judging a stage and what comes out: words only."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lockstep.api.model_deployment import CriteriaRef, FailureAction
+from lockstep.api.status import GateStatus
+from lockstep.core.observed import Criteria
+
+Named = tuple[CriteriaRef, Criteria]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a gate may know about the stage under way; ``gates`` is the evidence so far."""
+
+    namespace: str
+    name: str
+    candidate: str
+    stable: str | None
+    weight: int
+    entered_at: datetime
+    soak_until: datetime
+    default_action: FailureAction
+    criteria: tuple[Named, ...]
+    gates: tuple[GateStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Every gate that decides has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Nothing is wrong, and more evidence is wanted."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The candidate is at fault; ``action`` is the strictest that a failed gate asks for."""
+
+    action: FailureAction
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inconclusive:
+    """Nobody can tell. ``heals``: answers may still settle it; otherwise a person has to."""
+
+    message: str
+    heals: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Stable is as sick as the candidate: a rollback would not help."""
+
+    message: str
+
+
+Outcome = Passed | Measuring | Failed | Inconclusive | Shared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """``look_again`` is how long until the next question is due; None when none will be."""
+
+    gates: tuple[GateStatus, ...]
+    outcome: Outcome
+    look_again: timedelta | None

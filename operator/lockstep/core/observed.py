@@ -1,0 +1,203 @@
+"""Everything one pass may know, frozen; the shell fills it from caches and answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lockstep.api.base import Manifest
+from lockstep.api.exit_criteria import ExitCriteriaSpec
+from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.gates.question import Answer, Question
+from lockstep.core.key import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why waiting will not help: a CamelCase reason and the cluster's own sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod of ours; ``unschedulable`` is the scheduler's sentence, said since then."""
+
+    name: str
+    uid: str
+    revision: str
+    ip: str | None = None
+    ready: bool = False
+    terminating: bool = False
+    trouble: Trouble | None = None
+    unschedulable: str | None = None
+    unschedulable_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildDeployment:
+    """The Deployment of one revision; ``drifted``: somebody changed a field that we own.
+
+    ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    replicas: int
+    available: int = 0
+    terminating: bool = False
+    drifted: bool = False
+    create_failure: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One revision in the cluster: its Deployment and its pods, either of which may be missing."""
+
+    revision: str
+    deployment: ChildDeployment | None = None
+    pods: tuple[Pod, ...] = ()
+
+    @property
+    def wanted(self) -> int:
+        """Pods asked for; 0 without a Deployment."""
+        return self.deployment.replicas if self.deployment else 0
+
+    @property
+    def present(self) -> int:
+        """Pods that are not on their way out, ready or not."""
+        return sum(not pod.terminating for pod in self.pods)
+
+    @property
+    def ready(self) -> int:
+        """Pods that answer callers now."""
+        return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+    @property
+    def available(self) -> int:
+        """Pods that answer now and have done so for minReadySeconds."""
+        return min(self.ready, self.deployment.available if self.deployment else 0)
+
+    @property
+    def reachable(self) -> int:
+        """Pods that a Service selecting them might still send somebody to."""
+        return sum(pod.ready for pod in self.pods)
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """The Service selects no pod: nothing is proven yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The Service selects one revision."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """The Service selects every pod of this ModelDeployment: callers are split by replica ratio."""
+
+
+Routing = Nobody | Only | Everyone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerService:
+    """The Service that callers use, as it stands in the cluster."""
+
+    uid: str
+    routing: Routing
+    drifted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRevision:
+    """A ControllerRevision of ours: what the user wrote (``inputs``) and what we made of it, once.
+
+    ``number`` grows with every new revision of this ModelDeployment.
+    """
+
+    name: str
+    revision: str
+    scheme: str
+    number: int
+    inputs: Manifest
+    template: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """An ExitCriteria or ClusterExitCriteria as found."""
+
+    spec: ExitCriteriaSpec
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object that the API server let in and we cannot read: the sentence names the field."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A name that we need is taken by an object that we did not create."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeResult:
+    """What one candidate pod answered; ``problem`` is None when it was right."""
+
+    revision: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunResult:
+    """What the API server said to a revision's Deployment and Pod; None means it would take both.
+
+    ``waiting``: it is quota, which may come free, not a mistake in the spec.
+    """
+
+    revision: str
+    problem: str | None
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What was asked for this pass and came back."""
+
+    metrics: Mapping[Question, Answer] = field(default_factory=dict)
+    smoke: SmokeResult | None = None
+    dry_run: DryRunResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One ModelDeployment and its world; ``template`` is spec.template exactly as written."""
+
+    key: Key
+    uid: str
+    generation: int
+    spec: ModelDeploymentSpec | Unreadable
+    template: Manifest
+    status: ModelDeploymentStatus
+    arms: Mapping[str, Arm] = field(default_factory=dict)
+    service: CallerService | None = None
+    stored: tuple[StoredRevision, ...] = ()
+    criteria: Mapping[CriteriaRef, Criteria | Unreadable] = field(default_factory=dict)
+    foreign: tuple[Foreign, ...] = ()
+    answers: Answers = Answers()
+
+    def arm(self, revision: str) -> Arm:
+        return self.arms.get(revision) or Arm(revision=revision)

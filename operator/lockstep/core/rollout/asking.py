@@ -1,0 +1,88 @@
+"""What a rollout asks of the world before it decides: a dry run, a smoke test, the gates."""
+
+from lockstep.api.base import Manifest
+from lockstep.core.children import deployment
+from lockstep.core.gates import stage as gates
+from lockstep.core.gates.question import Question
+from lockstep.core.needs import DryRun, Smoke
+from lockstep.core.observed import Arm, Pod
+from lockstep.core.revision import render
+from lockstep.core.rollout import canary, proving
+from lockstep.core.rollout.view import View
+
+
+def template(view: View, revision: str) -> Manifest | None:
+    """The revision's pod template: the stored one, or a first rendering of the wanted one."""
+    for stored in view.observed.stored:
+        if stored.revision == revision:
+            return stored.template
+    if revision != view.wanted.revision:
+        return None
+    return render(view.observed.key.name, revision, view.wanted.inputs, view.spec.drain)
+
+
+def dry_run(view: View) -> DryRun | None:
+    """Try the wanted revision on the API server, unless its Deployment already stands there."""
+    revision = view.wanted.revision
+    rendered = template(view, revision)
+    if rendered is None or view.observed.arm(revision).deployment:
+        return None
+    owner = deployment.Owner(key=view.observed.key, uid=view.observed.uid)
+    return DryRun(
+        revision=revision,
+        deployment=deployment.deployment(
+            owner, revision, rendered, view.spec.replicas, view.spec.min_ready_seconds
+        ),
+        pod=deployment.pod(owner, revision, rendered),
+    )
+
+
+def smoke(view: View, candidate: Arm) -> Smoke | None:
+    """Ask one ready pod of a candidate that has not answered yet."""
+    test = view.spec.smoke_test
+    pod = _askable(candidate)
+    if test is None or pod is None or proving.proven(view):
+        return None
+    port = _port(view, candidate)
+    return Smoke(
+        revision=candidate.revision,
+        pod_uid=pod.uid,
+        url=f"http://{_host(pod.ip or '')}:{port}{test.path}",
+        body=test.body,
+        expect=test.expect,
+        timeout=test.timeout,
+    )
+
+
+def _askable(arm: Arm) -> Pod | None:
+    ready = (pod for pod in arm.pods if pod.ready and not pod.terminating and pod.ip)
+    return min(ready, key=lambda pod: pod.name, default=None)
+
+
+def _host(ip: str) -> str:
+    return f"[{ip}]" if ":" in ip else ip
+
+
+def _port(view: View, candidate: Arm) -> int:
+    """The number behind a named target port; the Service's own port where no container names it."""
+    wanted = view.spec.service.target_port
+    if isinstance(wanted, int):
+        return wanted
+    rendered = template(view, candidate.revision) or {"spec": {"containers": []}}
+    for container in rendered["spec"]["containers"]:
+        for port in container.get("ports", ()):
+            if port.get("name") == wanted:
+                return int(port["containerPort"])
+    return view.spec.service.port
+
+
+def questions(view: View) -> tuple[Question, ...]:
+    """The measurements of the stage that are due, until its deadline."""
+    stage = canary.current(view)
+    status = view.memory.stage
+    if status is None or stage is None:
+        return ()
+    if status.deadline is not None and view.now >= status.deadline:
+        return ()
+    trial = canary.gate_trial(view, stage, status)
+    return gates.questions(trial, view.now) if trial else ()

@@ -1,0 +1,301 @@
+"""A candidate on trial beside stable, stage by stage; rolling is a trial of one stage."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import assert_never
+
+from lockstep.api.model_deployment import FailureAction, Stage
+from lockstep.api.status import Phase, StageStatus
+from lockstep.core.conditions import Claim
+from lockstep.core.gates import stage as gates
+from lockstep.core.observed import Arm
+from lockstep.core.rollout import messages, outcome, proving
+from lockstep.core.rollout.failures import Failure, failure, next_failure
+from lockstep.core.rollout.replicas import Counts, split
+from lockstep.core.rollout.stages import deadline, found, problem, room, stages
+from lockstep.core.rollout.steering import advance
+from lockstep.core.rollout.view import Aim, Stance, View, soonest
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The candidate is to be taken back."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """There is nothing to prove anything with: replicas is 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudgeable:
+    """The stage's criteria went away or cannot be read."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """The stage's pods or callers are not where they should be yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A person is awaited; callers stay where they are."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Soak or gates are not over."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagePassed:
+    """Nothing is left to wait for in this stage."""
+
+
+HALTS = {
+    gates.Failed: "GateFailed",
+    gates.Shared: "StableFailsToo",
+    gates.Inconclusive: "Inconclusive",
+}
+
+Situation = Failed | Emptied | Unjudgeable | Moving | Halted | Measuring | StagePassed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A view that has both arms and a stage; ``judged`` is what the gates say now."""
+
+    view: View
+    stable: Arm
+    candidate: Arm
+    stage: Stage
+    status: StageStatus
+    target: Counts
+    judged: gates.Judged | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether pods and callers are where the stage wants them."""
+        aim = self.aim()
+        return (
+            self.candidate.available >= self.target.candidate
+            and self.candidate.present <= self.target.candidate
+            and self.stable.present <= self.target.stable
+            and self.view.routing == aim.routing
+            and dict(aim.counts) == self.counts
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {
+            self.stable.revision: self.target.stable,
+            self.candidate.revision: self.target.candidate,
+        }
+
+    def aim(self) -> Aim:
+        return advance(
+            self.view,
+            self.stable,
+            self.candidate,
+            self.stage.weight,
+            self.target,
+            room(self.view.spec),
+        )
+
+
+def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
+    """Answer a pass of a trial."""
+    trial = _trial(view, stable, candidate)
+    match classify(trial):
+        case Failed(found_failure):
+            return outcome.reject(trial.view, found_failure)
+        case Emptied():
+            return _stance(trial, Phase.PAUSED, "NoReplicas", messages.NO_REPLICAS)
+        case Unjudgeable(claim):
+            stance = _stance(trial, Phase.DEGRADED, claim.reason, claim.message)
+            return outcome.invalid(stance, claim)
+        case Moving():
+            return _stance(trial, Phase.PROGRESSING, "Moving", _moving(trial))
+        case Halted(reason, message):
+            return _stance(trial, Phase.PAUSED, reason, message)
+        case Measuring(message):
+            return _stance(trial, Phase.PROGRESSING, "Measuring", message)
+        case StagePassed():
+            return _onwards(trial)
+        case other:
+            assert_never(other)
+
+
+def classify(trial: Trial) -> Situation:
+    """Name the one situation a trial is in; safety stands on top."""
+    view = trial.view
+    failed = failure(view, trial.candidate)
+    verdict = trial.judged.outcome if trial.judged else None
+    if failed and (failed.final or view.spec.rollback.on_failure is FailureAction.ROLLBACK):
+        return Failed(failed)
+    if isinstance(verdict, gates.Failed) and verdict.action is FailureAction.ROLLBACK:
+        return Failed(Failure("GateFailed", verdict.message))
+    if failed:
+        return Halted(failed.reason, f"{failed.message}; {messages.WAITS_FOR_A_PERSON}")
+    if view.spec.replicas == 0:
+        return Emptied()
+    claim = problem(view, trial.stage)
+    if claim:
+        return Unjudgeable(claim)
+    if trial.status.entered_at is None or trial.candidate.available < trial.target.candidate:
+        return Moving()
+    return _judge(trial, verdict)
+
+
+def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
+    view, status = trial.view, trial.status
+    if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
+        return Halted(HALTS[type(verdict)], f"{verdict.message}; {messages.WAITS_FOR_A_PERSON}")
+    soaked = status.soak_until is not None and view.now >= status.soak_until
+    if soaked and (verdict is None or isinstance(verdict, gates.Passed)):
+        if view.spec.paused:
+            return Halted("Paused", messages.passed_but_paused(trial.stage))
+        return StagePassed()
+    if status.deadline is not None and view.now >= status.deadline:
+        return Halted("DeadlineExceeded", messages.deadline(trial.stage, status, verdict))
+    return Measuring(messages.measuring(trial.stage, status, verdict))
+
+
+def _trial(view: View, stable: Arm, candidate: Arm) -> Trial:
+    """Bring the memory of the stage up to date: smoke test, entry, progress clock, gates."""
+    view = proving.smoked(view, candidate)
+    trial = _at_stage(view, stable, candidate)
+    if view.spec.replicas == 0:
+        return _emptied(trial)
+    return _measured(_clocked(_entered(trial)))
+
+
+def _emptied(trial: Trial) -> Trial:
+    """Without pods nothing is proven: the stage begins anew when there are some."""
+    fresh = StageStatus(name=trial.stage.name, index=trial.status.index)
+    return replace(trial, status=fresh, view=trial.view.recall(stage=fresh, gates=()))
+
+
+def current(view: View) -> Stage | None:
+    """The stage that status names, as the spec has it now; None when it is another one there."""
+    walked, status = stages(view.spec), view.memory.stage
+    if status is None or status.index >= len(walked) or walked[status.index].name != status.name:
+        return None
+    return walked[status.index]
+
+
+def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
+    """Where the trial is; when the spec's stages changed under it, the stage begins anew."""
+    walked = stages(view.spec)
+    stage, status = current(view), view.memory.stage
+    if stage is None or status is None:
+        index = min(status.index if status else 0, len(walked) - 1)
+        stage, status = walked[index], StageStatus(name=walked[index].name, index=index)
+        view = view.recall(gates=())
+    return Trial(
+        view=view.recall(stage=status),
+        stable=stable,
+        candidate=candidate,
+        stage=stage,
+        status=status,
+        target=split(stage.weight, room(view.spec)),
+    )
+
+
+def _with(trial: Trial, **changes: object) -> Trial:
+    status = trial.status.model_copy(update=changes)
+    return replace(trial, status=status, view=trial.view.recall(stage=status))
+
+
+def _entered(trial: Trial) -> Trial:
+    """Start the stage's clocks once its weight is reached; a changed spec moves their ends."""
+    now = trial.view.now
+    if trial.status.entered_at is None and not (proving.proven(trial.view) and trial.arrived):
+        return trial
+    entered = trial.status.entered_at or now
+    soak = gates.soak(trial.stage, found(trial.view, trial.stage))
+    return _with(
+        trial,
+        entered_at=entered,
+        soak_until=entered + soak,
+        deadline=entered + deadline(trial.stage, soak),
+    )
+
+
+def _clocked(trial: Trial) -> Trial:
+    status = proving.clocked(trial.view, trial.status, trial.candidate, trial.target.candidate)
+    return replace(trial, status=status, view=trial.view.recall(stage=status))
+
+
+def gate_trial(view: View, stage: Stage, status: StageStatus) -> gates.Trial | None:
+    """What the gates need to know; None where there is nothing to measure (yet)."""
+    entered, until, candidate = status.entered_at, status.soak_until, view.memory.candidate
+    criteria = found(view, stage)
+    if entered is None or until is None or candidate is None or not criteria:
+        return None
+    return gates.Trial(
+        namespace=view.observed.key.namespace,
+        name=view.observed.key.name,
+        candidate=candidate.revision,
+        stable=view.memory.stable.revision if view.memory.stable else None,
+        weight=stage.weight,
+        entered_at=entered,
+        soak_until=until,
+        default_action=view.spec.rollback.on_failure,
+        criteria=criteria,
+        gates=view.memory.gates,
+    )
+
+
+def _measured(trial: Trial) -> Trial:
+    asked = gate_trial(trial.view, trial.stage, trial.status)
+    if asked is None:
+        return trial
+    judged = gates.judge(asked, trial.view.observed.answers.metrics, trial.view.now)
+    return replace(trial, view=trial.view.recall(gates=judged.gates), judged=judged)
+
+
+def _stance(trial: Trial, phase: Phase, reason: str, message: str) -> Stance:
+    return Stance(
+        memory=trial.view.memory,
+        phase=phase,
+        reason=reason,
+        message=message,
+        aim=trial.aim(),
+        wait=_wait(trial),
+    )
+
+
+def _wait(trial: Trial) -> timedelta | None:
+    view, status = trial.view, trial.status
+    ends = (until - view.now for until in (status.soak_until, status.deadline) if until)
+    return soonest(
+        next_failure(view, trial.candidate),
+        trial.judged.look_again if trial.judged else None,
+        *(end for end in ends if end > timedelta(0)),
+    )
+
+
+def _moving(trial: Trial) -> str:
+    if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
+        return messages.smoke_testing(trial.view.spec.model.version, trial.view.spec.smoke_test)
+    return messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
+
+
+def _onwards(trial: Trial) -> Stance:
+    walked = stages(trial.view.spec)
+    following = trial.status.index + 1
+    if following == len(walked):
+        return outcome.promote(trial.view)
+    status = StageStatus(name=walked[following].name, index=following)
+    view = trial.view.recall(stage=status, gates=())
+    return answer(view, trial.stable, trial.candidate)

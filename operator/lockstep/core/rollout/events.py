@@ -1,0 +1,82 @@
+"""What is told: the difference between two statuses, so that it is told once."""
+
+from collections.abc import Iterator
+
+from lockstep.api.status import Condition, GateStatus, ModelDeploymentStatus, Phase, Truth, Verdict
+from lockstep.core.observed import Observed
+from lockstep.core.plan import Event, EventType
+from lockstep.core.rollout.messages import named
+
+
+def between(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
+    """The events that a change of status is worth; none when nobody would look twice."""
+    return tuple(_changes(before, after))
+
+
+def restored(observed: Observed) -> tuple[Event, ...]:
+    """One event for each child that somebody edited and that is being put back."""
+    children = [arm.deployment for arm in observed.arms.values()]
+    drifted = [f"Deployment {child.name}" for child in children if child and child.drifted]
+    if observed.service and observed.service.drifted:
+        drifted.append(f"Service {observed.key.name}")
+    return tuple(
+        Event(
+            EventType.WARNING,
+            "ChildRestored",
+            f"{child} was edited by hand and is put back; change the ModelDeployment instead",
+        )
+        for child in drifted
+    )
+
+
+def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
+    yield from _trial(before, after)
+    yield from _gates(before.gates, after.gates)
+    yield from _history(before, after)
+    if after.rejected and before.rejected != after.rejected:
+        rejected = after.rejected
+        yield Event(EventType.WARNING, "RolledBack", f"{rejected.reason}: {rejected.message}")
+    elif after.phase in {Phase.PAUSED, Phase.DEGRADED} and _reason(before) != _reason(after):
+        yield Event(EventType.WARNING, _reason(after), after.message)
+
+
+def _trial(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
+    candidate, stage = after.candidate, after.stage
+    if candidate is None:
+        return
+    if before.candidate is None or before.candidate.revision != candidate.revision:
+        yield Event(EventType.NORMAL, "RolloutStarted", f"{named(candidate)} is on trial")
+    entered = stage is not None and stage.entered_at is not None
+    if stage and entered and (before.stage is None or before.stage.entered_at != stage.entered_at):
+        weight = after.weights.desired if after.weights else 0
+        yield Event(
+            EventType.NORMAL,
+            "StageEntered",
+            f"stage {stage.name}: {weight}% of new connections reach {named(candidate)}",
+        )
+
+
+def _gates(before: tuple[GateStatus, ...], after: tuple[GateStatus, ...]) -> Iterator[Event]:
+    known = {(gate.criteria, gate.name): gate.verdict for gate in before}
+    for gate in after:
+        told = gate.verdict is not Verdict.MEASURING
+        if told and known.get((gate.criteria, gate.name)) is not gate.verdict:
+            kind = EventType.NORMAL if gate.verdict is Verdict.PASS else EventType.WARNING
+            yield Event(kind, f"Gate{gate.verdict.value}", gate.message or gate.name)
+
+
+def _history(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
+    for line in after.history:
+        if line not in before.history and line.outcome != "RolledBack":
+            message = f"version {line.version} (revision {line.revision}): {line.message}"
+            yield Event(EventType.NORMAL, line.outcome, message)
+
+
+def _reason(status: ModelDeploymentStatus) -> str:
+    """The reason of the phase: the same on Ready, Stalled and Paused."""
+    ready = next((it for it in status.conditions if _tells(it)), None)
+    return ready.reason if ready else ""
+
+
+def _tells(condition: Condition) -> bool:
+    return condition.type == "Ready" and condition.status is not Truth.UNKNOWN

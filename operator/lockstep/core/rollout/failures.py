@@ -1,0 +1,87 @@
+"""What is wrong with a candidate that waiting will not mend, in the cluster's own words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lockstep.api.base import format_duration
+from lockstep.core.observed import Arm, Pod
+from lockstep.core.rollout.view import View, soonest
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """``final``: no wait and no pause helps, the revision itself gave a wrong answer."""
+
+    reason: str
+    message: str
+    final: bool = False
+
+
+def failure(view: View, arm: Arm) -> Failure | None:
+    """The first thing that fails the candidate now; None while it may still get well."""
+    return next(_failures(view, arm), None)
+
+
+def _failures(view: View, arm: Arm) -> Iterator[Failure]:
+    smoke = view.observed.answers.smoke
+    if smoke and smoke.problem and smoke.revision == arm.revision:
+        yield Failure("SmokeTestFailed", f"smoke test: {smoke.problem}", final=True)
+    if arm.deployment and arm.deployment.create_failure and arm.present < arm.wanted:
+        trouble = arm.deployment.create_failure
+        yield Failure(trouble.reason, f"no pod could be created: {trouble.message}")
+    for pod in _staying(arm):
+        if pod.trouble:
+            yield Failure(pod.trouble.reason, f"pod {pod.name}: {pod.trouble.message}")
+    yield from _unschedulable(view, arm)
+    yield from _no_progress(view, arm)
+
+
+def _staying(arm: Arm) -> list[Pod]:
+    return [pod for pod in arm.pods if not pod.terminating]
+
+
+def grace(view: View) -> timedelta:
+    """How long a pod may find no node."""
+    given = view.spec.unschedulable_grace
+    return view.spec.progress_deadline if given is None else given
+
+
+def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
+    for pod in _staying(arm):
+        if pod.unschedulable_since and view.now >= pod.unschedulable_since + grace(view):
+            waited = format_duration(grace(view))
+            yield Failure(
+                "Unschedulable", f"pod {pod.name} found no node in {waited}: {pod.unschedulable}"
+            )
+
+
+def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
+    since = view.memory.stage.progress_at if view.memory.stage else None
+    if since is None or any(pod.unschedulable_since for pod in _staying(arm)):
+        return
+    deadline = view.spec.progress_deadline
+    if view.now >= since + deadline:
+        yield Failure(
+            "ProgressDeadlineExceeded",
+            f"{arm.available} of {arm.wanted} pods were available and none was added "
+            f"in {format_duration(deadline)}",
+        )
+
+
+def next_failure(view: View, arm: Arm) -> timedelta | None:
+    """When waiting any longer would turn into a failure."""
+    since = view.memory.stage.progress_at if view.memory.stage else None
+    waits = (
+        pod.unschedulable_since + grace(view) - view.now
+        for pod in _staying(arm)
+        if pod.unschedulable_since
+    )
+    return soonest(since + view.spec.progress_deadline - view.now if since else None, *waits)
+
+
+def obstacle(arm: Arm) -> str:
+    """Why pods are missing, when the scheduler has said it; empty otherwise."""
+    said = (pod.unschedulable for pod in _staying(arm) if pod.unschedulable)
+    sentence = next(said, "")
+    return f"; the scheduler says: {sentence}" if sentence else ""

@@ -1,0 +1,156 @@
+"""The sentences of a rollout: what, with numbers, where things stand now, what to do next."""
+
+from typing import TYPE_CHECKING
+
+from lockstep.api.base import format_duration
+from lockstep.api.model_deployment import SmokeTest, Stage
+from lockstep.api.status import RevisionStatus, StageStatus
+from lockstep.core.gates import stage as gates
+from lockstep.core.observed import Arm, Foreign, Trouble
+from lockstep.core.rollout.failures import Failure, obstacle
+from lockstep.core.rollout.replicas import Counts
+from lockstep.core.rollout.view import View
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+WAITS_FOR_A_PERSON = (
+    "callers stay where they are: change the spec, or give spec.retry a new value to measure this "
+    "stage again"
+)
+NO_REPLICAS = "replicas is 0, so nothing can be proven; scale up to go on"
+TRY_AGAIN = "change the spec, or give spec.retry a new value to try it again"
+
+
+def named(revision: RevisionStatus) -> str:
+    """``version 2.4.0 (revision 7f9c2b1e)``."""
+    return f"version {revision.version} (revision {revision.revision})"
+
+
+def _clock(at: "datetime") -> str:
+    return at.strftime("%H:%M:%SZ")
+
+
+def healthy(stable: RevisionStatus, replicas: int, paused: bool) -> str:  # noqa: FBT001
+    pods = "no pods: replicas is 0" if replicas == 0 else f"{replicas} of {replicas} pods ready"
+    held = "; paused: a new revision will wait" if paused else ""
+    return f"{named(stable)} serves, {pods}{held}"
+
+
+def scaling(stable: RevisionStatus, arm: Arm, replicas: int) -> str:
+    return f"{named(stable)} serves with {arm.available} of {replicas} pods ready{obstacle(arm)}"
+
+
+def stable_troubled(stable: RevisionStatus, arm: Arm, replicas: int, trouble: Trouble) -> str:
+    return (
+        f"{named(stable)} has {arm.available} of {replicas} pods ready: {trouble.message}; "
+        "nothing is on trial, a new revision may be rolled out"
+    )
+
+
+def first(view: View, arm: Arm) -> str:
+    version, replicas = view.spec.model.version, view.spec.replicas
+    smoke = view.spec.smoke_test
+    unproven = view.memory.candidate is None or not view.memory.candidate.smoke_tested
+    if unproven and smoke and arm.ready:
+        return smoke_testing(version, smoke)
+    return (
+        f"first rollout: version {version} has {arm.available} of {replicas} pods ready"
+        f"{obstacle(arm)}"
+    )
+
+
+def smoke_testing(version: str, smoke: SmokeTest) -> str:
+    return f"asking version {version} at {smoke.path} before it gets any caller"
+
+
+def moving(stage: Stage, candidate: Arm, stable: Arm, target: Counts) -> str:
+    return (
+        f"stage {stage.name}: moving to {stage.weight}%: candidate {candidate.available} of "
+        f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
+        f"{obstacle(candidate)}"
+    )
+
+
+def measuring(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -> str:
+    soak = f" until {_clock(status.soak_until)}" if status.soak_until else ""
+    said = f"; {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
+    passed = "; every gate passes so far" if isinstance(verdict, gates.Passed) else ""
+    return f"stage {stage.name}: holding {stage.weight}%{soak}{said}{passed}"
+
+
+def deadline(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -> str:
+    said = f": {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
+    at = f" at {_clock(status.deadline)}" if status.deadline else ""
+    return (
+        f"stage {stage.name} was undecided at its deadline{at}{said}; {stage.weight}% stay on the "
+        "candidate: change the spec, or give spec.retry a new value to measure this stage again"
+    )
+
+
+def passed_but_paused(stage: Stage) -> str:
+    return (
+        f"stage {stage.name} passed at {stage.weight}%; spec.paused holds it there: "
+        "set it to false to go on"
+    )
+
+
+def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
+    stable = view.memory.stable
+    if stable is None:
+        return (
+            f"{failure.message}; {named(candidate)} never had a caller and there is no earlier "
+            f"revision; {TRY_AGAIN}"
+        )
+    arm = view.observed.arm(stable.revision)
+    if arm.ready:
+        where = f"all callers are on {named(stable)}, {arm.ready} pods ready"
+    else:
+        where = f"callers go back to {named(stable)} as soon as a pod of it is ready"
+    return f"{failure.message}; {where}; {named(candidate)} is not tried again: {TRY_AGAIN}"
+
+
+def dropped(view: View, *, back: bool) -> str:
+    if back:
+        return f"the spec is back at version {view.spec.model.version}, which is stable"
+    return f"superseded by version {view.spec.model.version} (revision {view.wanted.revision})"
+
+
+def held(version: str) -> str:
+    return f"version {version} waits: spec.paused is true; set it to false to start the rollout"
+
+
+def checking(version: str) -> str:
+    return f"asking the API server whether it would take version {version}"
+
+
+def refused(version: str, problem: str) -> str:
+    return (
+        f"version {version} was not started, the API server would refuse it: {problem}; "
+        "fix the spec or what it names, it is tried again every 15 s"
+    )
+
+
+def quota(version: str, problem: str) -> str:
+    return (
+        f"version {version} waits for quota: {problem}; free some or raise the quota, "
+        "it is tried again every 15 s"
+    )
+
+
+def taken(foreign: Foreign) -> str:
+    return (
+        f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone; "
+        "delete or rename it, then this goes on by itself"
+    )
+
+
+def lost(revision: RevisionStatus) -> str:
+    return (
+        f"the ControllerRevision of stable {named(revision)} is gone, so its pods cannot be made "
+        "again and nothing new is started; restore it, or put the manifest back to that version"
+    )
+
+
+def quota_overdue(message: str, view: View) -> str:
+    return f"{message} (for more than {format_duration(view.spec.progress_deadline)})"

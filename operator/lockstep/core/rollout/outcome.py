@@ -1,0 +1,101 @@
+"""How a trial ends: promoted, rejected, superseded, returned from; each is one change of memory."""
+
+from dataclasses import replace
+
+from lockstep.api.status import Phase, Rejection, RevisionStatus
+from lockstep.core.conditions import Claim
+from lockstep.core.rollout import messages
+from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.steering import serve
+from lockstep.core.rollout.view import Stance, View, soonest
+
+
+def invalid(stance: Stance, claim: Claim) -> Stance:
+    """The same stance with the spec said to be at fault."""
+    return replace(stance, valid=claim)
+
+
+def promote(view: View) -> Stance:
+    """The candidate is the last completed revision from now on; no pod of it is restarted."""
+    return settled(promoted(view))
+
+
+def promoted(view: View) -> View:
+    candidate = view.memory.candidate
+    if candidate is None:
+        return view
+    history = view.remember(candidate, "Promoted", "every stage passed")
+    return view.recall(stable=candidate, candidate=None, stage=None, gates=(), history=history)
+
+
+def settled(view: View) -> Stance:
+    """Nothing is on trial: stable serves, or is on the way to."""
+    stable, memory = view.stable, view.memory
+    if stable is None or memory.stable is None:
+        return _waiting(view)
+    aim = serve(view)
+    wanted = view.spec.replicas
+    trouble = next(
+        (pod.trouble for pod in stable.pods if pod.trouble and not pod.terminating), None
+    )
+    if stable.available >= wanted:
+        phase, reason = Phase.HEALTHY, "Completed"
+        message = messages.healthy(memory.stable, wanted, view.spec.paused)
+    elif trouble:
+        phase, reason = Phase.DEGRADED, trouble.reason
+        message = messages.stable_troubled(memory.stable, stable, wanted, trouble)
+    else:
+        phase, reason = Phase.PROGRESSING, "Scaling"
+        message = messages.scaling(memory.stable, stable, wanted)
+    return Stance(memory=memory, phase=phase, reason=reason, message=message, aim=aim)
+
+
+def _waiting(view: View) -> Stance:
+    return Stance(
+        memory=view.memory,
+        phase=Phase.PROGRESSING,
+        reason="Starting",
+        message=f"about to start version {view.spec.model.version}",
+        aim=serve(view),
+    )
+
+
+def reject(view: View, failure: Failure) -> Stance:
+    """Take the candidate back; its digest is not tried again until it or ``retry`` changes."""
+    candidate = view.memory.candidate
+    if candidate is None:
+        return settled(view)
+    message = messages.rolled_back(failure, candidate, view)
+    rejected = Rejection(
+        revision=candidate.revision,
+        version=candidate.version,
+        retry=view.spec.retry,
+        reason=failure.reason,
+        message=message,
+        at=view.now,
+        keep_until=view.now + view.spec.rollback.keep_failed,
+    )
+    history = view.remember(candidate, "RolledBack", failure.message)
+    view = view.recall(candidate=None, stage=None, rejected=rejected, history=history)
+    return condemned(view, rejected)
+
+
+def condemned(view: View, rejected: Rejection) -> Stance:
+    """The spec still asks for what was rejected: stable serves, and the first sentence stands."""
+    left = rejected.keep_until - view.now if rejected.keep_until else None
+    return Stance(
+        memory=view.memory,
+        phase=Phase.DEGRADED,
+        reason="RolledBack",
+        message=rejected.message,
+        aim=serve(view),
+        wait=soonest(left) if left and left.total_seconds() > 0 else None,
+    )
+
+
+def dropped(view: View, candidate: RevisionStatus) -> View:
+    """The spec moved on while ``candidate`` was on trial: it ends at once."""
+    back = view.memory.stable is not None and view.wanted.revision == view.memory.stable.revision
+    outcome = "Returned" if back else "Superseded"
+    history = view.remember(candidate, outcome, messages.dropped(view, back=back))
+    return view.recall(candidate=None, stage=None, gates=(), history=history)

@@ -1,0 +1,297 @@
+"""One pass decided: bring the memory up to date, name the situation, answer it. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.status import Phase, Rejection, RevisionStatus, StageStatus, Truth
+from lockstep.core import names
+from lockstep.core.conditions import Claim
+from lockstep.core.needs import Needs
+from lockstep.core.observed import Arm, Foreign, Observed, Only, Unreadable
+from lockstep.core.plan import Plan
+from lockstep.core.revision import resolve
+from lockstep.core.rollout import asking, canary, first, messages, outcome, report
+from lockstep.core.rollout.stages import plan_problem, stages
+from lockstep.core.rollout.steering import serve
+from lockstep.core.rollout.view import Stance, View
+
+TRY_AGAIN_AFTER: Final = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A name we need belongs to somebody else."""
+
+    foreign: Foreign
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Stable's stored template is gone and the spec does not say it any more."""
+
+    stable: RevisionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Condemned:
+    """The spec asks for what was rolled back."""
+
+    rejected: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The spec asks for stable."""
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A revision is coming up and there is no stable."""
+
+    candidate: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class OnTrial:
+    """A candidate stands beside stable."""
+
+    stable: Arm
+    candidate: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A new revision is asked for and may not start, for a reason that is not its fault."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unstartable:
+    """A new revision is asked for that cannot be rolled out; ``claim`` names what is wrong."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """A new revision is asked for and nothing is known against it."""
+
+
+Situation = Taken | Lost | Condemned | Settled | First | OnTrial | Held | Unstartable | Untried
+
+
+def needs(observed: Observed, now: datetime) -> Needs:
+    """What this pass has to ask before ``plan`` can decide."""
+    if isinstance(observed.spec, Unreadable):
+        return Needs()
+    view = look(observed, observed.spec, now)
+    match classify(view):
+        case Untried():
+            return Needs(dry_run=asking.dry_run(view))
+        case First(candidate):
+            return Needs(smoke=asking.smoke(view, candidate))
+        case OnTrial(_, candidate):
+            return Needs(smoke=asking.smoke(view, candidate), questions=asking.questions(view))
+        case _:
+            return Needs()
+
+
+def plan(observed: Observed, now: datetime) -> Plan:
+    """Decide one pass: the same arguments give the same plan, and a repeated pass plans nothing.
+
+    Args:
+        observed: The world, with the answers to what ``needs`` asked.
+        now: Aware UTC time of this pass.
+    """
+    if isinstance(observed.spec, Unreadable):
+        return report.unreadable(observed, observed.spec, now)
+    view = look(observed, observed.spec, now)
+    return report.plan(view, answer(view))
+
+
+def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
+    """The facts, with the memory brought up to what the spec asks for now."""
+    view = View(
+        observed=observed,
+        spec=spec,
+        wanted=resolve(observed.template, spec.model, observed.stored),
+        memory=observed.status,
+        now=now,
+    )
+    return _recalled(_forgiven(_recovered(view)))
+
+
+def _recovered(view: View) -> View:
+    """A lost status is rebuilt from the children: stable is whom all callers reach."""
+    routing = view.routing
+    if view.memory.stable or view.memory.candidate or not isinstance(routing, Only):
+        return view
+    stored = {revision.revision: revision for revision in view.observed.stored}
+    known = stored.get(routing.revision)
+    if known is None or view.observed.arm(routing.revision).deployment is None:
+        return view
+    image = known.template["spec"]["containers"][0].get("image", "")
+    stable = RevisionStatus(
+        revision=known.revision,
+        version=known.inputs["version"],
+        image=image,
+        artifact=known.inputs.get("artifact", ""),
+        smoke_tested=True,
+    )
+    return view.recall(stable=stable)
+
+
+def _forgiven(view: View) -> View:
+    """A rejection holds until the digest or ``retry`` changes."""
+    rejected = view.memory.rejected
+    if rejected is None:
+        return view
+    same = rejected.revision == view.wanted.revision and rejected.retry == view.spec.retry
+    return view if same else view.recall(rejected=None)
+
+
+def _recalled(view: View) -> View:
+    """End a trial that the spec no longer asks for; begin its stage anew when asked to retry."""
+    candidate = view.memory.candidate
+    if candidate is None:
+        return view
+    if candidate.revision != view.wanted.revision:
+        return outcome.dropped(_kept_serving(view, candidate), candidate)
+    if candidate.retry != view.spec.retry:
+        return _again(view, candidate)
+    return view
+
+
+def _kept_serving(view: View, candidate: RevisionStatus) -> View:
+    """A first revision that already has callers is what the next one has to beat."""
+    serving = view.memory.stable is None and view.routing == Only(candidate.revision)
+    return view.recall(stable=candidate) if serving else view
+
+
+def _again(view: View, candidate: RevisionStatus) -> View:
+    stage = view.memory.stage
+    fresh = StageStatus(name=stage.name, index=stage.index) if stage else None
+    renewed = candidate.model_copy(update={"retry": view.spec.retry})
+    return view.recall(candidate=renewed, stage=fresh, gates=())
+
+
+def classify(view: View) -> Situation:
+    """Name the one situation the ModelDeployment is in; safety stands on top."""
+    memory, rejected = view.memory, view.memory.rejected
+    foreign = _foreign(view)
+    if foreign:
+        return Taken(foreign)
+    if memory.stable and _lost(view, memory.stable):
+        return Lost(memory.stable)
+    if view.candidate:
+        return OnTrial(view.stable, view.candidate) if view.stable else First(view.candidate)
+    if memory.stable and memory.stable.revision == view.wanted.revision:
+        return Settled()
+    if rejected:
+        return Condemned(rejected)
+    return _beginning(view)
+
+
+def _beginning(view: View) -> Situation:
+    version = view.spec.model.version
+    if view.spec.paused:
+        return Held("Paused", messages.held(version))
+    problem = plan_problem(view)
+    if problem:
+        return Unstartable(problem)
+    if view.spec.replicas == 0:
+        return Held("NoReplicas", f"version {version} waits: {messages.NO_REPLICAS}")
+    return Untried()
+
+
+def _foreign(view: View) -> Foreign | None:
+    key = view.observed.key
+    revisions = [view.wanted.revision]
+    revisions += [named.revision for named in (view.memory.stable,) if named]
+    needed = {key.name, *(names.deployment_name(key.name, revision) for revision in revisions)}
+    return next((it for it in view.observed.foreign if it.name in needed), None)
+
+
+def _lost(view: View, stable: RevisionStatus) -> bool:
+    stored = {revision.revision for revision in view.observed.stored}
+    return stable.revision not in stored and stable.revision != view.wanted.revision
+
+
+def answer(view: View) -> Stance:
+    """Answer the situation; every arm keeps callers served."""
+    match classify(view):
+        case Taken(foreign):
+            return _taken(view, foreign)
+        case Lost(stable):
+            return _standing(view, Phase.DEGRADED, "RevisionLost", messages.lost(stable))
+        case Condemned(rejected):
+            return outcome.condemned(view, rejected)
+        case Settled():
+            return outcome.settled(view)
+        case First(candidate):
+            return first.answer(view, candidate)
+        case OnTrial(stable, candidate):
+            return canary.answer(view, stable, candidate)
+        case Held(reason, message):
+            return _standing(view, Phase.PAUSED, reason, message)
+        case Unstartable(claim):
+            stance = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
+            return outcome.invalid(stance, claim)
+        case Untried():
+            return _start(view)
+        case other:
+            assert_never(other)
+
+
+def _standing(
+    view: View, phase: Phase, reason: str, message: str, wait: timedelta | None = None
+) -> Stance:
+    return Stance(
+        memory=view.memory, phase=phase, reason=reason, message=message, aim=serve(view), wait=wait
+    )
+
+
+def _taken(view: View, foreign: Foreign) -> Stance:
+    message = messages.taken(foreign)
+    return Stance(
+        memory=view.memory,
+        phase=Phase.DEGRADED,
+        reason="Conflict",
+        message=message,
+        aim=report.as_it_is(view),
+        wait=TRY_AGAIN_AFTER,
+        conflict=Claim(Truth.TRUE, "NameTaken", message),
+    )
+
+
+def _start(view: View) -> Stance:
+    """Begin the trial once the API server has said that it would take the revision."""
+    version, known = view.spec.model.version, view.observed.arm(view.wanted.revision).deployment
+    result = view.observed.answers.dry_run
+    if known is None and (result is None or result.revision != view.wanted.revision):
+        message = messages.checking(version)
+        stance = _standing(view, Phase.PROGRESSING, "Checking", message, timedelta(0))
+        return outcome.invalid(stance, Claim(Truth.UNKNOWN, "Checking", message))
+    if known is None and result and result.problem:
+        return _refused(view, result.problem, waiting=result.waiting)
+    name = first.STAGE if view.memory.stable is None else stages(view.spec)[0].name
+    begun = view.recall(candidate=view.describe(), stage=StageStatus(name=name, index=0), gates=())
+    return answer(begun)
+
+
+def _refused(view: View, problem: str, *, waiting: bool) -> Stance:
+    version = view.spec.model.version
+    if not waiting:
+        message = messages.refused(version, problem)
+        stance = _standing(view, Phase.DEGRADED, "SpecRefused", message, TRY_AGAIN_AFTER)
+        return outcome.invalid(stance, Claim(Truth.FALSE, "SpecRefused", message))
+    message = messages.quota(version, problem)
+    since = report.since(view, "SpecValid", Truth.UNKNOWN)
+    overdue = view.now >= since + view.spec.progress_deadline
+    phase = Phase.PAUSED if overdue else Phase.PROGRESSING
+    stance = _standing(view, phase, "QuotaExceeded", message, TRY_AGAIN_AFTER)
+    return outcome.invalid(stance, Claim(Truth.UNKNOWN, "QuotaExceeded", message))

