@@ -28,9 +28,11 @@ Floats = NDArray[np.float64]
 
 VERSIONS: dict[str, Callable[[], Any]] = {
     "1.0.0": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
-    "2.0.0": lambda: HistGradientBoostingClassifier(max_iter=60, random_state=11),
+    "2.0.0": lambda: HistGradientBoostingClassifier(
+        max_iter=30, max_leaf_nodes=6, random_state=11
+    ),
     "3.0.0": lambda: RandomForestClassifier(
-        4000, max_samples=1000, min_samples_leaf=5, random_state=11
+        4000, max_samples=1500, max_features=3, min_samples_leaf=3, random_state=11
     ),
 }
 

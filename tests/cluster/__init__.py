@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster import existing, go_tools, kind
-from tests.cluster.api_server import api_server
+from tests.cluster.api_server import api_server, clear_abandoned
 from tests.cluster.errors import ClusterError
 from tests.cluster.images import base_image, build_image
 from tests.cluster.kwok import kwok_nodes
@@ -53,6 +53,7 @@ def _refuse_another(flavor: Flavor) -> None:
 def down(progress: Progress | None = None) -> None:
     """Take the cluster down and leave nothing of it on the machine."""
     told = progress or Progress()
+    clear_abandoned()
     match flavor(state_folder()):
         case "existing":
             existing.down(state_folder())

@@ -78,18 +78,25 @@ def _plane(home: Path, programs: dict[str, Path], flags: Sequence[str]) -> Contr
 
 def _own_folder() -> Path:
     """A folder named for this process, after clearing away those of processes that are gone."""
-    root = state_folder().parent / "api-servers"
-    root.mkdir(parents=True, exist_ok=True)
-    for folder in root.iterdir():
+    clear_abandoned()
+    me = identify(os.getpid())
+    ticks = me.started_ticks if me else 0
+    folder = _root() / f"{os.getpid()}-{ticks}-{next(_numbers)}"
+    folder.mkdir(parents=True)
+    (folder / "boot").write_text(me.boot if me else "")
+    return folder
+
+
+def _root() -> Path:
+    return state_folder().parent / "api-servers"
+
+
+def clear_abandoned() -> None:
+    """End the servers of processes that were killed before they could do it themselves."""
+    for folder in _root().glob("*-*-*"):
         if not alive(_owner(folder)):
             _end(Book(folder))
             shutil.rmtree(folder, ignore_errors=True)
-    me = identify(os.getpid())
-    ticks = me.started_ticks if me else 0
-    folder = root / f"{os.getpid()}-{ticks}-{next(_numbers)}"
-    folder.mkdir()
-    (folder / "boot").write_text(me.boot if me else "")
-    return folder
 
 
 def _owner(folder: Path) -> Identity:

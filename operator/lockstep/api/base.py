@@ -1,4 +1,4 @@
-"""What every kind is made of: the wire rules, and the few scalar types that carry a unit or a promise."""
+"""What every kind is made of: the wire rules, and the scalars that carry a unit or a promise."""
 
 import re
 from collections.abc import Callable
@@ -67,6 +67,9 @@ class Rule:
         return _with_rules(handler(schema), self)
 
 
+Rules = tuple[Rule, ...]
+
+
 def _with_rules(schema: JsonSchemaValue, *rules: Rule) -> JsonSchemaValue:
     written = [{"rule": rule.cel, "message": rule.sentence} for rule in rules]
     before = schema.get("x-kubernetes-validations", [])
@@ -75,7 +78,7 @@ def _with_rules(schema: JsonSchemaValue, *rules: Rule) -> JsonSchemaValue:
 
 @dataclass(frozen=True, slots=True)
 class KeyedBy:
-    """The entries of a list are told apart by these fields: no two are alike, and appliers merge by them."""
+    """Entries of a list are told apart by these fields: no two alike, appliers merge by them."""
 
     keys: tuple[str, ...]
 
@@ -131,7 +134,7 @@ class Spec(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    RULES: ClassVar[tuple[Rule, ...]] = ()
+    RULES: ClassVar[Rules] = ()
 
     @model_validator(mode="after")
     def _keeps_the_rules(self) -> Self:
@@ -196,7 +199,7 @@ def _at_least(text: str) -> Rule:
 
 
 def _is_port_name(text: str) -> bool:
-    return len(text) <= 15 and re.fullmatch(PORT_NAME_PATTERN, text) is not None
+    return len(text) <= LONGEST_PORT_NAME and re.fullmatch(PORT_NAME_PATTERN, text) is not None
 
 
 LONGEST: Final = timedelta(hours=8760)
@@ -226,16 +229,18 @@ DnsLabel = Annotated[
 ObjectName = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 ]
-Port = Annotated[int, Field(ge=1, le=65535)]
+HIGHEST_PORT: Final = 65535
+Port = Annotated[int, Field(ge=1, le=HIGHEST_PORT)]
+LONGEST_PORT_NAME: Final = 15
 PORT_NAME_PATTERN: Final = r"^([0-9](-?[0-9])*-?)?[a-z](-?[a-z0-9])*$"
 TargetPort = Annotated[
     int | str,
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 15}),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": LONGEST_PORT_NAME}),
     Rule(
-        "type(self) == int ? self >= 1 && self <= 65535 "
-        f": self.size() <= 15 && self.matches('{PORT_NAME_PATTERN}')",
+        f"type(self) == int ? self >= 1 && self <= {HIGHEST_PORT} "
+        f": self.size() <= {LONGEST_PORT_NAME} && self.matches('{PORT_NAME_PATTERN}')",
         "must be a port from 1 to 65535 or the name of a container port, at most 15 characters",
-        lambda port: 1 <= port <= 65535 if isinstance(port, int) else _is_port_name(port),
+        lambda port: 1 <= port <= HIGHEST_PORT if isinstance(port, int) else _is_port_name(port),
     ),
 ]
 """A port of the pod, by number or name."""

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions, made from the models and never by hand; `python -m lockstep.api.crds <dir>`.
+"""The CustomResourceDefinitions, made from the models by `python -m lockstep.api.crds <dir>`.
 
 The API server wants structural schemas: no references, no unions, no null, a maximum for every
 list, map and string, and unknown fields dropped but where it is told to keep them.
@@ -17,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lockstep.api import exit_criteria, model_deployment
-from lockstep.api.base import GROUP, VERSION, Manifest, format_duration
+from lockstep.api.base import GROUP, VERSION, Manifest, Rules, format_duration
 from lockstep.api.status import ModelDeploymentStatus
 
 Schema = dict[str, Any]
@@ -34,7 +34,7 @@ class Kind:
     meaning: str
     spec: type[BaseModel]
     status: type[BaseModel] | None = None
-    rules: tuple[model_deployment.Rule, ...] = ()
+    rules: Rules = ()
     scale: Mapping[str, str] | None = None
     columns: tuple[Mapping[str, str | int], ...] = ()
 

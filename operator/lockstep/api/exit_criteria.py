@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from lockstep.api.base import DnsLabel, Duration, Interval, KeyedBy, Number, Rule, Spec
+from lockstep.api.base import DnsLabel, Duration, Interval, KeyedBy, Number, Rule, Rules, Spec
 from lockstep.api.model_deployment import FailureAction
 
 KIND = "ExitCriteria"
@@ -45,7 +45,7 @@ class Bounds(Spec):
     max_arg: ArgName | None = None
     """The value is at most this argument."""
 
-    RULES: ClassVar = (
+    RULES: ClassVar[Rules] = (
         Rule(
             "!has(self.min) || !has(self.minArg)",
             "give min or minArg, not both",
@@ -77,13 +77,14 @@ class PrometheusQuery(Spec):
     per_revision_label: (
         Annotated[str, Field(max_length=128, pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] | None
     ) = None
-    """The label that holds the revision: a query without placeholders is then asked once for every deployment, and each takes its series."""
+    """The label that holds the revision. A query without placeholders is then asked once for all
+    deployments that use it, and each takes its series."""
     reduce: Reduce | None = None
     """How several series become one number; without it several series are an error."""
     address: Annotated[str, Field(max_length=512, pattern=r"^https?://")] | None = None
     """Another Prometheus than the operator's own; in a ClusterExitCriteria only."""
 
-    RULES: ClassVar = (
+    RULES: ClassVar[Rules] = (
         Rule(
             "!has(self.address)",
             "address may be given in a ClusterExitCriteria only: here it would aim the operator's "
@@ -96,7 +97,7 @@ class PrometheusQuery(Spec):
 class ClusterPrometheusQuery(PrometheusQuery):
     """A PromQL query and how one number is made of its answer."""
 
-    RULES: ClassVar = ()
+    RULES: ClassVar[Rules] = ()
 
 
 class MinimumRequests(Spec):
@@ -132,7 +133,8 @@ class Metric(Spec):
     success_when: Bounds | None = None
     """A value inside is a success. Absent: whatever is not a failure."""
     fail_when: Bounds | None = None
-    """A value inside is a failure; between the two it is inconclusive. Absent: whatever is not a success."""
+    """A value inside is a failure; between the two it is inconclusive. Absent: whatever is not a
+    success."""
     failure_limit: Limit = 0
     """Failures that are tolerated; one more fails the gate."""
     inconclusive_limit: Limit = 0
@@ -148,7 +150,7 @@ class Metric(Spec):
     dry_run: bool = False
     """Measure and show, decide nothing."""
 
-    RULES: ClassVar = (
+    RULES: ClassVar[Rules] = (
         Rule(
             "has(self.successWhen) || has(self.failWhen)",
             "needs successWhen or failWhen: without a limit the metric can never fail",
@@ -183,7 +185,8 @@ def _args_named(spec: "ExitCriteriaSpec") -> Iterator[str | None]:
 def _cel_args_exist(bounds: str) -> str:
     known = "(has(self.args) && self.args.exists(arg, arg.name == metric.{0}.{1}))"
     ends = " && ".join(
-        f"(!has(metric.{bounds}.{end}) || {known.format(bounds, end)})" for end in ("minArg", "maxArg")
+        f"(!has(metric.{bounds}.{end}) || {known.format(bounds, end)})"
+        for end in ("minArg", "maxArg")
     )
     return f"(!has(metric.{bounds}) || {ends})"
 
@@ -199,7 +202,7 @@ class ExitCriteriaSpec(Spec):
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=8), KeyedBy(("name",))]
     """What is measured; the worst result decides."""
 
-    RULES: ClassVar = (
+    RULES: ClassVar[Rules] = (
         Rule(
             "self.metrics.all(metric, "
             f"{_cel_args_exist('successWhen')} && {_cel_args_exist('failWhen')})",

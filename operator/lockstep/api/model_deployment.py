@@ -1,5 +1,6 @@
 """ModelDeployment: a served model and the way its revisions are rolled out."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
@@ -17,6 +18,7 @@ from lockstep.api.base import (
     Port,
     PositiveDuration,
     Rule,
+    Rules,
     SemVer,
     Spec,
     TargetPort,
@@ -27,12 +29,13 @@ KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
 
 LONGEST_NAME: Final = 50
+_NAME_PATTERN: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME: Final = Rule(
     f"self.metadata.name.size() <= {LONGEST_NAME} "
-    "&& self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    f"&& self.metadata.name.matches('{_NAME_PATTERN}')",
     f"metadata.name must be a DNS label of at most {LONGEST_NAME} characters that begins with a "
     "letter: its Services and Deployments are named after it",
-    lambda name: len(name) <= LONGEST_NAME and name[:1].isalpha(),
+    lambda name: len(name) <= LONGEST_NAME and re.fullmatch(_NAME_PATTERN, name) is not None,
 )
 
 
@@ -80,10 +83,11 @@ class PodSpec(Island):
     """The volumes that containers may mount."""
 
 
+_LONGEST_KEY: Final = 317  # a prefix of 253 characters, a slash and a name of 63
 _SHORT_KEYS: Final = Rule(
-    "self.all(key, key.size() <= 316)",
-    "a key has at most 316 characters",
-    lambda entries: all(len(key) <= 316 for key in entries),
+    f"self.all(key, key.size() <= {_LONGEST_KEY})",
+    f"a key has at most {_LONGEST_KEY} characters",
+    lambda entries: all(len(key) <= _LONGEST_KEY for key in entries),
 )
 
 
@@ -120,7 +124,7 @@ class Model(Spec):
     version: SemVer
     """Semantic version of the model, shown everywhere."""
     artifact: PinnedReference | None = None
-    """OCI artifact with the model, pinned: `repository[:tag]@sha256:…`; mounted into every container."""
+    """OCI artifact with the model, pinned: `repository[:tag]@sha256:…`; every container has it."""
     mount_path: Annotated[str, Field(max_length=256, pattern="^/")] = "/mnt/models"
     """Where the artifact is mounted, read-only."""
 
@@ -146,7 +150,7 @@ class Expectation(Spec):
     max: Number | None = None
     """The number found there is at most this."""
 
-    RULES: ClassVar = (
+    RULES: ClassVar[Rules] = (
         Rule(
             "has(self.jsonPath) || !has(self.min) && !has(self.max)",
             "min and max need jsonPath: they bound the number found there",
@@ -222,7 +226,8 @@ class Canary(Spec):
     max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
     """Pods above `replicas` during a trial; 0 frees a stable pod first, never the last one."""
     stable_scale: StableScale = StableScale.SHRINK
-    """Shrink: stable gives way to the candidate. Keep: it keeps its size and the candidate comes on top of it."""
+    """Shrink: stable gives way to the candidate. Keep: it keeps its size until the end, and the
+    candidate comes on top of it."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20), KeyedBy(("name",))]
     """The stages in their order."""
 
@@ -237,7 +242,7 @@ class Strategy(Spec):
     canary: Canary | None = None
     rolling: Rolling | None = None
 
-    RULES: ClassVar = (
+    RULES: ClassVar[Rules] = (
         Rule(
             "has(self.canary) != has(self.rolling)",
             "strategy needs exactly one of canary, rolling",
@@ -262,7 +267,8 @@ class Rollback(Spec):
     on_failure: FailureAction = FailureAction.ROLLBACK
     """Rollback: callers go back to stable. Pause: everything stays until a person decides."""
     speed: RollbackSpeed = RollbackSpeed.IMMEDIATE
-    """Immediate: all callers go to the stable pods that are ready now. Paced: the share follows ready stable pods."""
+    """Immediate: all callers go to the stable pods that are ready now. Paced: the share follows
+    the ready stable pods."""
     keep_failed: Duration = timedelta(seconds=30)
     """How long the pods of a failed candidate stay, without callers, to be looked at."""
 
@@ -289,6 +295,7 @@ class ModelDeploymentSpec(Spec):
     retry: Annotated[str, Field(max_length=253)] = ""
     """Any new value tries a rejected revision again."""
     drain: Duration = timedelta(seconds=5)
-    """How long a pod goes on answering after it was told to stop, where the template has no preStop hook of its own; 0s turns it off."""
+    """How long a pod goes on answering after it was told to stop, where its container has no
+    preStop hook of its own; 0s turns it off."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Old revisions that are remembered."""

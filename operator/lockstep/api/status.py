@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from lockstep.api.base import Seen
+from lockstep.api.base import Cut, KeyedBy, Seen
 
 
 def _seconds(value: datetime) -> str:
@@ -25,9 +25,11 @@ Second = Annotated[datetime, PlainSerializer(_seconds, return_type=str), _SCHEMA
 Instant = Annotated[datetime, PlainSerializer(_milliseconds, return_type=str), _SCHEMA]
 """An aware UTC time in milliseconds on the wire: gates are asked as often as every second."""
 
-Word = Annotated[str, Field(max_length=64)]
-Short = Annotated[str, Field(max_length=512)]
-Sentence = Annotated[str, Field(max_length=1024)]
+Word = Annotated[str, Cut(64)]
+Short = Annotated[str, Cut(512)]
+Sentence = Annotated[str, Cut(1024)]
+Line = Annotated[str, Cut(400)]
+"""A sentence of which status holds many: all of it stays below 100 KiB."""
 Decimal = Annotated[str, Field(max_length=32)]
 """A number as a decimal string: status holds no floats."""
 
@@ -49,119 +51,170 @@ class Verdict(StrEnum):
     """What a gate concluded; Measuring until it has."""
 
     MEASURING = "Measuring"
-    PASS = "Pass"
+    PASS = "Pass"  # noqa: S105  # a verdict, not a password
     FAIL = "Fail"
     INCONCLUSIVE = "Inconclusive"
 
 
 class Condition(Seen):
+    """One thing that is true, false or not known of the ModelDeployment."""
+
     type: Word
+    """What is said something about."""
     status: Truth
+    """True, False or Unknown."""
     reason: Word
+    """Why, in one CamelCase word of a closed list."""
     message: Sentence = ""
+    """Why, in a sentence with numbers."""
     last_transition_time: Second
+    """When the status last flipped."""
     observed_generation: int = 0
+    """The generation of the spec that this was said of."""
 
 
 class RevisionStatus(Seen):
-    """A revision as people know it.
-
-    ``smoke_tested`` is remembered because it decides who may be called; ``retry`` is the value of
-    spec.retry under which the trial runs: another value starts its stage anew.
-    """
+    """A revision as people know it."""
 
     revision: Word
+    """Its digest, as in labels and metrics."""
     version: Word
+    """Its model version."""
     image: Short = ""
+    """Its first container's image."""
     artifact: Short = ""
+    """Its model artifact."""
     smoke_tested: bool = False
+    """Its smoke test has passed: it may be called."""
     retry: Annotated[str, Field(max_length=253)] = ""
+    """The value of spec.retry under which its trial runs; another value starts the stage anew."""
 
 
 class StageStatus(Seen):
-    """Where the trial is. ``entered_at`` is when the stage's weight was reached, None before that.
-
-    ``progress_at`` and ``progress_ready`` are the progress clock: when the number of available
-    candidate pods last grew, and to what; cleared in soak, gates and pauses.
-    """
+    """Where the trial is."""
 
     name: Word
+    """Name of the stage."""
     index: int
+    """Its place in the strategy, 0 for the first."""
     entered_at: Instant | None = None
+    """When the stage's weight was reached; absent before."""
     soak_until: Instant | None = None
+    """When the soak ends."""
     deadline: Instant | None = None
+    """When the trial pauses if the stage has not ended."""
     progress_at: Instant | None = None
+    """When the number of available candidate pods last grew; absent in soak, gates and pauses."""
     progress_ready: int | None = None
+    """How many were available then."""
 
 
 class Weights(Seen):
-    """Percent of new connections to the candidate; ``actual`` follows from ready pods."""
+    """Percent of new connections to the candidate."""
 
     desired: int = 0
+    """What the stage asks for."""
     actual: int = 0
+    """What follows from the ready pods."""
     method: Word = "ReplicaRatio"
+    """How callers are split."""
 
 
 class GateStatus(Seen):
-    """One metric of one stage: its verdict and the evidence so far, so that a restart loses nothing.
-
-    ``generation`` is that of the criteria: edited criteria start the gate's evidence anew.
-    ``no_data`` and ``errors`` count consecutive measurements, the others all of the stage.
-    ``suspect``: a limit is exceeded and stable is looked at too. While Measuring that is still to
-    come; with Inconclusive stable was found to exceed it as well.
-    """
+    """One metric of one stage: its verdict and all evidence so far, so a restart loses nothing."""
 
     name: Word
-    criteria: Short
+    """Name of the metric."""
+    criteria: Annotated[str, Cut(280)]
+    """Where it is defined: kind and name."""
     verdict: Verdict = Verdict.MEASURING
+    """Measuring until it is decided; then Pass, Fail or Inconclusive."""
     value: Decimal | None = None
-    limit: Short = ""
+    """The last value."""
+    limit: Annotated[str, Cut(128)] = ""
+    """What is allowed."""
     samples: int = 0
+    """Valid measurements in this stage."""
     failures: int = 0
+    """Failed measurements in this stage."""
     inconclusive: int = 0
+    """Inconclusive measurements in this stage."""
     no_data: int = 0
+    """Measurements without data in a row."""
     errors: int = 0
+    """Broken answers in a row."""
     suspect: bool = False
+    """A limit is exceeded and stable is looked at too: while Measuring that is still to come, with
+    Inconclusive stable was found to exceed it as well."""
     measured_at: Instant | None = None
+    """When it was last measured."""
     generation: int = 0
+    """The generation of the criteria; edited criteria start the evidence anew."""
     dry_run: bool = False
-    message: Sentence = ""
+    """Shown, but decides nothing."""
+    message: Line = ""
+    """The verdict in a sentence."""
 
 
 class Rejection(Seen):
-    """The last rollback, with its sentence. Holds until the digest or ``retry`` changes."""
+    """The last rollback. Holds until the digest or spec.retry changes."""
 
     revision: Word
+    """The revision that was rejected."""
     version: Word
+    """Its model version."""
     retry: Annotated[str, Field(max_length=253)] = ""
+    """The value of spec.retry at that time."""
     reason: Word
+    """Why, in one CamelCase word."""
     message: Sentence
+    """Why, in the sentence that was told."""
     at: Instant
+    """When."""
     keep_until: Instant | None = None
+    """How long its pods stay to be looked at."""
 
 
 class Past(Seen):
     """One line of history: what became of a revision."""
 
     revision: Word
+    """The revision."""
     version: Word
+    """Its model version."""
     outcome: Word
-    message: Sentence = ""
+    """What became of it, in one CamelCase word."""
+    message: Line = ""
+    """The same in a sentence."""
     at: Instant
+    """When."""
 
 
 class ModelDeploymentStatus(Seen):
+    """What the operator says: only what cannot be observed, and what people want to see."""
+
     observed_generation: int = 0
+    """The generation of the spec that all of this was said of."""
     phase: Phase | None = None
+    """Healthy, Progressing, Paused or Degraded."""
     message: Sentence = ""
+    """What is going on and what comes next."""
     stage: StageStatus | None = None
     stable: RevisionStatus | None = None
+    """The last completed revision."""
     candidate: RevisionStatus | None = None
+    """The revision on trial."""
     weights: Weights | None = None
     replicas: int = 0
+    """Pods of both revisions."""
     ready_replicas: int = 0
+    """Pods that answer callers."""
     selector: Short = ""
+    """Selects the pods of both revisions, for autoscalers."""
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=32)] = ()
+    """What is being measured in this stage."""
     rejected: Rejection | None = None
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = ()
+    """What became of earlier revisions, the latest first."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), KeyedBy(("type",))] = ()
+    """Available, Ready, Reconciling, Stalled and others."""

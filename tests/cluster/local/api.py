@@ -24,7 +24,7 @@ class Api:
             self.plane.address, self.plane.port, timeout=5, context=context
         )
         try:
-            asked.request("GET", path)
+            asked.request("GET", path, headers={"User-Agent": "lockstep-cluster"})
             answer = asked.getresponse()
             found: dict[str, Any] = json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError):

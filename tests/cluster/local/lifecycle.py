@@ -1,10 +1,9 @@
 """Brings the local node up, mends it, and takes it down so that nothing of it is left."""
 
-import contextlib
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -53,12 +52,14 @@ def up(state: Path, extras: Sequence[str], progress: Progress) -> Cluster:
     """
     packages.ensure(packages.RUN, progress)
     programs = go_tools.ensure((*go_tools.LOCAL, *extras), progress)
-    with _alone(state):
+    with locked(state / ".lock"):
         layout, book = Layout(state, programs), Book(state)
         if not any(book.process(name) for name in book.names()):
             _begin(layout, progress)
-        layout = _foundations(layout, book, progress)
-        started = mend([etcd(layout.plane), api_server(layout.plane)], book, progress)
+        _found(layout)
+        started = mend([registry(layout)], book, progress)
+        layout = replace(layout, pause=_pause(state))
+        started += mend([etcd(layout.plane), api_server(layout.plane)], book, progress)
         _introduce_objects(layout)  # CoreDNS is not ready before it may read what it serves
         started += mend(_wanted(layout, extras), book, progress)
         _wait_ready(layout)
@@ -67,12 +68,6 @@ def up(state: Path, extras: Sequence[str], progress: Progress) -> Cluster:
         f"ready; started {', '.join(started)}" if started else "ready; nothing had to be done"
     )
     return cluster(state)
-
-
-@contextlib.contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    with locked(state / ".lock"):
-        yield
 
 
 def _begin(layout: Layout, progress: Progress) -> None:
@@ -92,16 +87,19 @@ def _size(folder: Path) -> int:
     return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
 
 
-def _foundations(layout: Layout, book: Book, progress: Progress) -> Layout:
-    """What must be there before anything else: network, identities, registry, pause image."""
+def _found(layout: Layout) -> None:
+    """What must be there before the first process: network, identities, programs."""
     network.bring_up(layout.state)
     admin = introduce(layout.plane, identities(layout))
     write(layout.state / "kubeconfig", admin.read_text(), 0o600)
     _link_programs(layout)
-    mend([registry(layout)], book, progress)
-    pause = pause_image(cluster(layout.state))
-    write(layout.state / "pause", pause)
-    return replace(layout, pause=pause)
+
+
+def _pause(state: Path) -> str:
+    """The pause image, kept in a file for those who have to name the same components later."""
+    pause = pause_image(cluster(state))
+    write(state / "pause", pause)
+    return pause
 
 
 def _link_programs(layout: Layout) -> None:
@@ -152,7 +150,7 @@ def down(state: Path, progress: Progress) -> None:
     Raises:
         ClusterError: Something of ours is still there; names it.
     """
-    with _alone(state):
+    with locked(state / ".lock"):
         layout = _layout(state)
         (state / "cluster.json").unlink(missing_ok=True)
         _clear(layout)
@@ -205,13 +203,13 @@ def _layout(state: Path) -> Layout:
 def stop(state: Path, name: str) -> None:
     """End one component until ``start`` or the next ``up``."""
     component(state, name)
-    with _alone(state):
+    with locked(state / ".lock"):
         Book(state).stop(name)
 
 
 def start(state: Path, name: str) -> None:
     """Start one component again and wait until it answers."""
-    with _alone(state):
+    with locked(state / ".lock"):
         mend([replace(component(state, name), needs=())], Book(state), Progress())
 
 

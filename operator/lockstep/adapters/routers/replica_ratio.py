@@ -28,17 +28,12 @@ class ReplicaRatio:
                 assert_never(other)
 
     def read(self, name: str, selector: Mapping[str, str]) -> Routing | None:
-        match dict(selector):
-            case {"lockstep.dev/deployment": owner, **rest} if owner == name:
-                return _revision(rest)
-            case _:
-                return None
-
-
-def _revision(rest: Mapping[str, str]) -> Routing | None:
-    if not rest:
-        return Everyone()
-    if rest.keys() != {REVISION_LABEL}:
-        return None
-    revision = rest[REVISION_LABEL]
-    return Nobody() if revision == _NOBODY else Only(revision)
+        rest = dict(selector)
+        if rest.pop(DEPLOYMENT_LABEL, None) != name:
+            return None
+        revision = rest.pop(REVISION_LABEL, None)
+        if rest:
+            return None
+        if revision is None:
+            return Everyone()
+        return Nobody() if revision == _NOBODY else Only(revision)

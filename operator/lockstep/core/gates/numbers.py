@@ -1,4 +1,4 @@
-"""How numbers are written in queries, in status and in sentences: the same everywhere, no exponents."""
+"""How numbers are written in queries, status and sentences: as people write them, no exponents."""
 
 import math
 from decimal import Decimal
@@ -18,7 +18,7 @@ def plain(value: float) -> str:
 
 
 def rounded(value: float) -> str:
-    """A measured number, to six significant digits; whole numbers exactly: ``0.812346``, ``1200``."""
+    """A measured number, to six significant digits; whole ones exactly: ``0.812346``, ``1200``."""
     if not math.isfinite(value) or (value == int(value) and abs(value) < _EXACT):
         return plain(value)
     return _bounded(f"{value:.6g}")

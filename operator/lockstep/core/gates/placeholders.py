@@ -26,7 +26,7 @@ KNOWN: Final = (
     "stageElapsed",
 )
 NO_REVISION: Final = "none"
-"""Stands for a revision that does not exist: an empty matcher would select series without the label."""
+"""Stands for a revision that does not exist: an empty matcher would select unlabelled series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No usable answer: refused, timed out, HTML, an error from Prometheus. The sentence says which."""
+    """No usable answer: refused, late, HTML, an error of Prometheus. The sentence says which."""
 
     message: str
 

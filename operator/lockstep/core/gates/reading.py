@@ -1,4 +1,4 @@
-"""One answer of Prometheus as one measurement of one revision. Never a pick among several series."""
+"""One answer of Prometheus as one measurement of one revision. Never a pick among several."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -3,93 +3,127 @@
 Pure. Nothing here knows how a question travels, or what the rollout does about an outcome.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from lockstep.api.model_deployment import CriteriaRef, FailureAction, Stage
-from lockstep.api.status import GateStatus
+from lockstep.api.exit_criteria import Metric
+from lockstep.api.model_deployment import FailureAction, Stage
+from lockstep.api.status import GateStatus, Verdict
+from lockstep.core.gates.gate import Gate, evidence, gates_of, grid_of
+from lockstep.core.gates.judge import due, finished, is_shared, judged, since
+from lockstep.core.gates.mistakes import MOST_GATES, mistakes
 from lockstep.core.gates.question import Answer, Question
-from lockstep.core.observed import Criteria
+from lockstep.core.gates.trial import (
+    Failed,
+    Inconclusive,
+    Judged,
+    Measuring,
+    Named,
+    Outcome,
+    Passed,
+    Shared,
+    Trial,
+)
 
-Named = tuple[CriteriaRef, Criteria]
+__all__ = [
+    "Failed",
+    "Inconclusive",
+    "Judged",
+    "Measuring",
+    "Named",
+    "Outcome",
+    "Passed",
+    "Shared",
+    "Trial",
+    "judge",
+    "problems",
+    "questions",
+    "soak",
+]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """What a gate may know about the stage under way; ``gates`` is the evidence so far."""
-
-    namespace: str
-    name: str
-    candidate: str
-    stable: str | None
-    weight: int
-    entered_at: datetime
-    soak_until: datetime
-    default_action: FailureAction
-    criteria: tuple[Named, ...]
-    gates: tuple[GateStatus, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """Every gate that decides has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measuring:
-    """Nothing is wrong, and more evidence is wanted."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The candidate is at fault; ``action`` is the strictest that a failed gate asks for."""
-
-    action: FailureAction
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Inconclusive:
-    """Nobody can tell. ``heals``: answers may still settle it; otherwise a person has to."""
-
-    message: str
-    heals: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """Stable is as sick as the candidate: a rollback would not help."""
-
-    message: str
-
-
-Outcome = Passed | Measuring | Failed | Inconclusive | Shared
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """``look_again`` is how long until the next question is due; None when none will be."""
-
-    gates: tuple[GateStatus, ...]
-    outcome: Outcome
-    look_again: timedelta | None
+Row = tuple[Gate, GateStatus]
 
 
 def questions(trial: Trial, now: datetime) -> tuple[Question, ...]:
-    raise NotImplementedError
+    """What is due at ``now``, each once: measurements of the candidate, and doubts about stable."""
+    rows = ((gate, evidence(gate, trial)) for gate in _gates(trial))
+    asked = (due(gate, trial, row, now) for gate, row in rows)
+    return tuple(dict.fromkeys(one for one in asked if one is not None))
 
 
 def judge(trial: Trial, answers: Mapping[Question, Answer], now: datetime) -> Judged:
-    raise NotImplementedError
+    """What the evidence amounts to with ``answers``; the same answers again change nothing."""
+    rows = [(gate, judged(gate, trial, answers, now)) for gate in _gates(trial)]
+    waits = [wait for gate, row in rows if (wait := _wait(gate, trial, row, now)) is not None]
+    return Judged(
+        gates=tuple(row for _, row in rows),
+        outcome=_outcome(trial, [(gate, row) for gate, row in rows if not gate.dry_run]),
+        look_again=min(waits, default=None),
+    )
 
 
 def problems(stage: Stage, criteria: tuple[Named, ...]) -> str | None:
-    raise NotImplementedError
+    """Why these criteria cannot be measured in this stage; None when they can."""
+    return next(mistakes(stage, criteria, soak(stage, criteria)), None)
 
 
 def soak(stage: Stage, criteria: tuple[Named, ...]) -> timedelta:
     """The stage's minimum: its own or that of any of its criteria, whichever is larger."""
     return max([stage.soak, *(found.spec.minimum_soak for _, found in criteria)])
+
+
+def _gates(trial: Trial) -> tuple[Gate, ...]:
+    """No more than status holds; ``problems`` says when there are more."""
+    return gates_of(trial.criteria)[:MOST_GATES]
+
+
+def _wait(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> timedelta | None:
+    """Until the gate's next question. What nobody answered waits its turn: no pass spins on it."""
+    if finished(row, gate):
+        return None
+    if row.suspect:
+        newly = evidence(gate, trial).measured_at != row.measured_at
+        return timedelta(0) if newly else gate.interval
+    return grid_of(gate, trial).after(max(now, since(gate, trial, row))) - now
+
+
+def _outcome(trial: Trial, rows: Sequence[Row]) -> Outcome:
+    """The worst verdict decides. ``rows`` has no dry run."""
+    failed = [(gate, row) for gate, row in rows if row.verdict is Verdict.FAIL]
+    if failed:
+        return _failure(trial, failed)
+    shared = [row for _, row in rows if is_shared(row)]
+    if shared:
+        return Shared(_told(shared))
+    unclear = [(gate, row) for gate, row in rows if row.verdict is Verdict.INCONCLUSIVE]
+    if unclear:
+        heals = not any(finished(row, gate) for gate, row in unclear)
+        return Inconclusive(_told([row for _, row in unclear]), heals=heals)
+    open_ = [row for _, row in rows if row.verdict is Verdict.MEASURING]
+    if open_:
+        passed = len(rows) - len(open_)
+        return Measuring(f"{passed} of {len(rows)} gates have passed; {_sentence(open_[0])}")
+    return Passed()
+
+
+def _failure(trial: Trial, failed: Sequence[Row]) -> Failed:
+    """Rollback is stricter than Pause; its gate is told first."""
+    strict = [row for gate, row in failed if _action(trial, gate) is FailureAction.ROLLBACK]
+    mild = [row for gate, row in failed if _action(trial, gate) is not FailureAction.ROLLBACK]
+    action = FailureAction.ROLLBACK if strict else FailureAction.PAUSE
+    return Failed(action, _told([*strict, *mild]))
+
+
+def _action(trial: Trial, gate: Gate) -> FailureAction:
+    own = gate.rule.on_failure if isinstance(gate.rule, Metric) else None
+    return own or trial.default_action
+
+
+def _told(rows: Sequence[GateStatus]) -> str:
+    first, *others = rows
+    more = f"; likewise {', '.join(row.name for row in others[:3])}" if others else ""
+    return _sentence(first) + more
+
+
+def _sentence(row: GateStatus) -> str:
+    return f"gate {row.name} {row.message}"

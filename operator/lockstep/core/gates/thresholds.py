@@ -69,6 +69,11 @@ class Limits:
             return self.failure.outside()
         return self.success.inside() if self.success else ""
 
+    def between(self) -> str:
+        """What a number is that meets neither limit: ``neither at most 0.25 nor at least 0.5``."""
+        good = self.success.inside() if self.success else "good"
+        return f"neither {good} nor {self.failure.inside() if self.failure else 'bad'}"
+
     def shown(self, value: float) -> str:
         """The number as people read it, rounded unless that would put it across a limit."""
         short = rounded(value)
@@ -79,7 +84,7 @@ class Limits:
         """Both limits in a few words, for status."""
         if self.success is None:
             return self.failure.outside() if self.failure else ""
-        fails = f", fails {self.failure.inside()}" if self.failure else ""
+        fails = f", fails when {self.failure.inside()}" if self.failure else ""
         return self.success.inside() + fails
 
 
@@ -87,7 +92,7 @@ def limits(metric: Metric, args: Mapping[str, float]) -> Limits:
     """The metric's limits.
 
     Raises:
-        KeyError: A limit names an argument that is not there; ``mistakes`` says so beforehand.
+        KeyError: A limit names an argument that is not there, which ``api`` refuses.
     """
     return Limits(_range(metric.success_when, args), _range(metric.fail_when, args))
 

@@ -198,7 +198,7 @@ def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
 def _put(view: View, name: str, count: int) -> PutDeployment | None:
     child = view.observed.arm(name).deployment
     rendered = template(view, name)
-    settled = child and child.replicas == count and not child.drifted
+    settled = child.replicas == count and not child.drifted if child else count == 0
     if settled or rendered is None or (child and child.terminating):
         return None
     return PutDeployment(

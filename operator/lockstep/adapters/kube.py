@@ -1,0 +1,62 @@
+"""What every Kubernetes object has: whose it is, which it is, how new it is. No kind's own fields."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """``version`` orders two sightings of one object; it says nothing about what changed.
+
+    ``deployment`` and ``revision`` are our labels, ``owner_uid`` the controlling owner's; empty
+    when there is none.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    version: int = field(compare=False)
+    generation: int = 0
+    owner_uid: str = ""
+    deployment: str = ""
+    revision: str = ""
+    terminating: bool = False
+
+
+def meta(raw: Manifest) -> Meta:
+    """Read an object's metadata."""
+    metadata = raw["metadata"]
+    labels = metadata.get("labels") or {}
+    return Meta(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        uid=metadata.get("uid", ""),
+        version=version(metadata.get("resourceVersion", "")),
+        generation=metadata.get("generation", 0),
+        owner_uid=_controller(metadata.get("ownerReferences") or ()),
+        deployment=labels.get(DEPLOYMENT_LABEL, ""),
+        revision=labels.get(REVISION_LABEL, ""),
+        terminating="deletionTimestamp" in metadata,
+    )
+
+
+def version(text: str) -> int:
+    """A resourceVersion as a number: they may be compared since Kubernetes 1.35 (KEP-5504)."""
+    return int(text) if text.isdecimal() else 0
+
+
+def _controller(owners: list[Manifest] | tuple[()]) -> str:
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")
+
+
+def instant(text: str) -> datetime:
+    """A Kubernetes time as an aware datetime."""
+    return datetime.fromisoformat(text)
+
+
+def condition(raw: Manifest, kind: str) -> Manifest:
+    """The status condition of this type; empty when there is none."""
+    conditions = raw.get("status", {}).get("conditions") or ()
+    return next((it for it in conditions if it["type"] == kind), {})

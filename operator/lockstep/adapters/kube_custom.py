@@ -1,0 +1,115 @@
+"""Our own kinds, from the API server's JSON to our words, and a status back to the wire."""
+
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from lockstep.adapters.kube import Meta, meta
+from lockstep.api.base import Manifest
+from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
+from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.observed import Criteria, Unreadable
+from lockstep.errors import InvariantError
+
+_SENTENCE: Final = 500
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDeploymentRecord:
+    """``wire`` is the status exactly as stored; ``template`` the template exactly as written."""
+
+    meta: Meta
+    spec: ModelDeploymentSpec | Unreadable
+    template: Manifest
+    wire: Manifest
+
+    def criteria(self) -> frozenset[CriteriaRef]:
+        """The exit criteria that the spec refers to."""
+        if isinstance(self.spec, Unreadable) or self.spec.strategy.canary is None:
+            return frozenset()
+        stages = self.spec.strategy.canary.stages
+        return frozenset(ref for stage in stages for ref in stage.exit_criteria)
+
+
+@dataclass(frozen=True, slots=True)
+class CriteriaRecord:
+    meta: Meta
+    criteria: Criteria | Unreadable
+
+
+def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
+    """Read a ModelDeployment."""
+    spec = raw.get("spec", {})
+    return ModelDeploymentRecord(
+        meta=meta(raw),
+        spec=_parse(ModelDeploymentSpec, spec),
+        template=spec.get("template", {}),
+        wire=raw.get("status", {}),
+    )
+
+
+def prune_exit_criteria(raw: Manifest) -> CriteriaRecord:
+    return _criteria(ExitCriteriaSpec, raw)
+
+
+def prune_cluster_exit_criteria(raw: Manifest) -> CriteriaRecord:
+    return _criteria(ClusterExitCriteriaSpec, raw)
+
+
+def _criteria(model: type[ExitCriteriaSpec], raw: Manifest) -> CriteriaRecord:
+    known, spec = meta(raw), _parse(model, raw.get("spec", {}))
+    if isinstance(spec, Unreadable):
+        return CriteriaRecord(known, spec)
+    return CriteriaRecord(known, Criteria(spec, known.generation))
+
+
+def _parse(model: type[M], spec: Manifest) -> M | Unreadable:
+    try:
+        return model.model_validate(spec)
+    except ValidationError as error:
+        return Unreadable(sentence(error))
+
+
+def sentence(error: ValidationError) -> str:
+    """Name the first field that cannot be read, and why: ``spec.replicas: should be …``."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = "".join(f"[{it}]" if isinstance(it, int) else f".{it}" for it in first["loc"])
+    why = first["msg"].removeprefix("Value error, ")
+    more = error.error_count() - 1
+    text = f"spec{path}: {why}" + (f" (and {more} more)" if more else "")
+    return text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 1]}…"
+
+
+def read_status(wire: Manifest) -> ModelDeploymentStatus:
+    """Our memory, read back.
+
+    Raises:
+        InvariantError: It is not what we wrote. Guessing could send callers to a rejected revision.
+    """
+    try:
+        return ModelDeploymentStatus.model_validate(wire)
+    except ValidationError as error:
+        text = sentence(error).replace("spec", "status", 1)
+        raise InvariantError(f"{text}; remove the field, it is rebuilt from the children") from error
+
+
+def write_status(status: ModelDeploymentStatus) -> Manifest:
+    """A status as it goes over the wire: what is None is absent."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def merge_patch(before: Manifest, after: Manifest) -> Manifest:
+    """The JSON merge patch (RFC 7386) from one object to the other: null for what has to go."""
+    patch: Manifest = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        known = before.get(key)
+        if isinstance(value, dict) and isinstance(known, dict):
+            inner = merge_patch(known, value)
+            if inner:
+                patch[key] = inner
+        elif value != known:
+            patch[key] = value
+    return patch

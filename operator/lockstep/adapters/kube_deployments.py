@@ -1,0 +1,66 @@
+"""A child Deployment as it stands in the cluster."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from lockstep.adapters.kube import Meta, condition, meta
+from lockstep.api.base import Manifest
+from lockstep.core.observed import ChildDeployment, Trouble
+
+_OURS: Final = ("minReadySeconds", "revisionHistoryLimit", "selector", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRecord:
+    """``body`` keeps the fields that we write, as they stand, to be compared with what we render."""
+
+    meta: Meta
+    child: ChildDeployment
+    body: Manifest
+
+
+def prune(raw: Manifest) -> DeploymentRecord:
+    """Read a Deployment.
+
+    ``available`` is taken even from a status that lags behind the last scaling: the template never
+    changes, so the pods it counts are still there; a 0 in between would look like an outage.
+    """
+    known, spec, status = meta(raw), raw["spec"], raw.get("status", {})
+    return DeploymentRecord(
+        meta=known,
+        child=ChildDeployment(
+            name=known.name,
+            uid=known.uid,
+            revision=known.revision,
+            replicas=spec.get("replicas", 1),
+            available=status.get("availableReplicas", 0),
+            terminating=known.terminating,
+            create_failure=_create_failure(raw),
+        ),
+        body={
+            "metadata": {
+                key: raw["metadata"].get(key) for key in ("labels", "ownerReferences")
+            },
+            "spec": {key: spec[key] for key in _OURS if key in spec},
+        },
+    )
+
+
+def _create_failure(raw: Manifest) -> Trouble | None:
+    failure = condition(raw, "ReplicaFailure")
+    current = raw.get("status", {}).get("observedGeneration") == raw["metadata"].get("generation")
+    if not current or failure.get("status") != "True" or failure.get("reason") != "FailedCreate":
+        return None
+    message = failure.get("message", "")
+    return Trouble(create_failure_reason(message), message)
+
+
+def create_failure_reason(message: str) -> str:
+    """Sort the API server's refusal to create a pod by what a person has to do about it."""
+    if "exceeded quota" in message:
+        return "QuotaExceeded"
+    if "violates PodSecurity" in message:
+        return "PodSecurity"
+    if "serviceaccount" in message and "not found" in message:
+        return "ServiceAccountMissing"
+    return "FailedCreate"

@@ -1,0 +1,73 @@
+"""Whether what we render still stands in an object: ours must be there, what others added may be."""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+_QUANTITIES: Final = {"limits", "requests", "overhead"}
+_QUANTITY_FIELDS: Final = {"sizeLimit", "divisor", "storage"}
+_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_SUFFIXES: Final = {
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("num", start=-3)},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
+}
+
+
+def stands(ours: object, theirs: object) -> bool:
+    """Whether every field of ``ours`` is in ``theirs`` with the same meaning.
+
+    Absent, null and empty are one. Lists of named objects are compared name by name; all other
+    lists are compared whole. Quantities are compared by value: ``1000m`` is ``1``.
+    """
+    return _stands(ours, theirs, "")
+
+
+def _stands(ours: object, theirs: object, field: str) -> bool:
+    if _empty(ours) and _empty(theirs):
+        return True
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        inner = field if field in _QUANTITIES else None
+        return all(_stands(ours[key], theirs.get(key), inner or key) for key in ours)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return _list_stands(ours, theirs)
+    return _same(ours, theirs, field)
+
+
+def _empty(value: object) -> bool:
+    return value is None or value in ("", 0, False, [], {})
+
+
+def _list_stands(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    if all(isinstance(item, Mapping) and "name" in item for item in ours):
+        return all(any(_is(item, other) for other in theirs) for item in ours)
+    return len(ours) == len(theirs) and all(
+        _stands(item, other, "") for item, other in zip(ours, theirs, strict=True)
+    )
+
+
+def _is(ours: Mapping[str, Any], theirs: object) -> bool:
+    named = isinstance(theirs, Mapping) and theirs.get("name") == ours["name"]
+    return named and _stands(ours, theirs, "")
+
+
+def _same(ours: object, theirs: object, field: str) -> bool:
+    if ours == theirs:
+        return True
+    if isinstance(ours, bool) or isinstance(theirs, bool) or theirs is None:
+        return False
+    if field in _QUANTITIES or field in _QUANTITY_FIELDS:
+        amount = _quantity(str(ours))
+        return amount is not None and amount == _quantity(str(theirs))
+    return str(ours) == str(theirs)  # an int-or-string field, or a number the server stores as text
+
+
+def _quantity(text: str) -> Decimal | None:
+    found = _QUANTITY.fullmatch(text)
+    if not found:
+        return None
+    number, suffix = Decimal(found[1]), found[2] or ""
+    if suffix in _SUFFIXES:
+        return number * _SUFFIXES[suffix]
+    return Decimal(f"{number}{suffix}")

@@ -1,0 +1,40 @@
+"""What is told, as a Kubernetes Event about a ModelDeployment."""
+
+import hashlib
+from datetime import datetime
+from typing import Final
+
+from lockstep.api.base import API_VERSION, Manifest
+from lockstep.api.model_deployment import KIND
+from lockstep.core.observed import Observed
+from lockstep.core.plan import Event
+
+_COMPONENT: Final = "lockstep"
+_MESSAGE: Final = 1024
+
+
+def render(seen: Observed, event: Event, revision: str, now: datetime) -> Manifest:
+    """The Event's name follows from what it says, so that telling it twice makes one object."""
+    told = "\n".join((seen.uid, str(seen.generation), revision, event.reason, event.message))
+    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{seen.key.name}.{digest}", "namespace": seen.key.namespace},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": seen.key.namespace,
+            "name": seen.key.name,
+            "uid": seen.uid,
+        },
+        "type": event.type.value,
+        "reason": event.reason,
+        "message": event.message[:_MESSAGE],
+        "firstTimestamp": at,
+        "lastTimestamp": at,
+        "count": 1,
+        "source": {"component": _COMPONENT},
+        "reportingComponent": _COMPONENT,
+    }

@@ -1,0 +1,33 @@
+"""The callers' Service as it stands in the cluster."""
+
+from dataclasses import dataclass
+
+from lockstep.adapters.kube import Meta, meta
+from lockstep.api.base import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """``body`` keeps the fields that we write, as they stand, to be compared with what we render."""
+
+    meta: Meta
+    selector: dict[str, str]
+    ports: frozenset[int]
+    body: Manifest
+
+
+def prune(raw: Manifest) -> ServiceRecord:
+    """Read a Service."""
+    spec = raw["spec"]
+    ports = spec.get("ports") or []
+    return ServiceRecord(
+        meta=meta(raw),
+        selector=dict(spec.get("selector") or {}),
+        ports=frozenset(port["port"] for port in ports),
+        body={
+            "metadata": {
+                key: raw["metadata"].get(key) for key in ("labels", "ownerReferences")
+            },
+            "spec": {"ports": ports},
+        },
+    )

@@ -1,0 +1,72 @@
+"""The smoke test's request to one pod. Whether the answer is right is judged in adapters."""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import aiohttp
+
+from lockstep.adapters import smoke
+from lockstep.core.needs import Smoke
+from lockstep.core.observed import SmokeResult
+
+_TRIES: Final = 3
+_PAUSE: Final = timedelta(seconds=1)
+_NO_ANSWER: Final = {502, 503, 504}
+
+
+class SmokeClient:
+    """Asks pods directly: no proxy, no redirects, no cookies, a bounded answer."""
+
+    def __init__(self, user_agent: str, pause: timedelta = _PAUSE) -> None:
+        self._headers = {"User-Agent": user_agent}
+        self._pause = pause
+
+    async def ask(self, test: Smoke) -> SmokeResult:
+        """Up to three tries while nobody answers; a wrong answer is final at once."""
+        silence = ""
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(self._pause.total_seconds())
+            try:
+                status, body = await self._request(test)
+            except TimeoutError:
+                silence = f"no answer within {test.timeout.total_seconds():g} s"
+            except (aiohttp.ClientError, OSError) as error:
+                silence = str(error) or type(error).__name__
+            else:
+                if status not in _NO_ANSWER or status == test.expect.status:
+                    return SmokeResult(test.revision, self._judge(test, status, body))
+                silence = f"HTTP {status}"
+        return SmokeResult(test.revision, f"{test.url} did not answer {_TRIES} times: {silence}")
+
+    def _judge(self, test: Smoke, status: int, body: bytes) -> str | None:
+        problem = smoke.problem(test.expect, status, body)
+        return f"{test.url}: {problem}" if problem else None
+
+    async def _request(self, test: Smoke) -> tuple[int, bytes]:
+        """A session for each request: it happens once per candidate, and leaves nothing open."""
+        timeout = aiohttp.ClientTimeout(total=test.timeout.total_seconds())
+        async with (
+            aiohttp.ClientSession(
+                timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+            ) as session,
+            session.request(
+                "POST" if test.body is not None else "GET",
+                test.url,
+                data=test.body,
+                headers={"Content-Type": "application/json"} if test.body is not None else {},
+                allow_redirects=False,
+            ) as response,
+        ):
+            return response.status, await _bounded(response)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The answer up to one byte more than is judged."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > smoke.LARGEST_ANSWER_BYTES:
+            break
+    return bytes(body[: smoke.LARGEST_ANSWER_BYTES + 1])

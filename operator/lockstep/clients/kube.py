@@ -1,0 +1,313 @@
+"""Every write to the API server, and the few reads that no watch gives. Plain dicts in and out.
+
+The generic calls of kubernetes.aio are used rather than its DynamicClient, which asks for every
+API group at start, or its typed classes, which refuse fields that they do not know.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client.exceptions import OpenApiException
+
+from lockstep.adapters import kube_refusals
+from lockstep.adapters.kube import meta
+from lockstep.adapters.kube_refusals import Refusal
+from lockstep.api.base import API_VERSION, GROUP, VERSION, Manifest
+from lockstep.clients.connection import Connection
+from lockstep.errors import (
+    ForeignObjectError,
+    InvariantError,
+    LockstepError,
+    LostRaceError,
+    TransientError,
+)
+
+MANAGER: Final = "lockstep"
+_JSON: Final = "application/json"
+_MERGE: Final = "application/merge-patch+json"
+_APPLY: Final = "application/apply-patch+yaml"
+_SOON: Final = timedelta(seconds=1)
+_UNWELL: Final = {408, 429, 500, 502, 503, 504}
+_NOT_OURS_TO_MEND: Final = {401, 403, 404, 410}
+
+Count = Callable[[str, str, str], None]
+"""Told of every request: verb, resource, HTTP code (or ``none`` when there was no answer)."""
+
+PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "ModelDeployment": (f"/apis/{API_VERSION}", "modeldeployments"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
+    "Service": ("/api/v1", "services"),
+    "Pod": ("/api/v1", "pods"),
+    "Event": ("/api/v1", "events"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    verb: str
+    method: str
+    resource: str
+    path: str
+    query: Mapping[str, str]
+    body: Manifest | None = None
+    content_type: str = _JSON
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    code: int
+    body: Manifest
+    retry_after: timedelta
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300  # noqa: PLR2004
+
+    @property
+    def reason(self) -> str:
+        return str(self.body.get("reason", ""))
+
+    @property
+    def message(self) -> str:
+        return str(self.body.get("message", "")) or f"HTTP {self.code}"
+
+
+class Kube:
+    """One client with its own connections; it is closed by who made it."""
+
+    def __init__(
+        self, connection: Connection, count: Count, *, connections: int, timeout: timedelta
+    ) -> None:
+        self._connection = connection
+        self._client: ApiClient = connection.client(connections)
+        self._count = count
+        self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def served(self) -> frozenset[str]:
+        """Plural names of our kinds that the API server serves; empty without the CRDs."""
+        request = _Request(
+            verb="get", method="GET", resource="apis", path=f"/apis/{GROUP}/{VERSION}", query={}
+        )
+        reply = await self._send(request)
+        if reply.code == 404:  # noqa: PLR2004
+            return frozenset()
+        _expect(reply, request)
+        return frozenset(resource["name"] for resource in reply.body.get("resources", ()))
+
+    async def read(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """One object as it is now; None when there is none."""
+        request = _request("get", "GET", kind, namespace, name)
+        reply = await self._send(request)
+        if reply.code == 404:  # noqa: PLR2004
+            return None
+        return _expect(reply, request)
+
+    async def create(self, manifest: Manifest, owner_uid: str) -> Manifest:
+        """Create a child of the owner; one that is there already is brought into shape.
+
+        Raises:
+            ForeignObjectError: The name is taken by an object of somebody else.
+        """
+        request = _create(manifest, {"fieldManager": MANAGER})
+        reply = await self._send(request)
+        if reply.code != 409:  # noqa: PLR2004
+            return _expect(reply, request)
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        there = await self.read(kind, manifest["metadata"]["namespace"], name)
+        known = meta(there) if there else None
+        if known is None or (known.owner_uid == owner_uid and known.terminating):
+            raise TransientError(f"{kind} {name} is just going", retry_after=_SOON)
+        if known.owner_uid != owner_uid:
+            raise ForeignObjectError(kind, name)
+        return await self.apply(manifest, known.uid)
+
+    async def apply(self, manifest: Manifest, uid: str) -> Manifest:
+        """Bring an object of ours into shape; the uid keeps it from being another of that name."""
+        metadata = {**manifest["metadata"], "uid": uid}
+        request = _patch(
+            manifest,
+            {**manifest, "metadata": metadata},
+            {"fieldManager": MANAGER, "force": "true"},
+            _APPLY,
+        )
+        return await self._guarded(request)
+
+    async def merge(self, manifest: Manifest, patch: Manifest) -> Manifest:
+        """Change single fields of the object that ``manifest`` names."""
+        return await self._guarded(_patch(manifest, patch, {"fieldManager": MANAGER}, _MERGE))
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """Write a whole object over the version that was read.
+
+        Raises:
+            LostRaceError: It has changed since.
+        """
+        metadata = manifest["metadata"]
+        request = _request(
+            "update", "PUT", manifest["kind"], metadata["namespace"], metadata["name"], manifest
+        )
+        return await self._guarded(request)
+
+    async def create_once(self, manifest: Manifest) -> Manifest | None:
+        """Create an object; None when there is one of that name."""
+        request = _create(manifest, {"fieldManager": MANAGER})
+        reply = await self._send(request)
+        return None if reply.code == 409 else _expect(reply, request)  # noqa: PLR2004
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """Remove exactly this object; that it is gone, or another has its name, is fine."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        request = _request("delete", "DELETE", kind, namespace, name, body)
+        reply = await self._send(request)
+        if reply.code not in {404, 409}:
+            _expect(reply, request)
+
+    async def patch_status(
+        self, namespace: str, name: str, version: str, status: Manifest
+    ) -> Manifest:
+        """Merge-patch a ModelDeployment's status over the version that was read.
+
+        Raises:
+            LostRaceError: It has changed since, or is gone.
+        """
+        path = _path("ModelDeployment", namespace, f"{name}/status")
+        request = _Request(
+            verb="patch",
+            method="PATCH",
+            resource="modeldeployments/status",
+            path=path,
+            query={"fieldManager": MANAGER},
+            body={"metadata": {"resourceVersion": version}, "status": status},
+            content_type=_MERGE,
+        )
+        return await self._guarded(request)
+
+    async def dry_run(self, manifest: Manifest) -> Refusal | None:
+        """Whether the API server would take an object; None means that it would."""
+        request = _create(
+            manifest,
+            {"dryRun": "All", "fieldValidation": "Strict", "fieldManager": MANAGER},
+        )
+        reply = await self._send(request)
+        if reply.ok:
+            return None
+        if reply.code in _UNWELL or reply.code == 401:  # noqa: PLR2004
+            _expect(reply, request)
+        return kube_refusals.read(reply.code, reply.reason, reply.message)
+
+    async def _guarded(self, request: _Request) -> Manifest:
+        reply = await self._send(request)
+        if reply.code in {404, 409}:
+            raise LostRaceError(f"{request.verb} {request.path}: {reply.message}")
+        return _expect(reply, request)
+
+    async def _send(self, request: _Request) -> _Reply:
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        headers = {
+            **await self._connection.headers(),
+            "Accept": _JSON,
+            "Content-Type": request.content_type,
+        }
+        code = "none"
+        try:
+            answer = await self._client.call_api(
+                request.method,
+                f"{self._connection.server}{request.path}{query}",
+                headers,
+                request.body,
+                _request_timeout=self._timeout,
+            )
+            code = str(answer.status)
+            reply = _read(answer.status, await answer.read(), answer.headers)
+        except (aiohttp.ClientError, OpenApiException, OSError, asyncio.TimeoutError) as error:
+            what = str(error) or type(error).__name__
+            raise TransientError(
+                f"{request.verb} {request.path} was not answered: {what}", retry_after=_SOON
+            ) from error
+        finally:
+            self._count(request.verb, request.resource, code)
+        if reply.code == 401:  # noqa: PLR2004
+            await self._connection.renew()
+        return reply
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    api, plural = PATHS[kind]
+    return f"{api}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
+
+
+def _request(
+    verb: str, method: str, kind: str, namespace: str, name: str, body: Manifest | None = None
+) -> _Request:
+    return _Request(
+        verb=verb,
+        method=method,
+        resource=PATHS[kind][1],
+        path=_path(kind, namespace, name),
+        query={"fieldManager": MANAGER} if verb == "update" else {},
+        body=body,
+    )
+
+
+def _create(manifest: Manifest, query: Mapping[str, str]) -> _Request:
+    kind = manifest["kind"]
+    return _Request(
+        verb="create",
+        method="POST",
+        resource=PATHS[kind][1],
+        path=_path(kind, manifest["metadata"]["namespace"]),
+        query=query,
+        body=manifest,
+    )
+
+
+def _patch(
+    manifest: Manifest, body: Manifest, query: Mapping[str, str], content_type: str
+) -> _Request:
+    kind, metadata = manifest["kind"], manifest["metadata"]
+    return _Request(
+        verb="patch",
+        method="PATCH",
+        resource=PATHS[kind][1],
+        path=_path(kind, metadata["namespace"], metadata["name"]),
+        query=query,
+        body=body,
+        content_type=content_type,
+    )
+
+
+def _read(code: int, content: bytes, headers: Mapping[str, Any]) -> _Reply:
+    wait = str(headers.get("Retry-After", ""))
+    retry_after = timedelta(seconds=int(wait)) if wait.isdecimal() else _SOON
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = {"message": f"HTTP {code} with a body that is not JSON"}
+        code = code if code >= 300 else 502  # noqa: PLR2004 (something between us and the server)
+    return _Reply(code, body if isinstance(body, dict) else {}, retry_after)
+
+
+def _expect(reply: _Reply, request: _Request) -> Manifest:
+    if reply.ok:
+        return reply.body
+    raise _error(reply, f"{request.verb} {request.path}: {reply.message}")
+
+
+def _error(reply: _Reply, what: str) -> LockstepError:
+    if reply.code == 409:  # noqa: PLR2004
+        return LostRaceError(what)
+    if reply.code in _UNWELL | _NOT_OURS_TO_MEND:
+        return TransientError(what, retry_after=reply.retry_after)
+    return InvariantError(what)

@@ -1,0 +1,155 @@
+"""A Lease decides who works: at most one operator, and the next one as soon as the first lets go.
+
+Own lines rather than kubernetes.aio.leaderelection, which never lets go, sends local time as UTC,
+and waits for a hanging request past the end of its own lease.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from lockstep.api.base import Manifest
+from lockstep.clients.kube import Kube
+from lockstep.errors import LostRaceError, TransientError
+
+_LOG: Final = logging.getLogger(__name__)
+_TURNS: Final = 5  # how often a lease is renewed in its lifetime
+_GIVE_UP: Final = 2 / 3  # of the lifetime without an answer: then nobody works for the last third
+
+
+class Lease:
+    """One candidate for one Lease.
+
+    ``kube`` should be used by nobody else: a renewal must never stand in line behind a pass.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        name: str,
+        identity: str,
+        duration: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._kube = kube
+        self._namespace, self._name, self._identity = namespace, name, identity
+        self._duration = duration
+        self._clock = clock
+        self._ours: Manifest | None = None
+        self._seen_version = ""
+        self._seen_at = 0.0
+
+    @property
+    def _pause(self) -> float:
+        return self._duration.total_seconds() / _TURNS
+
+    async def acquire(self) -> None:
+        """Wait until the lease is ours."""
+        while not await self._try():
+            await asyncio.sleep(self._pause)
+        _LOG.info("this operator works now", extra={"lease": self._name, "holder": self._identity})
+
+    async def hold(self) -> None:
+        """Renew until the lease is lost; whoever waits for this must stop at once when it returns."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await asyncio.sleep(self._pause)
+            try:
+                async with asyncio.timeout_at(
+                    renewed + self._duration.total_seconds() * _GIVE_UP
+                ):
+                    answered = await self._renew()
+            except TimeoutError:
+                answered = None
+            if answered is None:
+                self._ours = None
+                _LOG.error("the lease is lost", extra={"lease": self._name})
+                return
+            renewed = answered
+
+    async def release(self) -> None:
+        """Let go, so that the next operator starts at once; does nothing without the lease."""
+        if self._ours is None:
+            return
+        spec = {**self._ours["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+        try:
+            await self._kube.replace({**self._ours, "spec": spec})
+        except TransientError as error:
+            _LOG.warning("the lease was not released, it runs out by itself: %s", error)
+        self._ours = None
+
+    async def _try(self) -> bool:
+        try:
+            known = await self._kube.read("Lease", self._namespace, self._name)
+            if known is None:
+                self._ours = await self._kube.create_once(self._manifest(None))
+            elif self._free(known):
+                self._ours = await self._kube.replace(self._manifest(known))
+        except LostRaceError:
+            return False
+        except TransientError as error:
+            _LOG.warning("the lease cannot be taken: %s", error)
+            return False
+        return self._ours is not None
+
+    def _free(self, known: Manifest) -> bool:
+        """Nobody holds it, or its holder has not been heard of for its lifetime, by our own watch."""
+        spec, now = known.get("spec", {}), asyncio.get_running_loop().time()
+        if not spec.get("holderIdentity"):
+            return True
+        version = known["metadata"]["resourceVersion"]
+        if version != self._seen_version:
+            self._seen_version, self._seen_at = version, now
+        return now - self._seen_at > float(spec.get("leaseDurationSeconds") or 0)
+
+    async def _renew(self) -> float | None:
+        """When the renewal that succeeded was sent; None when somebody else holds the lease."""
+        loop = asyncio.get_running_loop()
+        while True:
+            sent = loop.time()
+            try:
+                self._ours = await self._kube.replace(self._manifest(self._ours))
+            except LostRaceError:
+                if not await self._still_ours():
+                    return None
+            except TransientError as error:
+                _LOG.warning("the lease was not renewed: %s", error)
+                await asyncio.sleep(self._pause / _TURNS)
+            else:
+                return sent
+
+    async def _still_ours(self) -> bool:
+        try:
+            known = await self._kube.read("Lease", self._namespace, self._name)
+        except TransientError:
+            return True  # not known yet; the caller's deadline goes on
+        if known is None or known.get("spec", {}).get("holderIdentity") != self._identity:
+            return False
+        self._ours = known
+        return True
+
+    def _manifest(self, known: Manifest | None) -> Manifest:
+        now = self._clock().isoformat(timespec="microseconds").replace("+00:00", "Z")
+        before = (known or {}).get("spec", {})
+        same = before.get("holderIdentity") == self._identity
+        spec = {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": max(1, round(self._duration.total_seconds())),
+            "acquireTime": before["acquireTime"] if same else now,
+            "renewTime": now,
+            "leaseTransitions": before.get("leaseTransitions", 0) + (0 if same else 1),
+        }
+        metadata = (known or {}).get("metadata") or {
+            "name": self._name,
+            "namespace": self._namespace,
+        }
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": metadata,
+            "spec": spec,
+        }

@@ -1,0 +1,152 @@
+"""What one more measurement adds to a gate's row: counters, value and a sentence. No verdicts here.
+
+The sentences go after the gate's name: "gate p99-latency" + "was 0.812, allowed at most 0.5".
+"""
+
+import math
+from datetime import datetime
+from typing import Final, assert_never
+
+from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
+from lockstep.api.status import GateStatus
+from lockstep.core.gates.gate import Gate
+from lockstep.core.gates.numbers import rounded
+from lockstep.core.gates.question import Broken
+from lockstep.core.gates.reading import NoData, Reading, Value
+from lockstep.core.gates.thresholds import Limits, Measured, limits
+
+TOLERATED_ERRORS: Final = 4
+"""For traffic, which has no limits of its own; a metric's default is the same."""
+_LONGEST: Final = 400
+"""Characters that status keeps of a gate's sentence."""
+
+
+def clipped(sentence: str) -> str:
+    return sentence if len(sentence) <= _LONGEST else sentence[: _LONGEST - 1] + "…"
+
+
+def counted(row: GateStatus, gate: Gate, reading: Reading, at: datetime, weight: int) -> GateStatus:
+    """``row`` with what was measured at ``at``, at ``weight`` percent of traffic."""
+    if isinstance(gate.rule, MinimumRequests):
+        after = _requests(row, gate.rule, reading)
+    else:
+        after = _metric(row, gate.rule, limits(gate.rule, gate.args), reading, weight)
+    return after.model_copy(update={"measured_at": at, "message": clipped(after.message)})
+
+
+def tolerance(row: GateStatus, metric: Metric) -> str:
+    """How the failures stand to their limit; nothing where none is tolerated."""
+    if not metric.failure_limit:
+        return ""
+    return f" ({_plural(row.failures, 'failed measurement')}, {metric.failure_limit} tolerated)"
+
+
+def _metric(
+    row: GateStatus, metric: Metric, bounds: Limits, reading: Reading, weight: int
+) -> GateStatus:
+    match reading:
+        case Broken():
+            return _broken(row, metric.consecutive_error_limit, reading)
+        case NoData():
+            return _no_data(row, metric, weight)
+        case Value(number):
+            return _valued(row, metric, bounds, number, weight)
+        case other:
+            assert_never(other)
+
+
+def _broken(row: GateStatus, tolerated: int, broken: Broken) -> GateStatus:
+    errors = row.errors + 1
+    times = f"{_plural(errors, 'time')} in a row, {tolerated} tolerated"
+    message = f"could not be measured ({times}): {broken.message}"
+    return row.model_copy(update={"errors": errors, "value": None, "message": message})
+
+
+def _no_data(row: GateStatus, metric: Metric, weight: int) -> GateStatus:
+    after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
+    match metric.on_no_data:
+        case OnNoData.IGNORE:
+            return after.model_copy(update={"message": "is not measured: no data"})
+        case OnNoData.FAIL:
+            failed = after.model_copy(update={"failures": row.failures + 1})
+            why = "had no data, which counts as failure (onNoData: Fail)"
+            message = f"{why}, at {weight}% of traffic{tolerance(failed, metric)}"
+            return failed.model_copy(update={"message": message})
+        case OnNoData.PAUSE:
+            times = _plural(after.no_data, "measurement")
+            waits = f"waits for its first sample: no data in {times}"
+            stopped = f"has had no data for {times}, {metric.inconclusive_limit} tolerated"
+            return after.model_copy(update={"message": stopped if row.samples else waits})
+        case other:
+            assert_never(other)
+
+
+def _valued(
+    row: GateStatus, metric: Metric, bounds: Limits, number: float, weight: int
+) -> GateStatus:
+    measured = bounds.measure(number)
+    after = row.model_copy(
+        update={
+            "errors": 0,
+            "no_data": 0,
+            "value": rounded(number),
+            "samples": row.samples + 1,
+            "failures": row.failures + (measured is Measured.FAILURE),
+            "inconclusive": row.inconclusive + (measured is Measured.NEITHER),
+        }
+    )
+    return after.model_copy(
+        update={"message": _found(after, metric, bounds, measured, number, weight)}
+    )
+
+
+def _found(
+    row: GateStatus,
+    metric: Metric,
+    bounds: Limits,
+    measured: Measured,
+    number: float,
+    weight: int,
+) -> str:
+    shown = bounds.shown(number)
+    was = f"was {shown}, allowed {bounds.allowed(number)}"
+    match measured:
+        case Measured.SUCCESS:
+            return f"{was}; {_progress(row, metric)}"
+        case Measured.FAILURE:
+            return f"{was}, at {weight}% of traffic{tolerance(row, metric)}"
+        case Measured.NEITHER:
+            counts = f"{row.inconclusive} inconclusive, {metric.inconclusive_limit} tolerated"
+            return f"was {shown}, {bounds.between()}, at {weight}% of traffic ({counts})"
+        case other:
+            assert_never(other)
+
+
+def _progress(row: GateStatus, metric: Metric) -> str:
+    if metric.count is not None:
+        return f"{row.samples} of {_plural(metric.count, 'measurement')}"
+    wanted = f", at least {metric.min_samples} wanted" if row.samples < metric.min_samples else ""
+    return _plural(row.samples, "measurement") + wanted
+
+
+def _requests(row: GateStatus, wanted: MinimumRequests, reading: Reading) -> GateStatus:
+    match reading:
+        case Broken():
+            return _broken(row, TOLERATED_ERRORS, reading)
+        case Value(number) if math.isfinite(number):
+            update = {
+                "errors": 0,
+                "no_data": 0,
+                "value": rounded(math.floor(number)),
+                "samples": row.samples + 1,
+                "message": f"has seen {math.floor(number):,} of {wanted.count:,} requests",
+            }
+            return row.model_copy(update=update)
+        case _:
+            message = f"has seen none of {wanted.count:,} requests: no data"
+            update = {"errors": 0, "no_data": row.no_data + 1, "value": None, "message": message}
+            return row.model_copy(update=update)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

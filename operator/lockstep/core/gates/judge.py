@@ -1,0 +1,214 @@
+"""One gate: when it asks, what its evidence amounts to, and whose fault a failure is.
+
+A verdict follows from the row's counters every time anew; only Fail, and the finding that stable
+fails too, are kept once reached. Nothing here compares gates with one another.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import assert_never
+
+from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
+from lockstep.api.status import GateStatus, Verdict
+from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
+from lockstep.core.gates.gate import Gate, evidence, grid_of, question
+from lockstep.core.gates.question import Answer, Broken, Question
+from lockstep.core.gates.reading import NoData, Value, read
+from lockstep.core.gates.thresholds import Measured, limits
+from lockstep.core.gates.trial import Trial
+
+
+def due(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Question | None:
+    """What the gate has to ask at ``now``; None while nothing is due."""
+    if finished(row, gate):
+        return None
+    if _awaits_stable(row):
+        return _about_stable(gate, trial, row)
+    at = grid_of(gate, trial).latest(now)
+    return question(gate, trial, trial.candidate, at) if at > since(gate, trial, row) else None
+
+
+def since(gate: Gate, trial: Trial, row: GateStatus) -> datetime:
+    """Nothing up to here is asked about any more."""
+    begins = trial.entered_at + gate.initial_delay
+    return max(begins, row.measured_at) if row.measured_at else begins
+
+
+def finished(row: GateStatus, gate: Gate) -> bool:
+    """Whether no further answer can change the verdict."""
+    if row.verdict is Verdict.FAIL or is_shared(row):
+        return True
+    match gate.rule:
+        case MinimumRequests():
+            return row.verdict is Verdict.PASS
+        case Metric(count=count, inconclusive_limit=tolerated):
+            reached = count is not None and row.samples >= count and not row.suspect
+            return reached or row.inconclusive > tolerated
+        case other:
+            assert_never(other)
+
+
+def is_shared(row: GateStatus) -> bool:
+    """Stable was found to exceed the limit too."""
+    return row.suspect and row.verdict is Verdict.INCONCLUSIVE
+
+
+def judged(
+    gate: Gate, trial: Trial, answers: Mapping[Question, Answer], now: datetime
+) -> GateStatus:
+    """The gate's row after whatever of ``answers`` is new to it."""
+    row = evidence(gate, trial)
+    if row.verdict is Verdict.FAIL or is_shared(row):
+        return row
+    if _awaits_stable(row):
+        return _settled_by_stable(gate, trial, row, answers)
+    news = None if finished(row, gate) else _newest(gate, trial, row, answers, now)
+    if news is not None:
+        reading = read(answers[news], gate.source, trial.candidate)
+        row = counted(row, gate, reading, news.at, trial.weight)
+        if isinstance(gate.rule, Metric) and row.failures > gate.rule.failure_limit:
+            return _exceeded(gate, trial, row, answers[news])
+    return row.model_copy(update={"verdict": _verdict(gate, trial, row, now)})
+
+
+def _newest(
+    gate: Gate,
+    trial: Trial,
+    row: GateStatus,
+    answers: Mapping[Question, Answer],
+    now: datetime,
+) -> Question | None:
+    """The latest answered question of this gate: the clock may have moved while it was asked."""
+    grid, after = grid_of(gate, trial), since(gate, trial, row)
+    ours = (
+        asked
+        for asked in answers
+        if after < asked.at <= now
+        and grid.latest(asked.at) == asked.at
+        and asked == question(gate, trial, trial.candidate, asked.at)
+    )
+    return max(ours, key=lambda asked: asked.at, default=None)
+
+
+def _verdict(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Verdict:
+    match gate.rule:
+        case MinimumRequests(count=count):
+            return _traffic(row, count)
+        case Metric():
+            return _measured(gate, gate.rule, trial, row, now)
+        case other:
+            assert_never(other)
+
+
+def _measured(gate: Gate, metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> Verdict:
+    if _undecidable(metric, trial, row, now):
+        return Verdict.INCONCLUSIVE
+    if metric.count is None:
+        return _by_soak(gate, metric, trial, row, now)
+    return _by_count(row, metric.count)
+
+
+def _traffic(row: GateStatus, wanted: int) -> Verdict:
+    if row.errors > TOLERATED_ERRORS:
+        return Verdict.INCONCLUSIVE
+    enough = row.value is not None and float(row.value) >= wanted
+    return Verdict.PASS if enough else Verdict.MEASURING
+
+
+def _undecidable(metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> bool:
+    """A limit on not knowing is exceeded; no sample yet is patience until the soak is over."""
+    starved = metric.on_no_data is OnNoData.PAUSE and row.no_data > metric.inconclusive_limit
+    return (
+        row.inconclusive > metric.inconclusive_limit
+        or row.errors > metric.consecutive_error_limit
+        or (starved and (row.samples > 0 or now >= trial.soak_until))
+    )
+
+
+def _by_count(row: GateStatus, count: int) -> Verdict:
+    if row.samples < count:
+        return Verdict.MEASURING
+    return Verdict.PASS if _successes(row) else Verdict.INCONCLUSIVE
+
+
+def _by_soak(gate: Gate, metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> Verdict:
+    """Pass once the soak is over and was looked at to its end, and the last look saw something."""
+    last = grid_of(gate, trial).latest(trial.soak_until)
+    seen = (
+        now >= trial.soak_until
+        and row.measured_at is not None
+        and row.measured_at >= last
+        and not (row.errors or row.no_data)
+    )
+    enough = row.samples >= metric.min_samples and _successes(row)
+    return Verdict.PASS if seen and enough else Verdict.MEASURING
+
+
+def _successes(row: GateStatus) -> int:
+    """Valid measurements that were good. Failures may count missing data, which is no sample."""
+    return max(row.samples - row.failures - row.inconclusive, 0)
+
+
+def _awaits_stable(row: GateStatus) -> bool:
+    return row.suspect and row.verdict is Verdict.MEASURING
+
+
+def _about_stable(gate: Gate, trial: Trial, row: GateStatus) -> Question | None:
+    """The same question about the other arm, for the very instant at which the candidate failed."""
+    if trial.stable is None or row.measured_at is None:
+        return None
+    return question(gate, trial, trial.stable, row.measured_at)
+
+
+def _exceeded(gate: Gate, trial: Trial, row: GateStatus, answer: Answer) -> GateStatus:
+    """The limit is exceeded: Fail, unless stable has to be heard first."""
+    if gate.dry_run or trial.stable is None:
+        return _failed(row)
+    if gate.about_both_arms:
+        return _against_stable(gate, trial.stable, row, answer)
+    if gate.about_one_arm:
+        return row.model_copy(update={"verdict": Verdict.MEASURING, "suspect": True})
+    return _failed(row)
+
+
+def _settled_by_stable(
+    gate: Gate, trial: Trial, row: GateStatus, answers: Mapping[Question, Answer]
+) -> GateStatus:
+    asked = _about_stable(gate, trial, row)
+    if asked is None or trial.stable is None:
+        return _failed(row)
+    if asked not in answers:
+        return row
+    return _against_stable(gate, trial.stable, row, answers[asked])
+
+
+def _against_stable(gate: Gate, stable: str, row: GateStatus, answer: Answer) -> GateStatus:
+    reading = read(answer, gate.source, stable)
+    match reading:
+        case Broken(why):
+            return _failed(row, f"; stable {stable} could not be asked: {why}")
+        case NoData():
+            return _failed(row, f"; stable {stable} has no data to compare with")
+        case Value(number):
+            return _compared(gate, stable, row, number)
+        case other:
+            assert_never(other)
+
+
+def _compared(gate: Gate, stable: str, row: GateStatus, number: float) -> GateStatus:
+    if not isinstance(gate.rule, Metric):
+        return row
+    bounds = limits(gate.rule, gate.args)
+    was = f"; stable {stable} was {bounds.shown(number)}"
+    if bounds.measure(number) is not Measured.FAILURE:
+        return _failed(row, was)
+    message = clipped(
+        f"{row.message}{was} and fails the same limit: it is not the candidate's fault"
+    )
+    update = {"verdict": Verdict.INCONCLUSIVE, "suspect": True, "message": message}
+    return row.model_copy(update=update)
+
+
+def _failed(row: GateStatus, why: str = "") -> GateStatus:
+    update = {"verdict": Verdict.FAIL, "suspect": False, "message": clipped(row.message + why)}
+    return row.model_copy(update=update)

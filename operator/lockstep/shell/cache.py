@@ -1,0 +1,107 @@
+"""What was last seen of one kind of object, pruned. It never asks; it is told, in whatever order."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Generic, Protocol, TypeVar
+
+from lockstep.adapters.kube import Meta, version
+from lockstep.api.base import Manifest
+from lockstep.core.key import Key
+
+_REMEMBERED_GONE: Final = 4096
+
+
+class Record(Protocol):
+    @property
+    def meta(self) -> Meta: ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Cache(Generic[R]):
+    """The newest sighting of each object wins, whether it came by watch, list or our own write."""
+
+    def __init__(self, prune: Callable[[Manifest], R]) -> None:
+        self._prune = prune
+        self._records: dict[Key, R] = {}
+        self._children: dict[Key, dict[str, R]] = {}
+        self._gone: OrderedDict[Key, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(tuple(self._records.values()))
+
+    def get(self, at: Key) -> R | None:
+        return self._records.get(at)
+
+    def children(self, of: Key) -> tuple[R, ...]:
+        """Objects that carry the label of this ModelDeployment, by name."""
+        known = self._children.get(of, {})
+        return tuple(known[name] for name in sorted(known))
+
+    def put(self, raw: Manifest) -> R | None:
+        """Take a sighting; gives the record when it says anything new."""
+        record = self._prune(raw)
+        at = Key(record.meta.namespace, record.meta.name)
+        known, seen = self._records.get(at), record.meta.version
+        if seen <= self._gone.get(at, -1) or (known and known.meta.version >= seen):
+            return None
+        if known:
+            self._unlink(known)
+        self._records[at] = record
+        if record.meta.deployment:
+            self._children.setdefault(_parent(record), {})[at.name] = record
+        return None if known == record else record
+
+    def drop(self, raw: Manifest) -> R | None:
+        """Take note of a deletion; gives the record when it was known."""
+        metadata = raw["metadata"]
+        at = Key(metadata.get("namespace", ""), metadata["name"])
+        known, seen = self._records.get(at), version(metadata.get("resourceVersion", ""))
+        if known and known.meta.uid != metadata.get("uid") and known.meta.version > seen:
+            return None  # an older object of this name
+        return self._forget(at, max(seen, known.meta.version if known else 0))
+
+    def replace(self, namespace: str, raws: Iterable[Manifest], at_version: int) -> list[R]:
+        """Take a whole list as of ``at_version``; gives the records that changed or vanished.
+
+        What is not in it is gone, unless it was seen later than the list was made.
+        """
+        listed = list(raws)
+        names = {
+            Key(raw["metadata"].get("namespace", ""), raw["metadata"]["name"]) for raw in listed
+        }
+        absent = [
+            at
+            for at, record in self._records.items()
+            if at not in names
+            and namespace in ("", at.namespace)
+            and record.meta.version <= at_version
+        ]
+        vanished = [self._forget(at, at_version) for at in absent]
+        return [record for record in (*vanished, *map(self.put, listed)) if record]
+
+    def _forget(self, at: Key, seen: int) -> R | None:
+        self._gone[at] = seen
+        self._gone.move_to_end(at)
+        if len(self._gone) > _REMEMBERED_GONE:
+            self._gone.popitem(last=False)
+        known = self._records.pop(at, None)
+        if known:
+            self._unlink(known)
+        return known
+
+    def _unlink(self, record: R) -> None:
+        siblings = self._children.get(_parent(record))
+        if siblings is None:
+            return
+        siblings.pop(record.meta.name, None)
+        if not siblings:
+            del self._children[_parent(record)]
+
+
+def _parent(record: Record) -> Key:
+    return Key(record.meta.namespace, record.meta.deployment)

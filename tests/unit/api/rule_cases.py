@@ -1,0 +1,274 @@
+"""For every CEL rule what it refuses, in which sentence, and what it allows. The models say the same.
+
+A key is a sentence; `at` is where the API server and the model find the mistake.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lockstep.api.base import HOW_TO_PIN
+from tests.unit.api.manifests import GONE, PINNED
+
+A_YEAR: Final = "must be at most 8760h, a year"
+SOMETHING: Final = "must be at least 1ms"
+A_SECOND: Final = "must be at least 1s"
+KEY: Final = "a key has at most 317 characters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    kind: str
+    at: str
+    says: str
+    refused: Mapping[str, Any]
+    allowed: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _deployment(
+    at: str, says: str, refused: Mapping[str, Any], allowed: Mapping[str, Any] | None = None
+) -> Case:
+    return Case(kind="ModelDeployment", at=at, says=says, refused=refused, allowed=allowed or {})
+
+
+def _value(at: str, says: str, refused: object, allowed: object) -> Case:
+    return _deployment(at, says, {at: refused}, {at: allowed})
+
+
+_STAGE: Final = "spec.strategy.canary.stages[0]"
+_TEMPLATE: Final = "spec.template"
+_EXPECT: Final = "spec.smokeTest.expect"
+_CANARY_OR_ROLLING: Final = "strategy needs exactly one of canary, rolling"
+_LETTER: Final = (
+    "metadata.name must be a DNS label of at most 50 characters that begins with a letter: "
+    "its Services and Deployments are named after it"
+)
+_PORT: Final = (
+    "must be a port from 1 to 65535 or the name of a container port, at most 15 characters"
+)
+_OURS: Final = "labels that begin with lockstep.dev/ are set by the operator: choose another prefix"
+
+NAMES: Final[Mapping[str, Case]] = {
+    "a name of 51 characters": _deployment(
+        "", _LETTER, {"metadata.name": "x" * 51}, {"metadata.name": "x" * 50}
+    ),
+    "a name that is not one label": _deployment(
+        "", _LETTER, {"metadata.name": "fraud.v2"}, {"metadata.name": "fraud-v2"}
+    ),
+    "a name that begins with a digit": _deployment(
+        "", _LETTER, {"metadata.name": "2fraud"}, {"metadata.name": "fraud2"}
+    ),
+}
+"""About the object's name, which is no field of the models."""
+
+_DEPLOYMENTS: Final[Mapping[str, Case]] = {
+    "an artifact without a digest": _value(
+        "spec.model.artifact", HOW_TO_PIN, "registry.example.com/ml/fraud:2.4.0", PINNED
+    ),
+    "an image without a digest": _value(
+        f"{_TEMPLATE}.spec.containers[0].image", HOW_TO_PIN, "fraud:latest", PINNED
+    ),
+    "an init container's image without a digest": _value(
+        f"{_TEMPLATE}.spec.initContainers[0].image", HOW_TO_PIN, "fraud", PINNED
+    ),
+    "a volume's image with half a digest": _value(
+        f"{_TEMPLATE}.spec.volumes[0].image.reference",
+        HOW_TO_PIN,
+        "fraud@sha256:" + "ab" * 31,
+        "fraud@sha256:" + "ab" * 32,
+    ),
+    "a pod label of ours": _deployment(
+        f"{_TEMPLATE}.metadata.labels",
+        _OURS,
+        {f"{_TEMPLATE}.metadata.labels": {"lockstep.dev/revision": "1"}},
+        {f"{_TEMPLATE}.metadata.labels": {"lockstep.dev.example.com/revision": "1"}},
+    ),
+    "a label with a key that is too long": _value(
+        f"{_TEMPLATE}.metadata.labels", KEY, {"k" * 318: ""}, {"k" * 317: ""}
+    ),
+    "an annotation with a key that is too long": _value(
+        f"{_TEMPLATE}.metadata.annotations", KEY, {"k" * 318: ""}, {"k" * 317: ""}
+    ),
+    "a port beyond the last": _value("spec.service.targetPort", _PORT, 65536, 65535),
+    "port 0": _value("spec.service.targetPort", _PORT, 0, 1),
+    "a port name without a letter": _value("spec.service.targetPort", _PORT, "8-0", "8-o"),
+    "a port name that ends in a dash": _value("spec.service.targetPort", _PORT, "web-", "w-eb"),
+    "bounds without a path": _deployment(
+        _EXPECT,
+        "min and max need jsonPath: they bound the number found there",
+        {f"{_EXPECT}.jsonPath": GONE, f"{_EXPECT}.min": GONE},
+        {f"{_EXPECT}.jsonPath": GONE, f"{_EXPECT}.min": GONE, f"{_EXPECT}.max": GONE},
+    ),
+    "an answer above its maximum": _deployment(
+        _EXPECT,
+        "min is above max: no answer could be right",
+        {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 0.9},
+        {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 1.0},
+    ),
+    "no strategy": _value("spec.strategy", _CANARY_OR_ROLLING, {}, {"rolling": {}}),
+    "two strategies": _deployment(
+        "spec.strategy", _CANARY_OR_ROLLING, {"spec.strategy.rolling": {}}, {}
+    ),
+    "criteria twice, once by default": _value(
+        f"{_STAGE}.exitCriteria",
+        "names the same criteria twice",
+        [{"name": "serving"}, {"name": "serving", "kind": "ExitCriteria"}],
+        [{"name": "serving"}, {"name": "serving", "kind": "ClusterExitCriteria"}],
+    ),
+}
+
+
+def _longer_than_a_year(paths: Mapping[str, str]) -> Iterator[tuple[str, Case]]:
+    for path, kind in paths.items():
+        yield (
+            f"{kind}: {path} of more than a year",
+            Case(
+                kind=kind, at=path, says=A_YEAR, refused={path: "8760h1ms"}, allowed={path: "8760h"}
+            ),
+        )
+
+
+def _shorter_than(
+    least: str, less: str, says: str, paths: Mapping[str, str]
+) -> Iterator[tuple[str, Case]]:
+    for path, kind in paths.items():
+        yield (
+            f"{kind}: {path} of {less}",
+            Case(kind=kind, at=path, says=says, refused={path: less}, allowed={path: least}),
+        )
+
+
+_METRIC: Final = "spec.metrics[0]"
+_QUERY: Final = f"{_METRIC}.prometheus"
+
+
+def _bounds(kind: str, name: str) -> Iterator[tuple[str, Case]]:
+    at = f"{_METRIC}.{name}"
+    rows: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
+        "two lower ends": (
+            "give min or minArg, not both",
+            {"min": 0, "minArg": "limit"},
+            {"minArg": "limit", "max": 9},
+        ),
+        "two upper ends": (
+            "give max or maxArg, not both",
+            {"max": 9, "maxArg": "limit"},
+            {"min": 0, "maxArg": "limit"},
+        ),
+        "no end": (
+            "needs min, minArg, max or maxArg: without a limit it says nothing",
+            {},
+            {"max": 0},
+        ),
+        "ends that are crossed": (
+            "min is above max: no value lies between",
+            {"min": 2, "max": 1.5},
+            {"min": 1.5, "max": 1.5},
+        ),
+    }
+    for row, (says, refused, allowed) in rows.items():
+        case = Case(kind=kind, at=at, says=says, refused={at: refused}, allowed={at: allowed})
+        yield f"{kind}: {name} with {row}", case
+
+
+def _criteria(kind: str) -> Iterator[tuple[str, Case]]:
+    yield from _bounds(kind, "successWhen")
+    yield from _bounds(kind, "failWhen")
+    success, failure = f"{_METRIC}.successWhen", f"{_METRIC}.failWhen"
+    no_limit = "needs successWhen or failWhen: without a limit the metric can never fail"
+    ignore = "onNoData Ignore is for dryRun metrics only: zero evidence is never success"
+    no_arg = "minArg and maxArg must name one of args"
+    rows: dict[str, tuple[str, str, dict[str, object], dict[str, object]]] = {
+        "a metric without a limit": (
+            _METRIC,
+            no_limit,
+            {success: GONE, failure: GONE},
+            {success: GONE},
+        ),
+        "no data ignored where it decides": (
+            _METRIC,
+            ignore,
+            {f"{_METRIC}.onNoData": "Ignore"},
+            {f"{_METRIC}.onNoData": "Ignore", f"{_METRIC}.dryRun": True},
+        ),
+        "no data ignored where dryRun is absent": (
+            _METRIC,
+            ignore,
+            {f"{_METRIC}.onNoData": "Ignore", f"{_METRIC}.dryRun": GONE},
+            {f"{_METRIC}.onNoData": "Fail", f"{_METRIC}.dryRun": GONE},
+        ),
+        "fewer measurements than samples": (
+            _METRIC,
+            "count is below minSamples: the gate could never pass",
+            {f"{_METRIC}.count": 2},
+            {f"{_METRIC}.count": 3},
+        ),
+        "an argument that is not there": (
+            "spec",
+            no_arg,
+            {f"{success}.maxArg": "limits"},
+            {f"{success}.maxArg": "limit"},
+        ),
+        "a lower end that is not there": (
+            "spec",
+            no_arg,
+            {failure: {"minArg": "other"}},
+            {failure: {"minArg": "limit"}},
+        ),
+        "an argument where there are none": ("spec", no_arg, {"spec.args": GONE}, {}),
+    }
+    for row, (at, says, refused, allowed) in rows.items():
+        yield (
+            f"{kind}: {row}",
+            Case(kind=kind, at=at, says=says, refused=refused, allowed=allowed),
+        )
+
+
+_ADDRESS: Final = f"{_QUERY}.address"
+_TENANT: Final[Mapping[str, Case]] = {
+    "a tenant's own Prometheus": Case(
+        kind="ExitCriteria",
+        at=_QUERY,
+        says="address may be given in a ClusterExitCriteria only: here it would aim the operator's "
+        "credentials; leave it out to ask the operator's own Prometheus",
+        refused={_ADDRESS: "http://prometheus.example.com"},
+    )
+}
+
+_ANY_LENGTH: Final = {
+    f"{_STAGE}.soak": "ModelDeployment",
+    "spec.rollback.keepFailed": "ModelDeployment",
+    "spec.unschedulableGrace": "ModelDeployment",
+    "spec.drain": "ModelDeployment",
+}
+_NOT_NOTHING: Final = {
+    f"{_STAGE}.deadline": "ModelDeployment",
+    "spec.smokeTest.timeout": "ModelDeployment",
+    "spec.progressDeadline": "ModelDeployment",
+}
+_CRITERIA: Final = ("ExitCriteria", "ClusterExitCriteria")
+
+IN_SPEC: Final[Mapping[str, Case]] = {
+    **_DEPLOYMENTS,
+    **_TENANT,
+    **dict(_longer_than_a_year(_ANY_LENGTH | _NOT_NOTHING)),
+    **dict(_shorter_than("1ms", "0.9ms", SOMETHING, _NOT_NOTHING)),
+    **{name: case for kind in _CRITERIA for name, case in _criteria(kind)},
+    **{
+        name: case
+        for kind in _CRITERIA
+        for name, case in (
+            *_longer_than_a_year(
+                {
+                    "spec.minimumSoak": kind,
+                    f"{_METRIC}.interval": kind,
+                    f"{_METRIC}.initialDelay": kind,
+                }
+            ),
+            *_shorter_than("1s", "999ms", A_SECOND, {f"{_METRIC}.interval": kind}),
+        )
+    },
+}
+"""About what is in the spec: the model and the API server have to agree."""
+
+CASES: Final[Mapping[str, Case]] = {**NAMES, **IN_SPEC}

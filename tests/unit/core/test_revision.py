@@ -1,0 +1,136 @@
+"""A revision is what the user wrote that runs, whoever computes its name."""
+
+import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lockstep.api.model_deployment import Model
+from lockstep.core import revision
+from lockstep.core.observed import StoredRevision
+from lockstep.core.revision import inputs, render, resolve
+
+DIGEST = "registry.example.com/fraud@sha256:" + "a" * 64
+ARTIFACT = "registry.example.com/ml/fraud@sha256:" + "b" * 64
+TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "server", "image": DIGEST}]}}
+MODEL = Model.model_validate({"version": "1.0.0"})
+WITH_ARTIFACT = Model.model_validate({"version": "1.0.0", "artifact": ARTIFACT})
+DRAIN = timedelta(seconds=5)
+
+
+def kept(name: str, written: dict[str, Any], number: int = 1, scheme: str = "1") -> StoredRevision:
+    return StoredRevision(
+        name=name, revision=name, scheme=scheme, number=number, inputs=written, template={}
+    )
+
+
+def changed(**container: Any) -> dict[str, Any]:
+    template = copy.deepcopy(TEMPLATE)
+    template["spec"]["containers"][0] |= container
+    return template
+
+
+OTHERS: dict[str, tuple[dict[str, Any], Model]] = {
+    "another image": (changed(image=DIGEST.replace("a", "c")), MODEL),
+    "another variable": (changed(env=[{"name": "A", "value": "1"}]), MODEL),
+    "another version": (TEMPLATE, Model.model_validate({"version": "1.0.1"})),
+    "an artifact": (TEMPLATE, WITH_ARTIFACT),
+    "another mount path": (
+        TEMPLATE,
+        Model.model_validate({"version": "1.0.0", "artifact": ARTIFACT, "mountPath": "/m"}),
+    ),
+    "a label of the pods": ({**TEMPLATE, "metadata": {"labels": {"a": "b"}}}, MODEL),
+}
+
+
+@pytest.mark.parametrize(("template", "model"), OTHERS.values(), ids=OTHERS)
+def test_what_runs_makes_another_revision(template: dict[str, Any], model: Model) -> None:
+    assert resolve(template, model, ()).revision != resolve(TEMPLATE, MODEL, ()).revision
+
+
+def test_the_same_content_is_the_same_revision_in_any_order() -> None:
+    backwards = {"spec": {"containers": [{"image": DIGEST, "name": "server"}]}}
+    assert resolve(backwards, MODEL, ()).revision == resolve(TEMPLATE, MODEL, ()).revision
+
+
+def test_a_known_revision_is_recognised_under_another_scheme(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = kept("0ld5cheme", inputs(TEMPLATE, MODEL))
+    monkeypatch.setattr(revision, "SCHEME", "2")
+    assert resolve(TEMPLATE, MODEL, (known,)).revision == "0ld5cheme"
+
+
+def test_another_scheme_names_new_revisions_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = resolve(TEMPLATE, MODEL, ()).revision
+    monkeypatch.setattr(revision, "SCHEME", "2")
+    assert resolve(TEMPLATE, MODEL, ()).revision != before
+
+
+def test_inputs_of_a_later_scheme_do_not_hide_an_older_revision() -> None:
+    known = kept("older", {"template": TEMPLATE, "version": "1.0.0"})
+    assert resolve(TEMPLATE, MODEL, (known,)).revision == "older"
+
+
+def test_an_artifact_that_came_or_went_is_another_revision() -> None:
+    with_it, without = (
+        kept("with", inputs(TEMPLATE, WITH_ARTIFACT)),
+        kept("no", inputs(TEMPLATE, MODEL)),
+    )
+    assert resolve(TEMPLATE, WITH_ARTIFACT, (without,)).stored is None
+    assert resolve(TEMPLATE, MODEL, (with_it,)).stored is None
+
+
+def test_a_name_that_other_content_has_is_not_used_twice() -> None:
+    name = resolve(TEMPLATE, MODEL, ()).revision
+    other = kept(name, inputs(changed(image=DIGEST.replace("a", "d")), MODEL))
+    wanted = resolve(TEMPLATE, MODEL, (other,))
+    assert (wanted.stored, len(wanted.revision)) == (None, 8)
+    assert wanted.revision != name
+
+
+def rendered(template: dict[str, Any], model: Model = MODEL, drain: timedelta = DRAIN) -> Any:
+    return render("fraud", "7f9c2b1e", inputs(template, model), drain)
+
+
+def test_pods_carry_who_they_belong_to() -> None:
+    labels = rendered({**TEMPLATE, "metadata": {"labels": {"team": "a"}}})["metadata"]["labels"]
+    assert labels == {
+        "team": "a",
+        "lockstep.dev/deployment": "fraud",
+        "lockstep.dev/revision": "7f9c2b1e",
+    }
+
+
+def test_the_drain_is_rendered_only_where_there_is_none() -> None:
+    own = {"preStop": {"exec": {"command": ["bye"]}}}
+    containers = [{"name": "a"}, {"name": "b", "lifecycle": own}]
+    got = rendered({"spec": {"containers": containers}})["spec"]["containers"]
+    assert got[0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert got[1]["lifecycle"] == own
+
+
+def test_no_drain_renders_no_hook() -> None:
+    assert rendered(TEMPLATE, drain=timedelta(0))["spec"] == TEMPLATE["spec"]
+
+
+def test_a_long_drain_gets_the_time_it_needs() -> None:
+    spec = rendered(TEMPLATE, drain=timedelta(seconds=45))["spec"]
+    assert spec["terminationGracePeriodSeconds"] == 75
+
+
+def test_the_artifact_is_mounted_read_only_where_nothing_else_is() -> None:
+    spec = rendered(TEMPLATE, WITH_ARTIFACT)["spec"]
+    assert spec["volumes"] == [{"name": "lockstep-model", "image": {"reference": ARTIFACT}}]
+    mount = {"name": "lockstep-model", "mountPath": "/mnt/models", "readOnly": True}
+    assert spec["containers"][0]["volumeMounts"] == [mount]
+    own = [{"name": "mine", "mountPath": "/mnt/models"}]
+    taken = rendered(changed(volumeMounts=own), WITH_ARTIFACT)["spec"]
+    assert taken["containers"][0]["volumeMounts"] == own
+
+
+def test_rendering_leaves_what_the_user_wrote_alone() -> None:
+    before = copy.deepcopy(TEMPLATE)
+    rendered(TEMPLATE, WITH_ARTIFACT)
+    assert before == TEMPLATE

@@ -1,0 +1,631 @@
+"""The planner as a table: each key is the sentence, each row is the difference."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.status import Phase, StageStatus
+from lockstep.core.observed import (
+    Answers,
+    Arm,
+    ChildDeployment,
+    DryRunResult,
+    Everyone,
+    Foreign,
+    Nobody,
+    Only,
+    Routing,
+    SmokeResult,
+    Trouble,
+    Unreadable,
+)
+from lockstep.core.plan import (
+    Action,
+    Plan,
+    PruneRevision,
+    PutDeployment,
+    RemoveDeployment,
+    SetTraffic,
+    StoreRevision,
+)
+from lockstep.core.rollout.planner import needs, plan
+from tests.unit.rollout.worlds import (
+    NOW,
+    V1,
+    V2,
+    V3,
+    VERSIONS,
+    World,
+    arm,
+    first,
+    named,
+    rejection,
+    trial,
+    world,
+)
+
+SMOKE = {"smokeTest": {"path": "/infer"}}
+CANARY = {"stages": [{"name": "half", "weight": 50}, {"name": "full", "weight": 100}]}
+NO_SURGE = {"strategy": {"canary": {**CANARY, "maxSurge": 0}}}
+KEEP = {"strategy": {"canary": {**CANARY, "stableScale": "Keep"}}}
+SOAK = {"strategy": {"canary": {"stages": [{"name": "half", "weight": 50, "soak": "10m"}]}}}
+PACED = {"rollback": {"speed": "Paced"}}
+GATED = {
+    "strategy": {
+        "canary": {
+            "stages": [
+                {"name": "half", "weight": 50, "soak": "1m", "exitCriteria": [{"name": "serving"}]}
+            ]
+        }
+    }
+}
+UNPROVEN = named(V2, smoke_tested=False)
+MINUTES = timedelta(minutes=1)
+
+
+def say(action: Action) -> str:
+    match action:
+        case StoreRevision(revision=name):
+            return f"store {VERSIONS[name][0]}"
+        case PutDeployment(revision=name, replicas=count):
+            return f"v{VERSIONS[name][0]}={count}"
+        case RemoveDeployment(name):
+            return f"remove {VERSIONS[name][0]}"
+        case SetTraffic(routing=routing):
+            return f"callers {_callers(routing)}"
+        case PruneRevision(name):
+            return f"forget {name}"
+
+
+def _callers(routing: Routing) -> str:
+    match routing:
+        case Nobody():
+            return "nowhere"
+        case Everyone():
+            return "both"
+        case Only(name):
+            return VERSIONS[name][0]
+
+
+def did(decided: Plan) -> str:
+    return ", ".join(map(say, decided.actions))
+
+
+def reason(decided: Plan) -> str:
+    return next(it.reason for it in decided.status.conditions if it.type == "Ready")
+
+
+def trouble(name: str, ready: int, wanted: int, why: str = "CrashLoop") -> Arm:
+    return arm(name, ready, wanted, trouble=Trouble(why, "exit code 1"))
+
+
+def drifted(whole: Arm) -> Arm:
+    assert whole.deployment is not None
+    return replace(whole, deployment=replace(whole.deployment, drifted=True))
+
+
+def smoke(problem: str | None) -> Answers:
+    return Answers(smoke=SmokeResult(V2, problem))
+
+
+CASES: dict[str, tuple[World, str, str]] = {
+    # The first revision.
+    "a first revision starts with every pod and no caller": (
+        world(stable=None, arms=(), routing=None, stored=()),
+        "Moving",
+        "store 2, callers nowhere, v2=4",
+    ),
+    "a first revision without a smoke test gets callers with its first ready pod": (
+        first(1),
+        "Moving",
+        "callers 2",
+    ),
+    "a first revision is not called before its smoke test": (first(4, spec=SMOKE), "Moving", ""),
+    "a first revision that answered rightly gets its callers": (
+        first(4, spec=SMOKE, answers=smoke(None)),
+        "Moving",
+        "callers 2",
+    ),
+    "a first revision that answered wrongly never gets a caller": (
+        first(4, spec=SMOKE, answers=smoke("status 500, expected 200")),
+        "RolledBack",
+        "",
+    ),
+    "a first revision is complete when all its pods serve": (
+        first(4, candidate=named(V2), routing=Only(V2)),
+        "Completed",
+        "",
+    ),
+    "a first revision in trouble stays to get well, there is nothing to return to": (
+        first(arms=(trouble(V2, 0, 4),)),
+        "CrashLoop",
+        "",
+    ),
+    "a superseded first revision that has callers becomes what the next one has to beat": (
+        first(2, version="3.0.0", routing=Only(V2), candidate=named(V2)),
+        "Checking",
+        "",
+    ),
+    "a superseded first revision without callers goes": (
+        first(2, version="3.0.0", spec=SMOKE),
+        "Checking",
+        "remove 2",
+    ),
+    # Nothing on trial.
+    "a settled deployment is left alone": (world(version="1.0.0"), "Completed", ""),
+    "a settled deployment follows replicas": (
+        world(version="1.0.0", spec={"replicas": 6}),
+        "Scaling",
+        "v1=6",
+    ),
+    "a stable Deployment deleted by hand is made again": (
+        world(version="1.0.0", arms=()),
+        "Scaling",
+        "v1=4",
+    ),
+    "a Service deleted by hand is made again": (
+        world(version="1.0.0", routing=None),
+        "Completed",
+        "callers 1",
+    ),
+    "an old Deployment that nobody reaches goes": (
+        world(version="1.0.0", arms=(arm(V1, 4), arm(V3, 1))),
+        "Completed",
+        "remove 3",
+    ),
+    "a stable pod that crashes is said and does not move anything": (
+        world(version="1.0.0", arms=(trouble(V1, 3, 4),)),
+        "CrashLoop",
+        "",
+    ),
+    "a lost status is rebuilt from whom all callers reach": (
+        world(version="1.0.0", stable=None),
+        "Completed",
+        "",
+    ),
+    # Beginning.
+    "a new revision begins beside stable": (world(), "Moving", "v2=1"),
+    "a new revision is stored before its Deployment is made": (
+        world(stored=(V1,)),
+        "Moving",
+        "store 2, v2=1",
+    ),
+    "without room above replicas a stable pod is freed first": (
+        world(spec=NO_SURGE),
+        "Moving",
+        "v1=3",
+    ),
+    "a new revision that the API server would refuse is not started": (
+        world(answers=Answers(dry_run=DryRunResult(V2, "unknown field spec.containers[0].imag"))),
+        "SpecRefused",
+        "",
+    ),
+    "quota is waited for": (
+        world(answers=Answers(dry_run=DryRunResult(V2, "exceeded quota: pods", waiting=True))),
+        "QuotaExceeded",
+        "",
+    ),
+    "a new revision waits while paused": (world(spec={"paused": True}), "Paused", ""),
+    "a new revision waits for replicas": (
+        world(spec={"replicas": 0}, arms=(arm(V1, 0),)),
+        "NoReplicas",
+        "",
+    ),
+    "missing criteria are named before anything starts": (world(spec=GATED), "CriteriaMissing", ""),
+    "criteria that cannot be read are named": (
+        world(
+            spec=GATED,
+            rest={"criteria": {CriteriaRef(name="serving"): Unreadable("metrics[0].interval")}},
+        ),
+        "CriteriaInvalid",
+        "",
+    ),
+    "one replica without surge has no place for a candidate": (
+        world(spec={"replicas": 1, **NO_SURGE}, arms=(arm(V1, 1),)),
+        "NoRoomForCandidate",
+        "",
+    ),
+    "a stage that could never pass is refused": (
+        world(
+            spec={
+                "strategy": {
+                    "canary": {
+                        "stages": [{"name": "a", "weight": 50, "soak": "1h", "deadline": "5m"}]
+                    }
+                }
+            }
+        ),
+        "DeadlineTooShort",
+        "",
+    ),
+    "a name that is taken is left alone and said": (
+        world(rest={"foreign": (Foreign("Deployment", f"fraud-{V2}"),)}),
+        "Conflict",
+        "",
+    ),
+    "a foreign object of an unrelated name disturbs nobody": (
+        world(version="1.0.0", rest={"foreign": (Foreign("Service", "other"),)}),
+        "Completed",
+        "",
+    ),
+    "a lost template of stable stops everything new": (
+        world(stored=(V2,)),
+        "RevisionLost",
+        "",
+    ),
+    # Moving.
+    "an unproven candidate gets no caller however ready it is": (
+        trial(2, stable=4, spec=SMOKE, candidate=UNPROVEN, routing=Only(V1)),
+        "Moving",
+        "",
+    ),
+    "a right answer opens the Service": (
+        trial(1, stable=4, spec=SMOKE, candidate=UNPROVEN, routing=Only(V1), answers=smoke(None)),
+        "Moving",
+        "callers both",
+    ),
+    "a wrong answer takes the candidate back before any caller": (
+        trial(
+            1,
+            stable=4,
+            spec=SMOKE,
+            candidate=UNPROVEN,
+            routing=Only(V1),
+            answers=smoke("0.2, expected at least 0.8"),
+        ),
+        "RolledBack",
+        "",
+    ),
+    "the Service stays closed while a third revision could still be reached": (
+        trial(1, arms=(arm(V1, 4), arm(V2, 1), arm(V3, 1)), routing=Only(V1)),
+        "Moving",
+        "remove 3",
+    ),
+    "stable shrinks only as the candidate is called": (
+        trial(1, stable=4, routing=Only(V1)),
+        "Moving",
+        "callers both",
+    ),
+    "stable shrinks by what the candidate carries": (trial(1, stable=4), "Moving", "v1=3"),
+    "the candidate grows into the places that stable left": (
+        trial(1, stable=3),
+        "Moving",
+        "v2=2",
+    ),
+    "stable keeps its size when asked to": (
+        trial(1, stable=4, spec=KEEP),
+        "Moving",
+        "v2=4",
+    ),
+    "a candidate without a ready pod is not opened to": (
+        trial(0, 1, stable=4, routing=Only(V1)),
+        "Moving",
+        "",
+    ),
+    "a dead stable does not keep a fix from its callers": (
+        trial(1, arms=(arm(V1, 0, 4), arm(V2, 1)), routing=Only(V1)),
+        "Moving",
+        "callers both",
+    ),
+    "a dead stable and a third revision: callers go to the fix alone": (
+        trial(1, arms=(arm(V1, 0, 4), arm(V2, 1), arm(V3, 1)), routing=Only(V1)),
+        "Moving",
+        "callers 2, remove 3",
+    ),
+    "scaling in during a stage takes from both": (
+        trial(2, stable=2, spec={"replicas": 2}),
+        "Moving",
+        "v1=1, v2=1",
+    ),
+    "replicas 0 holds the trial": (
+        trial(0, stable=0, spec={"replicas": 0}),
+        "NoReplicas",
+        "",
+    ),
+    # Holding and moving on.
+    "a stage without soak is over once its weight is reached": (
+        trial(2, stable=2),
+        "Moving",
+        "v2=3",
+    ),
+    "a soak is waited for": (trial(2, stable=2, spec=SOAK), "Measuring", ""),
+    "a soak that is over lets the next stage begin": (
+        trial(
+            2,
+            stable=2,
+            spec=SOAK,
+            stage=StageStatus(name="half", index=0, entered_at=NOW - 11 * MINUTES),
+        ),
+        "Moving",
+        "v2=3",
+    ),
+    "the last stage needs every pod before callers leave stable": (
+        trial(3, stable=2, stage=StageStatus(name="full", index=1)),
+        "Moving",
+        "v1=1",
+    ),
+    "at 100 percent callers leave stable": (
+        trial(4, stable=1, stage=StageStatus(name="full", index=1)),
+        "Moving",
+        "callers 2",
+    ),
+    "the end: the candidate is stable, and the old Deployment goes": (
+        trial(4, stable=1, stage=StageStatus(name="full", index=1), routing=Only(V2)),
+        "Completed",
+        "remove 1",
+    ),
+    "a passed stage is held while paused": (
+        trial(2, stable=2, spec={"paused": True}),
+        "Paused",
+        "",
+    ),
+    "stages that changed under a trial begin anew": (
+        trial(2, stable=2, spec=SOAK, stage=StageStatus(name="gone", index=5)),
+        "Moving",
+        "v2=3",
+    ),
+    # Going back.
+    "a crash loop takes everybody back at once": (
+        trial(arms=(arm(V1, 2), trouble(V2, 1, 2))),
+        "RolledBack",
+        "callers 1, v1=4, v2=1",
+    ),
+    "a failure pauses where the spec says so": (
+        trial(arms=(arm(V1, 2), trouble(V2, 1, 2)), spec={"rollback": {"onFailure": "Pause"}}),
+        "CrashLoop",
+        "",
+    ),
+    "nobody is taken from the only pods that answer": (
+        trial(arms=(arm(V1, 0, 2), trouble(V2, 1, 2))),
+        "RolledBack",
+        "v1=4",
+    ),
+    "a paced return waits for stable's pods": (
+        trial(candidate=None, stage=None, spec=PACED, rejected=rejection(V2)),
+        "RolledBack",
+        "v1=3",
+    ),
+    "a paced return takes the failed pods away as stable's come": (
+        trial(candidate=None, stage=None, stable=3, ready=2, spec=PACED, rejected=rejection(V2)),
+        "RolledBack",
+        "v2=1",
+    ),
+    "a paced return ends when stable is whole": (
+        trial(
+            candidate=None,
+            stage=None,
+            arms=(arm(V1, 4), arm(V2, 1)),
+            spec=PACED,
+            rejected=rejection(V2),
+        ),
+        "RolledBack",
+        "callers 1, v2=0",
+    ),
+    "a failed revision is kept for a look, out of reach": (
+        world(arms=(arm(V1, 4), arm(V2, 1)), rejected=rejection(V2, keep_until=NOW + MINUTES)),
+        "RolledBack",
+        "",
+    ),
+    "a failed revision goes when nobody looked": (
+        world(arms=(arm(V1, 4), arm(V2, 1)), rejected=rejection(V2, keep_until=NOW - MINUTES)),
+        "RolledBack",
+        "remove 2",
+    ),
+    "a rejected revision is not tried again by a re-sync": (
+        world(rejected=rejection(V2)),
+        "RolledBack",
+        "",
+    ),
+    "a new retry value tries it again": (
+        world(rejected=rejection(V2), spec={"retry": "1"}),
+        "Moving",
+        "v2=1",
+    ),
+    "another digest is tried": (
+        world(
+            version="3.0.0", rejected=rejection(V2), answers=Answers(dry_run=DryRunResult(V3, None))
+        ),
+        "Moving",
+        "store 3, v3=1",
+    ),
+    "back to stable's content ends the trial at once": (
+        trial(version="1.0.0"),
+        "Scaling",
+        "callers 1, v1=4, remove 2",
+    ),
+    "a newer spec ends the trial and stable takes its callers back": (
+        trial(version="3.0.0"),
+        "Checking",
+        "callers 1, v1=4, remove 2",
+    ),
+    "superseded while its failure is kept: the kept pods go": (
+        world(
+            version="3.0.0",
+            arms=(arm(V1, 4), arm(V2, 1)),
+            rejected=rejection(V2, keep_until=NOW + MINUTES),
+        ),
+        "Checking",
+        "remove 2",
+    ),
+    # Why pods are missing.
+    "a pod that finds no node is waited for": (
+        trial(
+            arms=(
+                arm(V1, 4),
+                arm(V2, 0, 1, unschedulable="0/1 nodes", unschedulable_since=NOW - MINUTES),
+            ),
+            routing=Only(V1),
+        ),
+        "Moving",
+        "",
+    ),
+    "a pod that found no node in its grace fails the candidate": (
+        trial(
+            arms=(
+                arm(V1, 4),
+                arm(V2, 0, 1, unschedulable="0/1 nodes", unschedulable_since=NOW - MINUTES),
+            ),
+            routing=Only(V1),
+            spec={"unschedulableGrace": "30s"},
+        ),
+        "RolledBack",
+        "",
+    ),
+    "no progress within the deadline fails the candidate": (
+        trial(
+            0,
+            1,
+            stable=4,
+            routing=Only(V1),
+            stage=StageStatus(
+                name="half", index=0, progress_at=NOW - 11 * MINUTES, progress_ready=0
+            ),
+        ),
+        "RolledBack",
+        "",
+    ),
+    "progress starts the deadline again": (
+        trial(
+            1,
+            2,
+            stable=3,
+            stage=StageStatus(
+                name="half", index=0, progress_at=NOW - 11 * MINUTES, progress_ready=0
+            ),
+        ),
+        "Moving",
+        "",
+    ),
+    "the progress clock stands still while paused": (
+        trial(
+            0,
+            1,
+            stable=4,
+            routing=Only(V1),
+            spec={"paused": True},
+            stage=StageStatus(
+                name="half", index=0, progress_at=NOW - 11 * MINUTES, progress_ready=0
+            ),
+        ),
+        "Moving",
+        "",
+    ),
+    "a refused pod fails the candidate with the cluster's reason": (
+        trial(
+            arms=(
+                arm(V1, 4),
+                Arm(
+                    revision=V2,
+                    deployment=ChildDeployment(
+                        name=f"fraud-{V2}",
+                        uid="d",
+                        revision=V2,
+                        replicas=1,
+                        create_failure=Trouble("QuotaExceeded", "exceeded quota: pods"),
+                    ),
+                ),
+            ),
+            routing=Only(V1),
+        ),
+        "RolledBack",
+        "",
+    ),
+    "a child edited by hand is put back": (
+        world(version="1.0.0", arms=(drifted(arm(V1, 4)),)),
+        "Completed",
+        "v1=4",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "why", "actions"), CASES.values(), ids=CASES)
+def test_plan(seen: World, why: str, actions: str) -> None:
+    decided = plan(seen.observed(), NOW)
+    assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+
+
+@pytest.mark.parametrize("seen", [case[0] for case in CASES.values()], ids=CASES)
+def test_a_repeated_pass_says_and_remembers_the_same(seen: World) -> None:
+    once = plan(seen.observed(), NOW)
+    again = plan(replace(seen.observed(), status=once.status), NOW)
+    assert again.status.model_dump_json() == once.status.model_dump_json()
+    assert [e for e in again.events if e.reason != "ChildRestored"] == []
+
+
+@pytest.mark.parametrize("seen", [case[0] for case in CASES.values()], ids=CASES)
+def test_every_answer_has_a_sentence_and_a_phase(seen: World) -> None:
+    status = plan(seen.observed(), NOW).status
+    assert status.phase is not None
+    assert len(status.message) > 10
+
+
+def test_what_cannot_be_read_is_said_and_touches_nothing() -> None:
+    seen = replace(trial().observed(), spec=Unreadable("spec.replicas: 'many' is not a number"))
+    decided = plan(seen, NOW)
+    assert (decided.status.phase, decided.actions) == (Phase.DEGRADED, ())
+    assert "spec.replicas" in decided.status.message
+
+
+NEEDS: dict[str, tuple[World, str]] = {
+    "a new revision is tried on the API server": (world(), "dry run"),
+    "a Deployment that stands there needs no trial": (
+        world(arms=(arm(V1, 4), arm(V2, 1)), rejected=rejection(V2), spec={"retry": "1"}),
+        "",
+    ),
+    "a ready unproven candidate is smoke-tested": (
+        trial(1, spec=SMOKE, candidate=UNPROVEN, routing=Only(V1)),
+        "smoke",
+    ),
+    "a candidate without a ready pod cannot be asked": (
+        trial(0, 1, spec=SMOKE, candidate=UNPROVEN, routing=Only(V1)),
+        "",
+    ),
+    "a proven candidate is not asked again": (trial(spec=SMOKE), ""),
+    "a settled deployment needs nothing": (world(version="1.0.0"), ""),
+    "a paused new revision needs nothing": (world(spec={"paused": True}), ""),
+}
+
+
+@pytest.mark.parametrize(("seen", "asked"), NEEDS.values(), ids=NEEDS)
+def test_needs(seen: World, asked: str) -> None:
+    wanted = needs(seen.observed(), NOW)
+    said = ["dry run"] if wanted.dry_run else []
+    said += ["smoke"] if wanted.smoke else []
+    assert ", ".join(said) == asked
+
+
+def test_a_named_port_is_found_in_the_template() -> None:
+    raw: dict[str, Any] = {"service": {"port": 80, "targetPort": "http"}, **SMOKE}
+    seen = trial(1, spec=raw, candidate=UNPROVEN, routing=Only(V1)).observed()
+    ports = [{"name": "http", "containerPort": 9000}]
+    known = tuple(
+        replace(it, template={"spec": {"containers": [{"name": "server", "ports": ports}]}})
+        for it in seen.stored
+    )
+    smoke_test = needs(replace(seen, stored=known), NOW).smoke
+    assert smoke_test is not None
+    assert smoke_test.url == "http://10.0.0.1:9000/infer"
+
+
+def test_old_revisions_beyond_the_limit_are_forgotten() -> None:
+    seen = world(version="1.0.0", stored=(V2, V3, V1), spec={"revisionHistoryLimit": 1})
+    assert did(plan(seen.observed(), NOW)) == f"forget fraud-{V2}"
+
+
+def test_a_new_retry_value_starts_the_stage_anew() -> None:
+    long_ago = StageStatus(name="half", index=0, entered_at=NOW - 11 * MINUTES)
+    seen = trial(2, stable=2, stage=long_ago, spec=SOAK | {"retry": "again"})
+    stage = plan(seen.observed(), NOW).status.stage
+    assert stage is not None
+    assert stage.entered_at == NOW
+
+
+def test_a_first_sentence_of_a_rollback_stands() -> None:
+    seen = trial(arms=(arm(V1, 2), trouble(V2, 1, 2))).observed()
+    once = plan(seen, NOW).status
+    later = plan(replace(seen, status=once), NOW + MINUTES).status
+    assert later.message == once.message
+    assert "not tried again" in once.message
