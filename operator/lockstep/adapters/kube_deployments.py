@@ -1,13 +1,11 @@
 """A child Deployment as it stands in the cluster."""
 
 from dataclasses import dataclass
-from typing import Final
 
+from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import Meta, condition, meta
 from lockstep.api.base import Manifest
 from lockstep.core.observed import ChildDeployment, Trouble
-
-_OURS: Final = ("minReadySeconds", "revisionHistoryLimit", "selector", "template")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,7 @@ def prune(raw: Manifest) -> DeploymentRecord:
             terminating=known.terminating,
             create_failure=_create_failure(raw),
         ),
-        body={
-            "metadata": {
-                key: raw["metadata"].get(key) for key in ("labels", "ownerReferences")
-            },
-            "spec": {key: spec[key] for key in _OURS if key in spec},
-        },
+        body=kube_drift.part(raw, kube_drift.DEPLOYMENT),
     )
 
 

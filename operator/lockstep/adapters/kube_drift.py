@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from lockstep.api.base import Manifest
+
+DEPLOYMENT: Final = ("minReadySeconds", "revisionHistoryLimit", "selector", "template")
+SERVICE: Final = ("ports",)
+"""Fields of a spec that are ours and that no situation changes; replicas and callers are planned."""
+
 _QUANTITIES: Final = {"limits", "requests", "overhead"}
 _QUANTITY_FIELDS: Final = {"sizeLimit", "divisor", "storage"}
 _QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
@@ -13,6 +19,16 @@ _SUFFIXES: Final = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
 }
+
+
+def part(manifest: Manifest, fields: Sequence[str]) -> Manifest:
+    """What is compared of an object, rendered or found: whose it is, and these fields of its spec."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    return {
+        "labels": metadata.get("labels") or {},
+        "ownerReferences": metadata.get("ownerReferences") or [],
+        "spec": {field: spec[field] for field in fields if field in spec},
+    }
 
 
 def stands(ours: object, theirs: object) -> bool:

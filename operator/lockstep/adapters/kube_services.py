@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import Meta, meta
 from lockstep.api.base import Manifest
 
@@ -19,15 +20,9 @@ class ServiceRecord:
 def prune(raw: Manifest) -> ServiceRecord:
     """Read a Service."""
     spec = raw["spec"]
-    ports = spec.get("ports") or []
     return ServiceRecord(
         meta=meta(raw),
         selector=dict(spec.get("selector") or {}),
-        ports=frozenset(port["port"] for port in ports),
-        body={
-            "metadata": {
-                key: raw["metadata"].get(key) for key in ("labels", "ownerReferences")
-            },
-            "spec": {"ports": ports},
-        },
+        ports=frozenset(port["port"] for port in spec.get("ports") or ()),
+        body=kube_drift.part(raw, kube_drift.SERVICE),
     )

@@ -44,11 +44,12 @@ class Cache(Generic[R]):
 
     def put(self, raw: Manifest) -> R | None:
         """Take a sighting; gives the record when it says anything new."""
-        record = self._prune(raw)
-        at = Key(record.meta.namespace, record.meta.name)
-        known, seen = self._records.get(at), record.meta.version
-        if seen <= self._gone.get(at, -1) or (known and known.meta.version >= seen):
+        at, seen = _sighting(raw)
+        known = self._records.get(at)
+        newest = max(self._gone.get(at, 0), known.meta.version if known else 0)
+        if 0 < seen <= newest:
             return None
+        record = self._prune(raw)
         if known:
             self._unlink(known)
         self._records[at] = record
@@ -58,10 +59,9 @@ class Cache(Generic[R]):
 
     def drop(self, raw: Manifest) -> R | None:
         """Take note of a deletion; gives the record when it was known."""
-        metadata = raw["metadata"]
-        at = Key(metadata.get("namespace", ""), metadata["name"])
-        known, seen = self._records.get(at), version(metadata.get("resourceVersion", ""))
-        if known and known.meta.uid != metadata.get("uid") and known.meta.version > seen:
+        at, seen = _sighting(raw)
+        known = self._records.get(at)
+        if known and known.meta.uid != raw["metadata"].get("uid") and known.meta.version > seen:
             return None  # an older object of this name
         return self._forget(at, max(seen, known.meta.version if known else 0))
 
@@ -71,9 +71,7 @@ class Cache(Generic[R]):
         What is not in it is gone, unless it was seen later than the list was made.
         """
         listed = list(raws)
-        names = {
-            Key(raw["metadata"].get("namespace", ""), raw["metadata"]["name"]) for raw in listed
-        }
+        names = {_sighting(raw)[0] for raw in listed}
         absent = [
             at
             for at, record in self._records.items()
@@ -101,6 +99,12 @@ class Cache(Generic[R]):
         siblings.pop(record.meta.name, None)
         if not siblings:
             del self._children[_parent(record)]
+
+
+def _sighting(raw: Manifest) -> tuple[Key, int]:
+    metadata = raw["metadata"]
+    at = Key(metadata.get("namespace", ""), metadata["name"])
+    return at, version(metadata.get("resourceVersion", ""))
 
 
 def _parent(record: Record) -> Key:

@@ -14,9 +14,9 @@ class Queue:
         self._schedule = Schedule()
         self._rung = asyncio.Event()
 
-    def __len__(self) -> int:
+    def depth(self) -> int:
         """How many keys are due and wait for a worker."""
-        return len(self._schedule)
+        return self._schedule.waiting(asyncio.get_running_loop().time())
 
     def add(self, key: Key, rank: Rank, after: timedelta = timedelta(0)) -> None:
         due = asyncio.get_running_loop().time() + after.total_seconds()

@@ -52,8 +52,9 @@ class Schedule:
         self._busy: set[Key] = set()
         self._numbers = itertools.count()
 
-    def __len__(self) -> int:
-        return len(self._ready)
+    def waiting(self, now: float) -> int:
+        """How many keys are due and not being worked on."""
+        return sum(turn.due <= now and key not in self._busy for key, turn in self._turns.items())
 
     def add(self, key: Key, rank: Rank, due: float) -> None:
         """Give ``key`` a turn; one that is being worked on gets it after its pass."""
@@ -90,7 +91,3 @@ class Schedule:
     def next_due(self) -> float | None:
         """When the next turn that is not due yet will be; None without one."""
         return self._later[0][0] if self._later else None
-
-    def forget(self, key: Key) -> None:
-        """Take a key's turn away; it is gone."""
-        self._turns.pop(key, None)

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from lockstep.api.exit_criteria import (
-    ClusterPrometheusQuery,
-    Metric,
-    MinimumRequests,
-    PrometheusQuery,
-)
+from lockstep.api.exit_criteria import Metric, MinimumRequests, PrometheusQuery
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import GateStatus
 from lockstep.core.gates.due import Grid, grid
@@ -43,7 +38,7 @@ class Gate:
     @property
     def address(self) -> str:
         """Where it is asked; empty for the operator's own Prometheus."""
-        return self.source.address or "" if isinstance(self.source, ClusterPrometheusQuery) else ""
+        return self.source.address or ""
 
     @property
     def limit(self) -> str:

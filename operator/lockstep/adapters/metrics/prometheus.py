@@ -1,0 +1,161 @@
+"""Prometheus' replies in our words. No wire, no exceptions of any library: shapes and texts only.
+
+prometheus-api-client hands over ``data.result`` without its type, so the type is told by shape;
+what Prometheus refused arrives as text inside an exception.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from lockstep.core.gates.question import Answer, Broken, Reply, Series
+
+_REFUSED: Final = re.compile(r"HTTP Status Code (\d+) \((b['\"].*)\)\Z", re.DOTALL)
+_EXCERPT: Final = 200
+_UNAUTHORIZED: Final = (401, 403)
+
+
+def read(result: object, address: str) -> Answer:
+    """What ``data.result`` of an instant query says."""
+    match result:
+        case []:
+            return Reply(())
+        case [int() | float(), str(text)]:
+            return _scalar(text, address)
+        case [dict(), *_]:
+            return _vector(result, address)
+        case _:
+            return unknown_shape(address)
+
+
+def unknown_shape(address: str) -> Broken:
+    return Broken(f"{shown(address)} answered with JSON of an unknown shape: is it Prometheus?")
+
+
+def not_json(address: str, document: str) -> Broken:
+    """A body that is no JSON, though the status was 200: often a login page."""
+    kind = "an HTML page" if document.lstrip().startswith("<") else "something that is not JSON"
+    return Broken(f"{shown(address)} answered with {kind}: is it Prometheus' own address?")
+
+
+def refused(address: str, text: str) -> Broken:
+    """An answer other than 200, from the text that the library makes of it."""
+    found = _REFUSED.search(text)
+    if found is None:
+        return Broken(f"{shown(address)} refused the query: {_excerpt(text)}")
+    status, body = int(found[1]), _decoded(found[2])
+    if status in _UNAUTHORIZED:
+        return Broken(f"{shown(address)} did not accept the operator's credentials (HTTP {status})")
+    return Broken(f"{shown(address)} refused the query (HTTP {status}): {_reason(body)}")
+
+
+def no_address() -> Broken:
+    return Broken("the operator has no Prometheus to ask: its address is not set")
+
+
+def late(address: str, timeout_seconds: float) -> Broken:
+    return Broken(f"{shown(address)} did not answer within {timeout_seconds:g} s")
+
+
+def crowded(address: str, timeout_seconds: float, ahead: int) -> Broken:
+    return Broken(
+        f"{shown(address)} could not be asked within {timeout_seconds:g} s: "
+        f"{ahead} other questions were under way"
+    )
+
+
+def redirected(address: str, target: str) -> Broken:
+    return Broken(f"{shown(address)} redirects to {shown(target)}; redirects are not followed")
+
+
+def too_large(address: str, most_bytes: int) -> Broken:
+    return Broken(
+        f"{shown(address)} answered with more than {most_bytes / 2**20:g} MiB; aggregate the query"
+    )
+
+
+def unresolved(address: str) -> Broken:
+    return Broken(f"{shown(address)} cannot be reached: its host name does not resolve")
+
+
+def nobody_listens(address: str) -> Broken:
+    return Broken(f"{shown(address)} refused the connection: nothing listens there")
+
+
+def disconnected(address: str, why: str) -> Broken:
+    return Broken(f"{shown(address)} broke the connection: {_excerpt(why)}")
+
+
+def shown(address: str) -> str:
+    """The address as it may be read by everybody: without credentials, path and query."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "the address of Prometheus"
+    where = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{where}{f':{port}' if port else ''}"
+
+
+def _scalar(text: str, address: str) -> Answer:
+    number = _number(text)
+    if number is None:
+        return Broken(f"{shown(address)} answered with text, not with a number: {_excerpt(text)}")
+    return Reply((Series(number),))
+
+
+def _vector(result: Sequence[object], address: str) -> Answer:
+    series = []
+    for item in result:
+        match item:
+            case {"metric": dict(labels), "value": [_, str(text)]}:
+                number = _number(text)
+                if number is None:
+                    return unknown_shape(address)
+                named = {str(name): str(value) for name, value in labels.items()}
+                series.append(Series(number, named))
+            case {"metric": dict(), "values": list()}:
+                return Broken("the query yields a range of values; use an instant one, as rate()")
+            case {"metric": dict(), "histogram": _} | {"metric": dict(), "histograms": _}:
+                return Broken("the query yields a histogram; make a number of it")
+            case _:
+                return unknown_shape(address)
+    return Reply(tuple(series))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _decoded(literal: str) -> str:
+    """The text behind a bytes literal such as ``b'{"status": …}'``."""
+    try:
+        body = ast.literal_eval(literal)
+    except (ValueError, SyntaxError, MemoryError):
+        return literal
+    return body.decode(errors="replace") if isinstance(body, bytes) else literal
+
+
+def _reason(body: str) -> str:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return "an HTML page" if body.lstrip().startswith("<") else _excerpt(body) or "no reason"
+    match said:
+        case {"errorType": str(kind), "error": str(why)}:
+            return f"{kind}: {_excerpt(why)}"
+        case {"error": str(why)}:
+            return _excerpt(why)
+        case _:
+            return _excerpt(body)
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"

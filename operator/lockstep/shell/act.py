@@ -1,0 +1,150 @@
+"""Act: one action, one request, and its answer into the cache at once. Nothing is decided here."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, assert_never
+
+from lockstep.adapters.kube import meta
+from lockstep.adapters.kube_services import ServiceRecord
+from lockstep.adapters.routers.base import Router
+from lockstep.api.base import Manifest
+from lockstep.clients.kube import PATHS, Kube
+from lockstep.core import names
+from lockstep.core.children import controller_revision, deployment, service
+from lockstep.core.children.owner import Owner
+from lockstep.core.key import Key
+from lockstep.core.observed import Foreign, Observed, Routing
+from lockstep.core.plan import (
+    Action,
+    PruneRevision,
+    PutDeployment,
+    RemoveDeployment,
+    SetTraffic,
+    StoreRevision,
+)
+from lockstep.errors import ForeignObjectError
+from lockstep.shell.caches import Caches
+from lockstep.shell.memory import Memory
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Act:
+    """The fifth step of the walk; carrying an action out twice changes nothing."""
+
+    def __init__(
+        self,
+        caches: Caches,
+        memory: Memory,
+        kube: Kube,
+        router: Router,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._caches = caches
+        self._memory = memory
+        self._kube = kube
+        self._router = router
+        self._clock = clock
+
+    async def act(self, seen: Observed, action: Action) -> None:
+        """Carry out one action.
+
+        Raises:
+            ForeignObjectError: The name is taken; it is remembered for the next look.
+        """
+        owner = Owner(key=seen.key, uid=seen.uid)
+        try:
+            await self._act(owner, action)
+        except ForeignObjectError as error:
+            self._memory.taken(seen.key, Foreign(error.kind, error.name), self._clock())
+            raise
+
+    async def _act(self, owner: Owner, action: Action) -> None:
+        match action:
+            case StoreRevision():
+                await self._store_revision(owner, action)
+            case PutDeployment():
+                await self._put_deployment(owner, action)
+            case RemoveDeployment(revision):
+                await self._remove_deployment(owner.key, revision)
+            case SetTraffic():
+                await self._set_traffic(owner, action)
+            case PruneRevision(name):
+                await self._prune_revision(owner.key, name)
+            case other:
+                assert_never(other)
+
+    async def _store_revision(self, owner: Owner, action: StoreRevision) -> None:
+        manifest = controller_revision.controller_revision(owner, action)
+        self._keep(await self._kube.create(manifest, owner.uid))
+        _LOG.info("stored revision %s as number %s", action.revision, action.number)
+
+    async def _put_deployment(self, owner: Owner, action: PutDeployment) -> None:
+        manifest = deployment.deployment(
+            owner, action.revision, action.template, action.replicas, action.min_ready_seconds
+        )
+        name = manifest["metadata"]["name"]
+        known = self._caches.deployments.get(Key(owner.key.namespace, name))
+        if known is None or not action.exists:
+            self._keep(await self._kube.create(manifest, owner.uid))
+            _LOG.info("created Deployment %s with %s replicas", name, action.replicas)
+            return
+        answer = await self._kube.apply(manifest, known.meta.uid)
+        fresh = meta(answer)
+        if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
+            self._memory.settled[fresh.uid] = fresh.generation
+        self._keep(answer)
+        before = known.child.replicas
+        _LOG.info("applied Deployment %s: %s replicas, before %s", name, action.replicas, before)
+
+    async def _remove_deployment(self, key: Key, revision: str) -> None:
+        name = names.deployment_name(key.name, revision)
+        known = self._caches.deployments.get(Key(key.namespace, name))
+        if known is None:
+            return
+        await self._kube.delete("Deployment", key.namespace, name, known.meta.uid)
+        self._memory.settled.pop(known.meta.uid, None)
+        _LOG.info("deleted Deployment %s", name)
+
+    async def _set_traffic(self, owner: Owner, action: SetTraffic) -> None:
+        selector = self._router.render(owner.key.name, action.routing)
+        manifest = service.service(owner, selector, action.port, action.target_port)
+        known = self._caches.services.get(owner.key)
+        if known is None or not action.exists:
+            self._keep(await self._kube.create(manifest, owner.uid))
+            _LOG.info("created Service %s for %s", owner.key.name, _whom(action.routing))
+            return
+        if known.ports != {action.port}:
+            await self._change_port(manifest, known)
+        answer = await self._kube.apply(manifest, known.meta.uid)
+        fresh = meta(answer)
+        if fresh.version == known.meta.version:
+            self._memory.settled[fresh.uid] = fresh.version
+        self._keep(answer)
+        _LOG.info("callers of Service %s reach %s", owner.key.name, _whom(action.routing))
+
+    async def _change_port(self, manifest: Manifest, known: ServiceRecord) -> None:
+        """Replace the ports whole: an apply would leave the one that the first POST created, which
+        the API server counts as another manager's, and two ports of one name are refused.
+        """
+        patch = {
+            "metadata": {"uid": known.meta.uid},
+            "spec": {"ports": manifest["spec"]["ports"]},
+        }
+        await self._kube.merge(manifest, patch)
+
+    async def _prune_revision(self, key: Key, name: str) -> None:
+        known = self._caches.revisions.get(Key(key.namespace, name))
+        if known is None:
+            return
+        await self._kube.delete("ControllerRevision", key.namespace, name, known.meta.uid)
+        _LOG.info("forgot revision %s", name)
+
+    def _keep(self, answer: Manifest) -> None:
+        _, plural = PATHS[answer["kind"]]
+        self._caches.heard(plural, None, answer)
+
+
+def _whom(routing: Routing) -> str:
+    return str(getattr(routing, "revision", type(routing).__name__.lower()))

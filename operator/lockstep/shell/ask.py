@@ -1,0 +1,72 @@
+"""Ask: Prometheus, one pod of the candidate, the API server; all at once, each in its own time."""
+
+import asyncio
+from typing import Protocol
+
+from lockstep.clients.kube import Kube
+from lockstep.core.gates.question import Answer, Broken, Question
+from lockstep.core.needs import DryRun, Needs, Smoke
+from lockstep.core.observed import Answers, DryRunResult, SmokeResult
+from lockstep.shell.metrics import Metrics
+
+
+class Prometheus(Protocol):
+    """Answers questions; one that was not answered is a Broken, not an exception."""
+
+    async def ask(self, question: Question) -> Answer: ...
+
+
+class Prober(Protocol):
+    """Asks a pod."""
+
+    async def ask(self, test: Smoke) -> SmokeResult: ...
+
+
+class Ask:
+    """The second step of the walk."""
+
+    def __init__(
+        self, prometheus: Prometheus, prober: Prober, kube: Kube, metrics: Metrics
+    ) -> None:
+        self._prometheus = prometheus
+        self._prober = prober
+        self._kube = kube
+        self._metrics = metrics
+
+    async def ask(self, needs: Needs) -> Answers:
+        """Put everything that this pass needs.
+
+        Raises:
+            TransientError: The API server did not answer the dry run.
+        """
+        answers, smoke, dry_run = await asyncio.gather(
+            asyncio.gather(*map(self._measure, needs.questions)),
+            self._smoke(needs.smoke),
+            self._dry_run(needs.dry_run),
+        )
+        metrics = dict(zip(needs.questions, answers, strict=True))
+        return Answers(metrics=metrics, smoke=smoke, dry_run=dry_run)
+
+    async def _measure(self, question: Question) -> Answer:
+        answer = await self._prometheus.ask(question)
+        self._metrics.asked(_outcome(answer))
+        return answer
+
+    async def _smoke(self, test: Smoke | None) -> SmokeResult | None:
+        return await self._prober.ask(test) if test else None
+
+    async def _dry_run(self, trial: DryRun | None) -> DryRunResult | None:
+        if trial is None:
+            return None
+        for manifest in (trial.deployment, trial.pod):
+            refusal = await self._kube.dry_run(manifest)
+            if refusal:
+                problem = f"{manifest['kind']}: {refusal.problem}"
+                return DryRunResult(trial.revision, problem, waiting=refusal.waiting)
+        return DryRunResult(trial.revision, None)
+
+
+def _outcome(answer: Answer) -> str:
+    if isinstance(answer, Broken):
+        return "broken"
+    return "answered" if answer.series else "no_data"

@@ -1,0 +1,126 @@
+"""Everything that is watched, and who has to be told when it changes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from lockstep.adapters import (
+    kube_custom,
+    kube_deployments,
+    kube_pods,
+    kube_revisions,
+    kube_services,
+)
+from lockstep.adapters.kube_custom import CriteriaRecord, ModelDeploymentRecord
+from lockstep.api import exit_criteria, model_deployment
+from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
+from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
+from lockstep.core.key import Key
+from lockstep.shell.cache import Cache
+
+MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
+CLUSTER_SCOPED: Final = frozenset({exit_criteria.CLUSTER_PLURAL})
+CHILDREN: Final[Mapping[str, tuple[str, str]]] = {
+    "deployments": ("apps", "v1"),
+    "controllerrevisions": ("apps", "v1"),
+    "services": ("", "v1"),
+    "pods": ("", "v1"),
+}
+"""Group and version of the child resources that are watched, by our label only."""
+
+LABEL_SELECTOR: Final = DEPLOYMENT_LABEL
+OWN: Final = frozenset({MODEL_DEPLOYMENTS, exit_criteria.PLURAL, exit_criteria.CLUSTER_PLURAL})
+OWN_GROUP: Final = GROUP
+
+Ring = Callable[[Key], None]
+
+
+class Caches:
+    """One cache per resource, filled by ``listed`` and ``heard``; both ring for whom it concerns.
+
+    ``namespaces`` empty: all of them. ``complete`` once every resource was listed everywhere:
+    before that a child that is only not listed yet would look as if it did not exist.
+    """
+
+    def __init__(self, namespaces: Iterable[str], ring: Ring) -> None:
+        self.model_deployments = Cache(kube_custom.prune_model_deployment)
+        self.exit_criteria = Cache(kube_custom.prune_exit_criteria)
+        self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
+        self.deployments = Cache(kube_deployments.prune)
+        self.revisions = Cache(kube_revisions.prune)
+        self.services = Cache(kube_services.prune)
+        self.pods = Cache(kube_pods.prune)
+        self._by_plural: dict[str, Cache[Any]] = {
+            MODEL_DEPLOYMENTS: self.model_deployments,
+            exit_criteria.PLURAL: self.exit_criteria,
+            exit_criteria.CLUSTER_PLURAL: self.cluster_exit_criteria,
+            "deployments": self.deployments,
+            "controllerrevisions": self.revisions,
+            "services": self.services,
+            "pods": self.pods,
+        }
+        self._ring = ring
+        self._missing = _scopes(self._by_plural, tuple(namespaces))
+        self.scopes = frozenset(self._missing)
+
+    @property
+    def complete(self) -> bool:
+        return not self._missing
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Resources that were not listed yet."""
+        return tuple(sorted({plural for plural, _ in self._missing}))
+
+    def keys(self) -> tuple[Key, ...]:
+        """Every ModelDeployment there is."""
+        return tuple(_key(record) for record in self.model_deployments)
+
+    def listed(self, plural: str, namespace: str, raws: list[Manifest], version: int) -> None:
+        """Take a whole list: what is not in it is gone."""
+        for record in self._by_plural[plural].replace(namespace, raws, version):
+            self._tell(plural, record)
+        self._missing.discard((plural, namespace))
+
+    def heard(self, plural: str, kind: str | None, raw: Manifest) -> None:
+        """Take one event of a watch; ``kind`` is kopf's: None for a listed object."""
+        cache = self._by_plural[plural]
+        record = cache.drop(raw) if kind == "DELETED" else cache.put(raw)
+        if record:
+            self._tell(plural, record)
+
+    def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
+        """The exit criteria that a ModelDeployment means by ``ref``."""
+        if ref.kind is CriteriaKind.CLUSTER:
+            return self.cluster_exit_criteria.get(Key("", ref.name))
+        return self.exit_criteria.get(Key(key.namespace, ref.name))
+
+    def _tell(self, plural: str, record: Any) -> None:  # noqa: ANN401 (any cache's record)
+        if plural == MODEL_DEPLOYMENTS:
+            self._ring(_key(record))
+        elif plural in OWN:
+            self._tell_users(plural, record)
+        elif record.meta.deployment:
+            self._ring(Key(record.meta.namespace, record.meta.deployment))
+
+    def _tell_users(self, plural: str, record: CriteriaRecord) -> None:
+        cluster = plural in CLUSTER_SCOPED
+        ref = CriteriaRef(
+            kind=CriteriaKind.CLUSTER if cluster else CriteriaKind.NAMESPACED, name=record.meta.name
+        )
+        for user in self.model_deployments:
+            near = cluster or user.meta.namespace == record.meta.namespace
+            if near and ref in user.criteria():
+                self._ring(_key(user))
+
+
+def _key(record: ModelDeploymentRecord) -> Key:
+    return Key(record.meta.namespace, record.meta.name)
+
+
+def _scopes(plurals: Iterable[str], namespaces: tuple[str, ...]) -> set[tuple[str, str]]:
+    everywhere = ("",)
+    return {
+        (plural, namespace)
+        for plural in plurals
+        for namespace in (everywhere if plural in CLUSTER_SCOPED else namespaces or everywhere)
+    }

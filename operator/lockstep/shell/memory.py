@@ -1,0 +1,41 @@
+"""What the shell keeps between passes and may lose at any moment without harm."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lockstep.api.base import Manifest
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.key import Key
+from lockstep.core.observed import Foreign
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The newest planned status, not worth a write yet. Valid while ``wire`` is what is stored."""
+
+    uid: str
+    wire: Manifest
+    status: ModelDeploymentStatus
+
+
+@dataclass(slots=True)
+class Memory:
+    """``versions``: the resourceVersion that a pass has looked at, which guards its write.
+
+    ``settled``: uid and generation of children that an apply did not change any more, so that a
+    difference of notation is never applied again and again.
+    """
+
+    versions: dict[Key, int] = field(default_factory=dict)
+    pending: dict[Key, Pending] = field(default_factory=dict)
+    written_at: dict[Key, datetime] = field(default_factory=dict)
+    foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
+
+    def taken(self, key: Key, foreign: Foreign, at: datetime) -> None:
+        """Remember that a name that ``key`` needs is somebody else's."""
+        self.foreign.setdefault(key, {})[foreign] = at
+
+    def forget(self, key: Key) -> None:
+        for known in (self.versions, self.pending, self.written_at, self.foreign):
+            known.pop(key, None)

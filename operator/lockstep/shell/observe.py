@@ -1,0 +1,175 @@
+"""Look: from the caches and the shell's memory to one frozen Observed. No request, but for one kind:
+a name that was taken is looked up again before it is believed to be taken still.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from lockstep.adapters import kube_custom, kube_drift
+from lockstep.adapters.kube import meta
+from lockstep.adapters.kube_custom import ModelDeploymentRecord
+from lockstep.adapters.kube_deployments import DeploymentRecord
+from lockstep.adapters.routers.base import Router
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.clients.kube import Kube
+from lockstep.core.children import deployment, service
+from lockstep.core.children.owner import Owner
+from lockstep.core.key import Key
+from lockstep.core.observed import (
+    Arm,
+    CallerService,
+    ChildDeployment,
+    Criteria,
+    Foreign,
+    Nobody,
+    Observed,
+    Pod,
+    StoredRevision,
+    Unreadable,
+)
+from lockstep.api.model_deployment import CriteriaRef
+from lockstep.shell.caches import Caches
+from lockstep.shell.memory import Memory
+
+FOREIGN_BELIEVED: Final = timedelta(seconds=30)
+
+
+class Observe:
+    """The first step of the walk."""
+
+    def __init__(
+        self,
+        caches: Caches,
+        memory: Memory,
+        kube: Kube,
+        router: Router,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._caches = caches
+        self._memory = memory
+        self._kube = kube
+        self._router = router
+        self._clock = clock
+
+    async def look(self, key: Key) -> Observed | None:
+        """What is known of ``key`` now; None when it is gone or going."""
+        record = self._caches.model_deployments.get(key)
+        if record is None or record.meta.terminating:
+            self._memory.forget(key)
+            return None
+        foreign = await self._foreign(key, record.meta.uid)
+        return self._observed(key, foreign)
+
+    def _observed(self, key: Key, foreign: tuple[Foreign, ...]) -> Observed | None:
+        """All of it in one breath: nothing here waits, so that it all belongs together."""
+        record = self._caches.model_deployments.get(key)
+        if record is None:
+            return None
+        self._memory.versions[key] = record.meta.version
+        owner = Owner(key=key, uid=record.meta.uid)
+        stored = self._stored(owner)
+        return Observed(
+            key=key,
+            uid=record.meta.uid,
+            generation=record.meta.generation,
+            spec=record.spec,
+            template=record.template,
+            status=self._status(key, record),
+            arms=self._arms(owner, record, {it.revision: it for it in stored}),
+            service=self._service(owner, record),
+            stored=stored,
+            criteria=self._criteria(key, record),
+            foreign=foreign,
+        )
+
+    def _status(self, key: Key, record: ModelDeploymentRecord) -> ModelDeploymentStatus:
+        pending = self._memory.pending.get(key)
+        if pending and pending.uid == record.meta.uid and pending.wire == record.wire:
+            return pending.status
+        return kube_custom.read_status(record.wire)
+
+    def _stored(self, owner: Owner) -> tuple[StoredRevision, ...]:
+        return tuple(
+            record.stored
+            for record in self._caches.revisions.children(owner.key)
+            if record.stored and record.meta.owner_uid == owner.uid and not record.meta.terminating
+        )
+
+    def _arms(
+        self, owner: Owner, record: ModelDeploymentRecord, stored: dict[str, StoredRevision]
+    ) -> dict[str, Arm]:
+        pods: dict[str, list[Pod]] = {}
+        for seen in self._caches.pods.children(owner.key):
+            if seen.pod:
+                pods.setdefault(seen.meta.revision, []).append(seen.pod)
+        children = {
+            child.meta.revision: self._child(owner, record, child, stored)
+            for child in self._caches.deployments.children(owner.key)
+            if child.meta.owner_uid == owner.uid
+        }
+        return {
+            name: Arm(
+                revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ()))
+            )
+            for name in sorted({*pods, *children})
+        }
+
+    def _child(
+        self,
+        owner: Owner,
+        record: ModelDeploymentRecord,
+        child: DeploymentRecord,
+        stored: dict[str, StoredRevision],
+    ) -> ChildDeployment:
+        known = stored.get(child.meta.revision)
+        if known is None or isinstance(record.spec, Unreadable) or self._is_settled(child):
+            return child.child
+        rendered = deployment.deployment(
+            owner,
+            known.revision,
+            known.template,
+            child.child.replicas,
+            record.spec.min_ready_seconds,
+        )
+        ours = kube_drift.part(rendered, kube_drift.DEPLOYMENT)
+        drifted = not kube_drift.stands(ours, child.body)
+        return replace(child.child, drifted=drifted)
+
+    def _is_settled(self, child: DeploymentRecord) -> bool:
+        return self._memory.settled.get(child.meta.uid) == child.meta.generation
+
+    def _service(self, owner: Owner, record: ModelDeploymentRecord) -> CallerService | None:
+        seen = self._caches.services.get(owner.key)
+        if seen is None or seen.meta.owner_uid != owner.uid:
+            return None
+        routing = self._router.read(owner.key.name, seen.selector)
+        if isinstance(record.spec, Unreadable):
+            return CallerService(uid=seen.meta.uid, routing=routing or Nobody())
+        wanted = record.spec.service
+        rendered = service.service(owner, {}, wanted.port, wanted.target_port)
+        ours = kube_drift.part(rendered, kube_drift.SERVICE)
+        settled = self._memory.settled.get(seen.meta.uid) == seen.meta.version
+        drifted = routing is None or not (settled or kube_drift.stands(ours, seen.body))
+        return CallerService(uid=seen.meta.uid, routing=routing or Nobody(), drifted=drifted)
+
+    def _criteria(
+        self, key: Key, record: ModelDeploymentRecord
+    ) -> dict[CriteriaRef, Criteria | Unreadable]:
+        found = {ref: self._caches.criteria(key, ref) for ref in record.criteria()}
+        return {ref: seen.criteria for ref, seen in found.items() if seen}
+
+    async def _foreign(self, key: Key, uid: str) -> tuple[Foreign, ...]:
+        """Names known to be taken, each looked up again when that is no longer fresh."""
+        known = self._memory.foreign.get(key, {})
+        for foreign, since in tuple(known.items()):
+            if self._clock() < since + FOREIGN_BELIEVED:
+                continue
+            there = await self._kube.read(foreign.kind, key.namespace, foreign.name)
+            if there is None or meta(there).owner_uid == uid:
+                del known[foreign]
+            else:
+                known[foreign] = self._clock()
+        return tuple(known)
+

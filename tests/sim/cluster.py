@@ -1,0 +1,294 @@
+"""The cluster's own parts: controllers that are late, kubelets whose pods die, a proxy that lags.
+
+They know nothing of rollouts: they do what Deployments, Pods and a Service ask for.
+"""
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from lockstep.core.names import deployment_name
+from lockstep.core.observed import CallerService, ChildDeployment, Pod, Trouble
+from lockstep.core.rollout.view import reaches
+from tests.sim.agenda import Agenda
+from tests.sim.objects import SERVICE, Objects
+from tests.sim.written import KEY, Nature
+
+DRAIN: Final = 5.0
+"""Seconds for which a pod goes on answering after it was told to go."""
+
+TROUBLES: Final = {
+    Nature.NO_IMAGE: Trouble("ImagePullFailed", "manifest unknown"),
+    Nature.CRASHES: Trouble("CrashLoop", "container server was restarted 2 times, exit code 1"),
+}
+NO_NODE: Final = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
+NOT_CREATED: Final = Trouble("PodSecurity", 'pods "fraud" is forbidden: violates PodSecurity')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How late the parts are, in seconds, and how often pods get sick; ``places``: room for pods."""
+
+    lag: tuple[float, float] = (0.2, 0.2)
+    controller: tuple[float, float] = (0.3, 0.3)
+    start: tuple[float, float] = (8.0, 8.0)
+    proxy: tuple[float, float] = (1.0, 1.0)
+    sickness: float = 0.0
+    places: int | None = None
+
+
+@dataclass(slots=True)
+class Body:
+    """What only the kubelet knows of a pod; ``since``: when it became ready."""
+
+    placed: bool = False
+    since: float | None = None
+
+
+class Cluster:
+    """Everything between what was written to the API server and the callers."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        rng: random.Random,
+        weather: Weather,
+        objects: Objects,
+        natures: dict[str, Nature],
+    ) -> None:
+        self.agenda, self.rng, self.weather = agenda, rng, weather
+        self.objects, self.natures = objects, natures
+        self.calm_at: float | None = None
+        self.endpoints: frozenset[str] = frozenset()
+        self.reached_since: dict[str, float] = {}
+        self.started: dict[str, int] = {}
+        self.min_ready: dict[str, int] = {}
+        self.templates: dict[str, Any] = {}
+        self._bodies: dict[str, Body] = {}
+        self._announced: frozenset[str] = frozenset()
+        self._proxied = 0.0
+        self._serial = 0
+
+    @property
+    def sick(self) -> bool:
+        """Whether things go wrong by themselves."""
+        return self.calm_at is None or self.agenda.seconds < self.calm_at
+
+    def pods(self) -> list[Pod]:
+        return list(self.objects.of("pods").values())
+
+    def deployment(self, revision: str) -> ChildDeployment | None:
+        found: ChildDeployment | None = self.objects.truth.get(("deployments", revision))
+        return found
+
+    def service(self) -> CallerService | None:
+        found: CallerService | None = self.objects.truth.get(SERVICE)
+        return found
+
+    # What is written ------------------------------------------------------------------------
+
+    def put_deployment(
+        self, revision: str, replicas: int, template: object, min_ready: int
+    ) -> None:
+        """Create or change a Deployment; another template would restart its pods."""
+        before = self.deployment(revision)
+        if before and self.templates[revision] != template:
+            raise AssertionError("a Deployment's template changed: its pods would be restarted")
+        self.templates[revision], self.min_ready[revision] = template, min_ready
+        fresh = before or ChildDeployment(
+            name=deployment_name(KEY.name, revision),
+            uid=self._uid("d"),
+            revision=revision,
+            replicas=replicas,
+        )
+        self.objects.put(
+            ("deployments", revision), replace(fresh, replicas=replicas, drifted=False)
+        )
+        self._soon(revision)
+
+    def remove_deployment(self, revision: str) -> None:
+        self.objects.drop(("deployments", revision))
+        self._soon(revision)
+
+    def route(self, service: CallerService | None) -> None:
+        if service is None:
+            self.objects.drop(SERVICE)
+        else:
+            self.objects.put(SERVICE, service)
+        self._reroute()
+
+    def uid_of_service(self) -> str:
+        service = self.service()
+        return service.uid if service else self._uid("s")
+
+    # The Deployment controller ----------------------------------------------------------------
+
+    def _soon(self, revision: str) -> None:
+        delay = self.rng.uniform(*self.weather.controller)
+        self.agenda.after(delay, lambda: self._sync(revision))
+
+    def _sync(self, revision: str) -> None:
+        child = self.deployment(revision)
+        wanted = child.replicas if child and not child.terminating else 0
+        standing = [it for it in self.pods() if it.revision == revision and not it.terminating]
+        refused = self.natures.get(revision) is Nature.NOT_CREATED and len(standing) < wanted
+        if not refused:
+            for _ in range(wanted - len(standing)):
+                self._create(revision)
+        for pod in sorted(standing, key=self._dispensable)[: max(0, len(standing) - wanted)]:
+            self.terminate(pod.name)
+        if child:
+            self._report(child, refused=refused)
+
+    def _dispensable(self, pod: Pod) -> tuple[bool, bool, int]:
+        """Pods without a node go first, then those that are not ready, then the youngest."""
+        return self._bodies[pod.name].placed, pod.ready, -int(pod.uid[1:])
+
+    def _report(self, child: ChildDeployment, *, refused: bool) -> None:
+        left = [it for it in self.pods() if it.revision == child.revision]
+        if child.terminating and not left:
+            self.objects.drop(("deployments", child.revision))
+            return
+        report = replace(
+            child,
+            available=sum(self._available(pod) for pod in left),
+            create_failure=NOT_CREATED if refused else None,
+        )
+        if report != child:
+            self.objects.put(("deployments", child.revision), report)
+
+    def _available(self, pod: Pod) -> bool:
+        since = self._bodies[pod.name].since
+        if not pod.ready or pod.terminating or since is None:
+            return False
+        return self.agenda.seconds >= since + self.min_ready.get(pod.revision, 0)
+
+    # Scheduler and kubelet ------------------------------------------------------------------------
+
+    def _create(self, revision: str) -> None:
+        uid = self._uid("p")
+        name = f"{deployment_name(KEY.name, revision)}-{uid}"
+        self._bodies[name] = Body()
+        self.started[revision] = self.started.get(revision, 0) + 1
+        self.objects.put(("pods", name), Pod(name=name, uid=uid, revision=revision))
+        self.agenda.after(self.rng.uniform(0.05, 0.5), lambda: self._place(name))
+
+    def _place(self, name: str) -> None:
+        pod = self._standing(name)
+        if pod is None or self._bodies[name].placed:
+            return
+        if not self._has_room(pod):
+            if pod.unschedulable is None:
+                homeless = replace(
+                    pod, unschedulable=NO_NODE, unschedulable_since=self.agenda.now()
+                )
+                self.objects.put(("pods", name), homeless)
+            self.agenda.after(5.0, lambda: self._place(name))
+            return
+        self._bodies[name].placed = True
+        placed = replace(
+            pod, ip=f"10.0.0.{int(pod.uid[1:])}", unschedulable=None, unschedulable_since=None
+        )
+        self.objects.put(("pods", name), placed)
+        self.agenda.after(self.rng.uniform(*self.weather.start), lambda: self._start(name))
+
+    def _has_room(self, pod: Pod) -> bool:
+        if self.natures.get(pod.revision) is Nature.NO_ROOM:
+            return False
+        taken = sum(self._bodies[other.name].placed for other in self.pods())
+        return self.weather.places is None or taken < self.weather.places
+
+    def _start(self, name: str) -> None:
+        pod = self._standing(name)
+        if pod is None or pod.ready:
+            return
+        trouble = TROUBLES.get(self.natures.get(pod.revision, Nature.GOOD))
+        if trouble:
+            self.objects.put(("pods", name), replace(pod, trouble=trouble))
+            return
+        self._bodies[name].since = self.agenda.seconds
+        self._become(replace(pod, ready=True, trouble=None))
+        self.agenda.after(
+            self.min_ready.get(pod.revision, 0) + 0.01, lambda: self._sync(pod.revision)
+        )
+        if self.sick and self.weather.sickness and self.rng.random() < self.weather.sickness:
+            self.agenda.after(self.rng.expovariate(1 / 60), lambda: self._fall_ill(name))
+
+    def _fall_ill(self, name: str) -> None:
+        pod = self._standing(name)
+        if pod is None or not pod.ready or not self.sick:
+            return
+        match self.rng.choice(("dies", "restarts", "loops")):
+            case "dies":
+                self.vanish(name)
+            case illness:
+                looping = Trouble("CrashLoop", "container server was restarted 3 times")
+                self._bodies[name].since = None
+                trouble = looping if illness == "loops" else None
+                self._become(replace(pod, ready=False, trouble=trouble))
+                self.agenda.after(self.rng.uniform(2, 30), lambda: self._start(name))
+
+    def fail_all(self, revision: str, seconds: float) -> None:
+        """Every pod of a revision stops answering for a while."""
+        for pod in self.pods():
+            if pod.revision == revision and pod.ready and not pod.terminating:
+                self._bodies[pod.name].since = None
+                self._become(replace(pod, ready=False))
+                self.agenda.after(seconds, lambda name=pod.name: self._start(name))
+
+    def terminate(self, name: str) -> None:
+        """Tell a pod to go; it answers until its drain is over."""
+        pod = self._standing(name)
+        if pod is not None:
+            self._become(replace(pod, terminating=True))
+            self.agenda.after(DRAIN + self.rng.uniform(0, 1), lambda: self.vanish(name))
+
+    def vanish(self, name: str) -> None:
+        pod: Pod | None = self.objects.truth.get(("pods", name))
+        if pod is not None:
+            self.objects.drop(("pods", name))
+            self._soon(pod.revision)
+            self._reroute()
+
+    def _become(self, pod: Pod) -> None:
+        self.objects.put(("pods", pod.name), pod)
+        self._soon(pod.revision)
+        self._reroute()
+
+    def _standing(self, name: str) -> Pod | None:
+        pod: Pod | None = self.objects.truth.get(("pods", name))
+        return pod if pod and not pod.terminating else None
+
+    # The proxy ------------------------------------------------------------------------------------
+
+    def selected(self) -> list[Pod]:
+        """Pods that answer and that the Service selects as it stands."""
+        service = self.service()
+        routing = service.routing if service else None
+        return [it for it in self.pods() if it.ready and reaches(routing, it.revision)]
+
+    def _reroute(self) -> None:
+        """Ready pods are called; those on their way out only while there is nobody else."""
+        selected = self.selected()
+        names = frozenset(pod.name for pod in selected if not pod.terminating)
+        names = names or frozenset(pod.name for pod in selected)
+        if names != self._announced:
+            self._announced = names
+            arrives = self.agenda.seconds + self.rng.uniform(*self.weather.proxy)
+            self._proxied = max(self._proxied, arrives)
+            self.agenda.at(self._proxied, lambda: self._call(names))
+
+    def _call(self, names: frozenset[str]) -> None:
+        self.endpoints = names
+        for pod in self.pods():
+            if pod.name in names:
+                self.reached_since.setdefault(pod.revision, self.agenda.seconds)
+
+    def unanswered(self) -> bool:
+        """Whether a caller of this moment may get no answer: nobody to call, or somebody gone."""
+        answering = {pod.name for pod in self.pods() if pod.ready}
+        return not self.endpoints or not self.endpoints <= answering
+
+    def _uid(self, prefix: str) -> str:
+        self._serial += 1
+        return f"{prefix}{self._serial}"
