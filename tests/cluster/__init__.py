@@ -1,4 +1,4 @@
-"""The real Kubernetes that tests, demo and benchmarks run on: how to find it, feed it images and break it."""
+"""The real Kubernetes of tests, demo and benchmarks: find it, feed it images, break it."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A throw-away API server: a real etcd and kube-apiserver on loopback, for tests that need no node."""
+"""A throw-away API server: real etcd and kube-apiserver on loopback, for tests without nodes."""
 
 import contextlib
 import itertools
@@ -11,10 +11,12 @@ from tests.cluster import go_tools, packages
 from tests.cluster.control_plane import (
     LOOPBACK,
     ControlPlane,
-    api_server as api_server_component,
     controller_manager,
     etcd,
     leaves,
+)
+from tests.cluster.control_plane import (
+    api_server as api_server_component,
 )
 from tests.cluster.identities import introduce
 from tests.cluster.model import state_folder

@@ -15,7 +15,7 @@ NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A certificate for one identity; ``names`` are openssl's: ``DNS:localhost``, ``IP:127.0.0.1``."""
+    """A certificate for one identity; ``names`` as openssl writes them: ``IP:127.0.0.1``."""
 
     name: str
     subject: str
@@ -56,8 +56,20 @@ def _authority(folder: Path) -> None:
     for old in folder.glob("*.crt"):
         old.unlink()  # leaves of another authority are worth nothing
     run(
-        ["openssl", "req", "-x509", *NEW_KEY, "-days", str(AUTHORITY_DAYS), "-subj", "/CN=lockstep"]
-        + ["-keyout", folder / "ca.key", "-out", folder / "ca.crt"],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            *NEW_KEY,
+            "-days",
+            str(AUTHORITY_DAYS),
+            "-subj",
+            "/CN=lockstep",
+            "-keyout",
+            folder / "ca.key",
+            "-out",
+            folder / "ca.crt",
+        ],
         what="making the cluster's certificate authority",
     )
 
@@ -73,16 +85,38 @@ def _leaf(folder: Path, leaf: Leaf) -> None:
     what, told = f"making the certificate of {leaf.name}", folder / f"{leaf.name}.ext"
     certificate = folder / f"{leaf.name}.crt"
     wanted = run(
-        ["openssl", "req", "-new", *NEW_KEY, "-subj", leaf.subject]
-        + ["-keyout", folder / f"{leaf.name}.key"],
+        [
+            "openssl",
+            "req",
+            "-new",
+            *NEW_KEY,
+            "-subj",
+            leaf.subject,
+            "-keyout",
+            folder / f"{leaf.name}.key",
+        ],
         what=what,
     )
     wish = folder / f".{leaf.name}.ext"
     wish.write_text(extensions(leaf))
     run(
-        ["openssl", "x509", "-req", "-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
-        + ["-set_serial", f"0x{secrets.token_hex(16)}", "-days", str(LEAF_DAYS)]
-        + ["-extfile", wish, "-out", certificate],
+        [
+            "openssl",
+            "x509",
+            "-req",
+            "-CA",
+            folder / "ca.crt",
+            "-CAkey",
+            folder / "ca.key",
+            "-set_serial",
+            f"0x{secrets.token_hex(16)}",
+            "-days",
+            str(LEAF_DAYS),
+            "-extfile",
+            wish,
+            "-out",
+            certificate,
+        ],
         what=what,
         stdin=wanted,
     )

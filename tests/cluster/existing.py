@@ -1,4 +1,4 @@
-"""Uses a cluster that is there already: only when told, and without changing anything in it by itself."""
+"""Uses a cluster that is there already: only when told, and changing nothing by itself."""
 
 import os
 from collections.abc import Mapping

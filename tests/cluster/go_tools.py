@@ -1,4 +1,4 @@
-"""Builds the cluster's programs from pinned Go modules, once per version, into a cache outside the checkout."""
+"""Builds the cluster's programs from pinned Go modules, once per version, into a cache."""
 
 import hashlib
 import os

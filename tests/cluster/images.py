@@ -1,4 +1,4 @@
-"""Builds images from ordinary Dockerfiles and pushes them; nothing is done twice for equal inputs."""
+"""Builds images from ordinary Dockerfiles and pushes them; equal inputs are built once."""
 
 import hashlib
 import http.client
@@ -82,7 +82,7 @@ def content_key(folder: Path, args: Mapping[str, str]) -> str:
     for file in sorted(folder.rglob("*")):
         digest.update(f"\0{file.relative_to(folder)}\0{_kind(file)}\0".encode())
         if file.is_symlink():
-            digest.update(os.readlink(file).encode())
+            digest.update(str(file.readlink()).encode())
         elif file.is_file():
             with file.open("rb") as opened:
                 digest.update(hashlib.file_digest(opened, "sha256").digest())
@@ -145,15 +145,35 @@ def _buildah(state: Path, repository: str, tag: str, stage: Path, given: list[st
     environment = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(state)}
     quiet = ["--quiet", "--format", "oci"]
     run(
-        [*buildah, "build", *quiet, "--timestamp", "0", "--tls-verify=false", *given]
-        + ["--tag", tagged, "--file", containerfile_in(stage), stage],
+        [
+            *buildah,
+            "build",
+            *quiet,
+            "--timestamp",
+            "0",
+            "--tls-verify=false",
+            *given,
+            "--tag",
+            tagged,
+            "--file",
+            containerfile_in(stage),
+            stage,
+        ],
         what=f"building {repository}",
         env=environment,
         timeout_seconds=1800,
     )
     run(
-        [*buildah, "push", "--quiet", "--tls-verify=false", "--disable-compression"]
-        + ["--digestfile", digest, tagged],
+        [
+            *buildah,
+            "push",
+            "--quiet",
+            "--tls-verify=false",
+            "--disable-compression",
+            "--digestfile",
+            digest,
+            tagged,
+        ],
         what=f"pushing {repository}",
         env=environment,
     )
@@ -313,9 +333,18 @@ def _bootstrap(tar: Path) -> None:
     group = f"echo 'nonroot:x:{USER}:' >> \"$1/etc/group\""
     with progress.step("making the base image's file system", timedelta(seconds=45)):
         run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(BASE_PACKAGES)}"]
-            + [*excluded, "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
-            + [f"--customize-hook={user}", f"--customize-hook={group}", SUITE, fresh],
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                f"--include={','.join(BASE_PACKAGES)}",
+                *excluded,
+                "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+                f"--customize-hook={user}",
+                f"--customize-hook={group}",
+                SUITE,
+                fresh,
+            ],
             what="mmdebstrap",
             env={"SOURCE_DATE_EPOCH": "0"},
         )

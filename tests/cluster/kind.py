@@ -110,23 +110,71 @@ def commands(engine: str, kind: str, state: Path) -> dict[str, list[str]]:
     published = f"127.0.0.1:{REGISTRY_PORT}:5000"
     return {
         "registry is running": [engine, "container", "inspect", REGISTRY_NAME],
-        "start the registry": [engine, "run", "--detach", "--restart=always", "--publish"]
-        + [published, "--network", "bridge", "--name", REGISTRY_NAME, REGISTRY_IMAGE],
+        "start the registry": [
+            engine,
+            "run",
+            "--detach",
+            "--restart=always",
+            "--publish",
+            published,
+            "--network",
+            "bridge",
+            "--name",
+            REGISTRY_NAME,
+            REGISTRY_IMAGE,
+        ],
         "start the registry again": [engine, "start", REGISTRY_NAME],
         "list clusters": [kind, "get", "clusters"],
-        "create the cluster": [kind, "create", "cluster", "--name", NAME, "--config"]
-        + [str(state / "kind.yaml"), "--kubeconfig", str(state / "kubeconfig"), "--wait", "120s"],
+        "create the cluster": [
+            kind,
+            "create",
+            "cluster",
+            "--name",
+            NAME,
+            "--config",
+            str(state / "kind.yaml"),
+            "--kubeconfig",
+            str(state / "kubeconfig"),
+            "--wait",
+            "120s",
+        ],
         "start the node again": [engine, "start", node],
         "make the registry folder": [engine, "exec", node, "mkdir", "-p", folder],
-        "tell the node of the registry": [engine, "exec", "--interactive", node, "cp"]
-        + ["/dev/stdin", f"{folder}/hosts.toml"],
-        "networks of the registry": [engine, "inspect", "--format"]
-        + ["{{json .NetworkSettings.Networks}}", REGISTRY_NAME],
+        "tell the node of the registry": [
+            engine,
+            "exec",
+            "--interactive",
+            node,
+            "cp",
+            "/dev/stdin",
+            f"{folder}/hosts.toml",
+        ],
+        "networks of the registry": [
+            engine,
+            "inspect",
+            "--format",
+            "{{json .NetworkSettings.Networks}}",
+            REGISTRY_NAME,
+        ],
         "connect the registry": [engine, "network", "connect", "kind", REGISTRY_NAME],
-        "write the kubeconfig": [kind, "export", "kubeconfig", "--name", NAME]
-        + ["--kubeconfig", str(state / "kubeconfig")],
-        "delete the cluster": [kind, "delete", "cluster", "--name", NAME]
-        + ["--kubeconfig", str(state / "kubeconfig")],
+        "write the kubeconfig": [
+            kind,
+            "export",
+            "kubeconfig",
+            "--name",
+            NAME,
+            "--kubeconfig",
+            str(state / "kubeconfig"),
+        ],
+        "delete the cluster": [
+            kind,
+            "delete",
+            "cluster",
+            "--name",
+            NAME,
+            "--kubeconfig",
+            str(state / "kubeconfig"),
+        ],
         "remove the registry": [engine, "rm", "--force", "--volumes", REGISTRY_NAME],
     }
 

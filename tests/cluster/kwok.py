@@ -65,8 +65,15 @@ def kwok_nodes(cluster: Cluster, count: int) -> list[str]:
             env=environment,
         )
         run(
-            [*kubectl, "wait", "--for=condition=Ready", "node", "--selector", SELECTOR]
-            + ["--timeout=60s"],
+            [
+                *kubectl,
+                "wait",
+                "--for=condition=Ready",
+                "node",
+                "--selector",
+                SELECTOR,
+                "--timeout=60s",
+            ],
             what="waiting for fake nodes (was the cluster brought up with --with kwok?)",
             env=environment,
         )

@@ -1,4 +1,4 @@
-"""Gets the system programs that a local cluster needs from Debian's packages; installs only what is missing."""
+"""Installs the system programs a local cluster needs from Debian's packages, if missing."""
 
 import os
 import shutil

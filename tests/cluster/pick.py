@@ -1,4 +1,4 @@
-"""Decides which kind of cluster this machine gets, and says why. Pure; `machine` gathers the facts."""
+"""Decides which kind of cluster this machine gets, and says why."""
 
 import os
 import sys

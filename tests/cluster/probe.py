@@ -1,4 +1,4 @@
-"""Asks one thing of a server: do you answer? Never raises; a server that does not answer is an answer."""
+"""Asks one thing of a server: do you answer? Silence is an answer, never an exception."""
 
 import http.client
 import socket

@@ -186,7 +186,7 @@ def _spawn(component: Component, log: Path) -> int:
 
 
 def descendants(roots: Iterable[int], parents: Mapping[int, int]) -> list[int]:
-    """Everything below ``roots``, children before their parents; ``parents`` maps child to parent."""
+    """``roots`` and all below, children first; ``parents`` maps child to parent."""
     found: list[int] = []
     layer = set(roots)
     while layer:

@@ -1,4 +1,4 @@
-"""Makes a set of components run: starts what is dead, leaves alone what works, in the order of their needs."""
+"""Makes components run: starts what is dead, leaves alone what works, in order of need."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The local cluster, brought up for real: it mends what is killed and really closes what it calls isolated."""
+"""The local cluster, for real: it mends what is killed and closes what it calls isolated."""
 
 import contextlib
 import http.client
@@ -16,7 +16,6 @@ import yaml
 
 from tests.cluster import Cluster, base_image, start, stop, up
 from tests.cluster.local.layout import NODE, NODE_NAME
-from tests.cluster.model import state_folder
 from tests.cluster.processes import Book, alive
 
 pytestmark = pytest.mark.cluster
@@ -139,7 +138,7 @@ def web(image: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    found = up(["kwok"] if _kwok_runs() else [])
+    found = up()
     assert found.flavor == "local", "these tests are about the local flavor"
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     kubectl(found, "apply", "-f", "-", stdin=json.dumps(namespace))
@@ -149,10 +148,6 @@ def cluster() -> Iterator[Cluster]:
     kubectl(found, "wait", "--for=condition=Ready", "pod/web", "-n", NAMESPACE, "--timeout=60s")
     yield found
     kubectl(found, "delete", "namespace", NAMESPACE, "--timeout=60s")
-
-
-def _kwok_runs() -> bool:
-    return Book(state_folder()).process("kwok") is not None
 
 
 def apply(cluster: Cluster, *objects: dict[str, Any]) -> None:
@@ -232,7 +227,8 @@ def reach(cluster: Cluster, name: str, targets: tuple[str, ...], **spec: object)
     return kubectl(cluster, "logs", name, "-n", NAMESPACE).splitlines()
 
 
-def test_prometheus_sees_annotated_pods_under_our_names(cluster: Cluster) -> None:
+@pytest.mark.usefixtures("cluster")
+def test_prometheus_sees_annotated_pods_under_our_names() -> None:
     query = 'hits{model_deployment="fraud", revision="7f9c2b1e"}'
 
     def answer() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Fetches the wheels of a hash-pinned lock file on this machine, so that images are built without network."""
+"""Fetches the wheels of a hash-pinned lock file, so that images are built without network."""
 
 import hashlib
 import platform

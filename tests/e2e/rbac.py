@@ -51,7 +51,9 @@ class Difference:
 
     def __str__(self) -> str:
         parts = {"used but not granted": self.missing, "granted but not used": self.unused}
-        told = [f"{what}: {', '.join(map(str, rights))}" for what, rights in parts.items() if rights]
+        told = [
+            f"{what}: {', '.join(map(str, rights))}" for what, rights in parts.items() if rights
+        ]
         return "; ".join(told) or "granted is what was used"
 
 
@@ -110,9 +112,11 @@ def _asked(event: Manifest) -> Right:
 
 
 def compare(granted: Iterable[Right], used: Iterable[Right]) -> Difference:
-    """What is missing from the manifests, and what could be taken out of them."""
-    given, taken = sorted(set(granted)), sorted(set(used))
+    """What is missing from the manifests (one example of each), and what could be taken out."""
+    given, taken = sorted(set(granted)), sorted(set(used), reverse=True)
+    missing = [it for it in taken if not any(one.covers(it) for one in given)]
+    examples = {(it.resource, it.verb): it for it in missing}
     return Difference(
-        missing=tuple(it for it in taken if not any(one.covers(it) for one in given)),
+        missing=tuple(sorted(examples.values())),
         unused=tuple(it for it in given if not any(it.covers(one) for one in taken)),
     )

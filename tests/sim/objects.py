@@ -38,7 +38,7 @@ class Objects:
         self._agenda, self._rng, self._lag, self._ring = agenda, rng, lag, ring
         self._cached: dict[Id, int] = defaultdict(int)
         self._latest: dict[str, float] = defaultdict(float)
-        self._writes = 0
+        self.writes = 0
 
     def put(self, key: Id, record: object) -> None:
         self.truth[key] = record
@@ -66,8 +66,8 @@ class Objects:
         self._cached = defaultdict(int, self.versions)
 
     def _announce(self, key: Id) -> None:
-        self._writes += 1
-        version = self.versions[key] = self._writes
+        self.writes += 1
+        version = self.versions[key] = self.writes
         record = self.truth.get(key)
         arrives = max(self._latest[key[0]], self._agenda.seconds + self._rng.uniform(*self._lag))
         self._latest[key[0]] = arrives

@@ -93,7 +93,9 @@ def read_status(wire: Manifest) -> ModelDeploymentStatus:
         return ModelDeploymentStatus.model_validate(wire)
     except ValidationError as error:
         text = sentence(error).replace("spec", "status", 1)
-        raise InvariantError(f"{text}; remove the field, it is rebuilt from the children") from error
+        raise InvariantError(
+            f"{text}; remove the field, it is rebuilt from the children"
+        ) from error
 
 
 def write_status(status: ModelDeploymentStatus) -> Manifest:

@@ -10,7 +10,7 @@ from lockstep.core.observed import ChildDeployment, Trouble
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """``body`` keeps the fields that we write, as they stand, to be compared with what we render."""
+    """``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
 
     meta: Meta
     child: ChildDeployment

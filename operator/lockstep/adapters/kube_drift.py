@@ -1,4 +1,4 @@
-"""Whether what we render still stands in an object: ours must be there, what others added may be."""
+"""Whether what we render still stands in an object; what others added to it may stay."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,13 @@ from lockstep.api.base import Manifest
 
 DEPLOYMENT: Final = ("minReadySeconds", "revisionHistoryLimit", "selector", "template")
 SERVICE: Final = ("ports",)
-"""Fields of a spec that are ours and that no situation changes; replicas and callers are planned."""
+"""Fields of a spec that are ours and never planned, as replicas and callers are."""
 
 _QUANTITIES: Final = {"limits", "requests", "overhead"}
 _QUANTITY_FIELDS: Final = {"sizeLimit", "divisor", "storage"}
-_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
+_QUANTITY = re.compile(
+    r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
+)
 _SUFFIXES: Final = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate("num", start=-3)},
     **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
@@ -22,7 +24,7 @@ _SUFFIXES: Final = {
 
 
 def part(manifest: Manifest, fields: Sequence[str]) -> Manifest:
-    """What is compared of an object, rendered or found: whose it is, and these fields of its spec."""
+    """What is compared of an object, rendered or found: whose it is, and some of its spec."""
     metadata, spec = manifest["metadata"], manifest["spec"]
     return {
         "labels": metadata.get("labels") or {},

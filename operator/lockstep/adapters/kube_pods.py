@@ -72,7 +72,9 @@ def _trouble(container: Manifest) -> Trouble | None:
     if reason in _PULLING and _DIGEST.search(message):
         return Trouble("DigestMismatch", _cut(message))
     if reason in _REASONS:
-        return Trouble(_REASONS[reason], _cut(message or f"container {container['name']}: {reason}"))
+        return Trouble(
+            _REASONS[reason], _cut(message or f"container {container['name']}: {reason}")
+        )
     if reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= _CRASHES:
         return Trouble("CrashLoop", _crashes(container))
     return None

@@ -9,7 +9,7 @@ from lockstep.api.base import Manifest
 
 @dataclass(frozen=True, slots=True)
 class ServiceRecord:
-    """``body`` keeps the fields that we write, as they stand, to be compared with what we render."""
+    """``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
 
     meta: Meta
     selector: dict[str, str]

@@ -39,10 +39,8 @@ class Connection:
     async def headers(self) -> dict[str, str]:
         """Who we are; a projected token is read anew once a minute."""
         known = {"User-Agent": self.user_agent}
-        for setting in (await self.configuration.auth_settings()).values():
-            if setting["value"]:
-                known["Authorization"] = str(setting["value"])
-        return known
+        token = await self.configuration.get_api_key_with_prefix(_BEARER)
+        return {**known, "Authorization": token} if token else known
 
     async def renew(self) -> None:
         """Read the credentials again after they were refused."""

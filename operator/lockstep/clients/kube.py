@@ -4,7 +4,6 @@ The generic calls of kubernetes.aio are used rather than its DynamicClient, whic
 API group at start, or its typed classes, which refuse fields that they do not know.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -231,7 +230,7 @@ class Kube:
             )
             code = str(answer.status)
             reply = _read(answer.status, await answer.read(), answer.headers)
-        except (aiohttp.ClientError, OpenApiException, OSError, asyncio.TimeoutError) as error:
+        except (aiohttp.ClientError, OpenApiException, OSError, TimeoutError) as error:
             what = str(error) or type(error).__name__
             raise TransientError(
                 f"{request.verb} {request.path} was not answered: {what}", retry_after=_SOON

@@ -48,20 +48,20 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until the lease is ours."""
-        while not await self._try():
+        while True:
+            if await self._try():
+                break
             await asyncio.sleep(self._pause)
         _LOG.info("this operator works now", extra={"lease": self._name, "holder": self._identity})
 
     async def hold(self) -> None:
-        """Renew until the lease is lost; whoever waits for this must stop at once when it returns."""
+        """Renew until the lease is lost; whoever waits for this stops at once when it returns."""
         loop = asyncio.get_running_loop()
         renewed = loop.time()
         while True:
             await asyncio.sleep(self._pause)
             try:
-                async with asyncio.timeout_at(
-                    renewed + self._duration.total_seconds() * _GIVE_UP
-                ):
+                async with asyncio.timeout_at(renewed + self._duration.total_seconds() * _GIVE_UP):
                     answered = await self._renew()
             except TimeoutError:
                 answered = None
@@ -97,7 +97,7 @@ class Lease:
         return self._ours is not None
 
     def _free(self, known: Manifest) -> bool:
-        """Nobody holds it, or its holder has not been heard of for its lifetime, by our own watch."""
+        """Nobody holds it, or nothing was heard of its holder for its lifetime, by our own clock."""
         spec, now = known.get("spec", {}), asyncio.get_running_loop().time()
         if not spec.get("holderIdentity"):
             return True

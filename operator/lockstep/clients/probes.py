@@ -1,4 +1,4 @@
-"""The operator's own HTTP endpoints: /healthz, /readyz, /metrics. What they say is asked of others."""
+"""The operator's own HTTP endpoints: /healthz, /readyz, /metrics. Others know what they say."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager

@@ -45,10 +45,14 @@ class _UnusableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One query on its way. ``deadline`` is on the monotonic clock, in seconds."""
+    """One query on its way, behind ``ahead`` others.
+
+    ``deadline`` is on the monotonic clock, in seconds; ``begun`` is set when a worker takes it.
+    """
 
     address: str
     question: Question
+    ahead: int
     deadline: float
     begun: threading.Event
 
@@ -127,20 +131,20 @@ class PrometheusClient:
         if not address:
             return prometheus.no_address()
         deadline = time.monotonic() + self._timeout_seconds
-        job = _Job(address, question, deadline, threading.Event())
+        ahead = len(self._under_way) - 1
+        job = _Job(address, question, ahead, deadline, threading.Event())
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, job)
         except TimeoutError:
-            if job.begun.is_set():
-                return prometheus.late(address, self._timeout_seconds)
-            ahead = len(self._under_way) - 1
-            return prometheus.crowded(address, self._timeout_seconds, ahead)
+            return self._late(job)
         finally:
             self.asked += job.begun.is_set()
 
     def _run(self, job: _Job) -> Answer:
-        """In a worker thread: one query, one try."""
+        """In a worker thread: one query, one try, and none when its time is over."""
+        if time.monotonic() >= job.deadline:
+            return self._late(job)
         job.begun.set()
         self._local.job = job
         try:
@@ -155,6 +159,11 @@ class PrometheusClient:
             return prometheus.unknown_shape(job.address)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return self._failure(job.address, error)
+
+    def _late(self, job: _Job) -> Broken:
+        if job.begun.is_set():
+            return prometheus.late(job.address, self._timeout_seconds)
+        return prometheus.crowded(job.address, self._timeout_seconds, job.ahead)
 
     def _query(self, job: _Job) -> object:
         left = job.left_seconds
@@ -179,26 +188,29 @@ class PrometheusClient:
 
     def _take(self, response: requests.Response, *_: object, **__: object) -> None:
         """Read the reply ourselves, before the library reads all of whatever comes."""
-        job: _Job = self._local.job
-        body = io.BytesIO()
         try:
-            if response.is_redirect:
-                target = urljoin(job.address, response.headers["location"])
-                raise _UnusableError(prometheus.redirected(job.address, target))
-            while chunk := response.raw.read1(_CHUNK, decode_content=True):
-                body.write(chunk)
-                self._bounded(job, body.tell())
+            body = self._body(self._local.job, response)
         except BaseException:
             response.raw.close()
             raise
         response.raw.release_conn()
-        response.raw = io.BytesIO(body.getvalue())
+        response.raw = io.BytesIO(body)
+
+    def _body(self, job: _Job, response: requests.Response) -> bytes:
+        if response.is_redirect:
+            target = urljoin(job.address, response.headers["location"])
+            raise _UnusableError(prometheus.redirected(job.address, target))
+        body = io.BytesIO()
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            body.write(chunk)
+            self._bounded(job, body.tell())
+        return body.getvalue()
 
     def _bounded(self, job: _Job, size: int) -> None:
         if size > self._largest:
             raise _UnusableError(prometheus.too_large(job.address, self._largest))
         if time.monotonic() > job.deadline:
-            raise _UnusableError(prometheus.late(job.address, self._timeout_seconds))
+            raise _UnusableError(self._late(job))
 
     def _failure(self, address: str, error: BaseException) -> Broken:
         """What lies at the bottom of an error that libraries have wrapped three times."""
@@ -213,7 +225,9 @@ class PrometheusClient:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it wraps, outermost first; urllib3 hides some causes among arguments."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__ or cause.__context__
+        inner = [one for one in cause.args if isinstance(one, BaseException)]
+        cause = cause.__cause__ or next(iter(inner), None) or cause.__context__

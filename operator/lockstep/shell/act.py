@@ -125,8 +125,10 @@ class Act:
         _LOG.info("callers of Service %s reach %s", owner.key.name, _whom(action.routing))
 
     async def _change_port(self, manifest: Manifest, known: ServiceRecord) -> None:
-        """Replace the ports whole: an apply would leave the one that the first POST created, which
-        the API server counts as another manager's, and two ports of one name are refused.
+        """Replace the ports whole.
+
+        An apply would leave the port that the first POST created, which the API server counts as
+        another manager's, and refuse two ports of one name.
         """
         patch = {
             "metadata": {"uid": known.meta.uid},

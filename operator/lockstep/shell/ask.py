@@ -1,6 +1,7 @@
 """Ask: Prometheus, one pod of the candidate, the API server; all at once, each in its own time."""
 
 import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from lockstep.clients.kube import Kube
@@ -13,7 +14,7 @@ from lockstep.shell.metrics import Metrics
 class Prometheus(Protocol):
     """Answers questions; one that was not answered is a Broken, not an exception."""
 
-    async def ask(self, question: Question) -> Answer: ...
+    async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Answer]: ...
 
 
 class Prober(Protocol):
@@ -40,17 +41,19 @@ class Ask:
             TransientError: The API server did not answer the dry run.
         """
         answers, smoke, dry_run = await asyncio.gather(
-            asyncio.gather(*map(self._measure, needs.questions)),
+            self._measure(needs.questions),
             self._smoke(needs.smoke),
             self._dry_run(needs.dry_run),
         )
-        metrics = dict(zip(needs.questions, answers, strict=True))
-        return Answers(metrics=metrics, smoke=smoke, dry_run=dry_run)
+        return Answers(metrics=answers, smoke=smoke, dry_run=dry_run)
 
-    async def _measure(self, question: Question) -> Answer:
-        answer = await self._prometheus.ask(question)
-        self._metrics.asked(_outcome(answer))
-        return answer
+    async def _measure(self, questions: Sequence[Question]) -> Mapping[Question, Answer]:
+        if not questions:
+            return {}
+        answers = await self._prometheus.ask(questions)
+        for answer in answers.values():
+            self._metrics.asked(_outcome(answer))
+        return answers
 
     async def _smoke(self, test: Smoke | None) -> SmokeResult | None:
         return await self._prober.ask(test) if test else None

@@ -1,5 +1,6 @@
 """Everything that is watched, and who has to be told when it changes."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ class Caches:
     before that a child that is only not listed yet would look as if it did not exist.
     """
 
-    def __init__(self, namespaces: Iterable[str], ring: Ring) -> None:
+    def __init__(self, namespaces: Iterable[str]) -> None:
+        self.ring: Ring = _nobody
         self.model_deployments = Cache(kube_custom.prune_model_deployment)
         self.exit_criteria = Cache(kube_custom.prune_exit_criteria)
         self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
@@ -58,7 +60,7 @@ class Caches:
             "services": self.services,
             "pods": self.pods,
         }
-        self._ring = ring
+        self.completed = asyncio.Event()
         self._missing = _scopes(self._by_plural, tuple(namespaces))
         self.scopes = frozenset(self._missing)
 
@@ -80,6 +82,8 @@ class Caches:
         for record in self._by_plural[plural].replace(namespace, raws, version):
             self._tell(plural, record)
         self._missing.discard((plural, namespace))
+        if self.complete:
+            self.completed.set()
 
     def heard(self, plural: str, kind: str | None, raw: Manifest) -> None:
         """Take one event of a watch; ``kind`` is kopf's: None for a listed object."""
@@ -96,11 +100,11 @@ class Caches:
 
     def _tell(self, plural: str, record: Any) -> None:  # noqa: ANN401 (any cache's record)
         if plural == MODEL_DEPLOYMENTS:
-            self._ring(_key(record))
+            self.ring(_key(record))
         elif plural in OWN:
             self._tell_users(plural, record)
         elif record.meta.deployment:
-            self._ring(Key(record.meta.namespace, record.meta.deployment))
+            self.ring(Key(record.meta.namespace, record.meta.deployment))
 
     def _tell_users(self, plural: str, record: CriteriaRecord) -> None:
         cluster = plural in CLUSTER_SCOPED
@@ -110,7 +114,11 @@ class Caches:
         for user in self.model_deployments:
             near = cluster or user.meta.namespace == record.meta.namespace
             if near and ref in user.criteria():
-                self._ring(_key(user))
+                self.ring(_key(user))
+
+
+def _nobody(_: Key) -> None:
+    """Nobody listens yet."""
 
 
 def _key(record: ModelDeploymentRecord) -> Key:

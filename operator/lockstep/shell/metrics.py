@@ -1,9 +1,8 @@
 """What the operator measures of itself. Every name is here; alert rules refer to them."""
 
-from collections.abc import Callable, Mapping
-from contextlib import contextmanager
-from collections.abc import Iterator
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 

@@ -1,5 +1,6 @@
-"""Look: from the caches and the shell's memory to one frozen Observed. No request, but for one kind:
-a name that was taken is looked up again before it is believed to be taken still.
+"""Look: from the caches and the shell's memory to one frozen Observed.
+
+It makes no request, but for a name that was taken: that is looked up again after a while.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from lockstep.adapters.kube import meta
 from lockstep.adapters.kube_custom import ModelDeploymentRecord
 from lockstep.adapters.kube_deployments import DeploymentRecord
 from lockstep.adapters.routers.base import Router
+from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
 from lockstep.core.children import deployment, service
@@ -29,7 +31,6 @@ from lockstep.core.observed import (
     StoredRevision,
     Unreadable,
 )
-from lockstep.api.model_deployment import CriteriaRef
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
 
@@ -110,9 +111,7 @@ class Observe:
             if child.meta.owner_uid == owner.uid
         }
         return {
-            name: Arm(
-                revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ()))
-            )
+            name: Arm(revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ())))
             for name in sorted({*pods, *children})
         }
 
@@ -172,4 +171,3 @@ class Observe:
             else:
                 known[foreign] = self._clock()
         return tuple(known)
-

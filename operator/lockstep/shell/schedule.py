@@ -10,8 +10,9 @@ from lockstep.core.key import Key
 
 
 class Rank(IntEnum):
-    """Who goes first among those that are due. First come, first served would end a thousandth
-    rollout's rollback last.
+    """Who goes first among those that are due.
+
+    First come, first served would roll back the thousandth rollout last.
     """
 
     ROLLBACK = 0

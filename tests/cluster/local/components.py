@@ -1,4 +1,4 @@
-"""The processes of the local node, each with its command line, its files and the way it shows health."""
+"""The processes of the local node: command line, files, and how each shows health."""
 
 from tests.cluster import packages, prometheus
 from tests.cluster.certificates import Leaf
@@ -10,8 +10,12 @@ from tests.cluster.control_plane import (
     leaves,
     scheduler,
 )
+from tests.cluster.go_tools import TOOLS
+from tests.cluster.kwok import MARK
 from tests.cluster.local import render
 from tests.cluster.local.layout import (
+    FAKE_NODE,
+    FAKE_PODS,
     NODE,
     NODE_NAME,
     PROMETHEUS_PORT,
@@ -159,17 +163,22 @@ def prometheus_server(layout: Layout) -> Component:
 
 
 def kwok(layout: Layout) -> Component:
+    kubeconfig, stages = layout.plane.kubeconfig("kwok"), TOOLS / "kwok" / "stages.yaml"
     return Component(
         name="kwok",
         argv=(
             str(layout.programs["kwok"]),
-            f"--kubeconfig={layout.plane.kubeconfig('kwok')}",
+            f"--kubeconfig={kubeconfig}",
+            f"--config={stages}",
             "--manage-all-nodes=false",
-            "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-            "--server-address=127.0.0.1:10247",
+            f"--manage-nodes-with-annotation-selector={MARK}=fake",
+            "--node-lease-duration-seconds=40",
+            f"--node-ip={FAKE_NODE}",
+            f"--cidr={FAKE_PODS}",
+            f"--server-address={LOOPBACK}:10247",
         ),
         probe=Http(LOOPBACK, 10247, "/healthz"),
         needs=("kube-apiserver",),
-        reads=(layout.plane.kubeconfig("kwok"),),
+        reads=(kubeconfig, stages),
         port=(LOOPBACK, 10247),
     )

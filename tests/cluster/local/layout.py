@@ -1,4 +1,4 @@
-"""Addresses, ports and folders of the local node. Everything it writes is below one state folder."""
+"""Addresses, ports and folders of the local node. All it writes is below one state folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ NODE = "10.244.0.1"
 POD_RANGE = "10.244.0.0/24"
 FIRST_POD = "10.244.0.10"
 ISOLATED_RANGE = "10.245.0.0/24"
+FAKE_NODE = "10.245.127.1"  # of KWOK's pods and nodes: addresses that nobody has, kept in
+FAKE_PODS = "10.245.128.1/17"
 KEPT_IN = (SERVICES, "10.244.0.0/15")  # no packet for these ever leaves the machine
 BRIDGE = "lockstep0"
 ISOLATED_PARENT = "lockstep1"

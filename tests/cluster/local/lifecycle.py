@@ -31,6 +31,7 @@ from tests.cluster.shell import run
 from tests.cluster.supervise import mend
 
 READY_SECONDS = 90.0
+OPTIONAL = ("kwok",)
 SAVED_BYTES = 8 << 30  # what registry and image builds may keep from one life to the next
 STOP_SECONDS = 2.0  # nothing that is stopped on the way down is used again
 
@@ -51,6 +52,7 @@ def up(state: Path, extras: Sequence[str], progress: Progress) -> Cluster:
         ClusterError: Something does not come up.
     """
     packages.ensure(packages.RUN, progress)
+    extras = _kept(state, extras)
     programs = go_tools.ensure((*go_tools.LOCAL, *extras), progress)
     with locked(state / ".lock"):
         layout, book = Layout(state, programs), Book(state)
@@ -68,6 +70,11 @@ def up(state: Path, extras: Sequence[str], progress: Progress) -> Cluster:
         f"ready; started {', '.join(started)}" if started else "ready; nothing had to be done"
     )
     return cluster(state)
+
+
+def _kept(state: Path, extras: Sequence[str]) -> Sequence[str]:
+    """What is wanted, and what an earlier ``up`` was asked for and nobody stopped."""
+    return sorted({*extras, *(name for name in Book(state).names() if name in OPTIONAL)})
 
 
 def _begin(layout: Layout, progress: Progress) -> None:
@@ -123,8 +130,16 @@ def _introduce_objects(layout: Layout) -> None:
     if record.exists() and record.read_text() == key:
         return
     run(
-        [layout.programs["kubectl"], "--kubeconfig", layout.state / "kubeconfig"]
-        + ["apply", "--server-side", "--force-conflicts", "--filename", "-"],
+        [
+            layout.programs["kubectl"],
+            "--kubeconfig",
+            layout.state / "kubeconfig",
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--filename",
+            "-",
+        ],
         what="creating the cluster's first objects",
         stdin=told,
     )
@@ -140,7 +155,8 @@ def _wait_ready(layout: Layout) -> None:
             return
         time.sleep(0.2)
     raise ClusterError(
-        f"the node was not Ready within {READY_SECONDS:.0f} s; see {layout.state / 'log'}/kubelet.log"
+        f"the node was not Ready within {READY_SECONDS:.0f} s; "
+        f"see {layout.state / 'log' / 'kubelet.log'}"
     )
 
 
@@ -227,9 +243,8 @@ def component(state: Path, name: str) -> Component:
 
 def status(state: Path) -> list[tuple[str, str, bool]]:
     """Each component with what can be said about it and whether it is well."""
-    book, layout = Book(state), _layout(state)
-    extras = ["kwok"] if "kwok" in book.names() else []
-    return [_well(one, book) for one in _wanted(layout, extras)]
+    book = Book(state)
+    return [_well(one, book) for one in _wanted(_layout(state), _kept(state, ()))]
 
 
 def _well(one: Component, book: Book) -> tuple[str, str, bool]:

@@ -190,7 +190,7 @@ def kube_proxy(kubeconfig: Path) -> str:
 
 
 def corefile(kubeconfig: Path) -> str:
-    """Names and addresses of the cluster are answered here; only others go to the machine's resolver."""
+    """Only names that are not the cluster's go on to the machine's resolver."""
     return f"""\
 cluster.local:53 244.10.in-addr.arpa:53 245.10.in-addr.arpa:53 96.10.in-addr.arpa:53 {{
   bind {NODE}

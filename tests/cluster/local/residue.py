@@ -5,6 +5,7 @@ it was told the address of our containerd; nothing else is ended here.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import signal
@@ -25,7 +26,7 @@ OCTAL = re.compile(r"\\([0-7]{3})")
 def is_shim_of(socket: Path, cmdline: bytes) -> bool:
     """Whether a command line (NUL between words) is a shim of the containerd at ``socket``."""
     words = cmdline.decode(errors="replace").split("\0")
-    told = [after for word, after in zip(words, words[1:], strict=False) if word == "-address"]
+    told = [after for word, after in itertools.pairwise(words) if word == "-address"]
     return Path(words[0]).name == SHIM and told == [str(socket)]
 
 

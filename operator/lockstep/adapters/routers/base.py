@@ -1,4 +1,4 @@
-"""What a traffic router has to translate: whom callers reach, to and from what the data plane knows."""
+"""What a traffic router translates: whom callers reach, to and from the data plane's words."""
 
 from collections.abc import Mapping
 from typing import Protocol

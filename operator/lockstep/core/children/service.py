@@ -9,7 +9,7 @@ from lockstep.core.children.owner import Owner, metadata
 def service(
     owner: Owner, selector: Mapping[str, str], port: int, target_port: int | str
 ) -> Manifest:
-    """Render the Service named like its ModelDeployment; the rest of its fields stay the cluster's."""
+    """Render the Service named like its ModelDeployment; other fields stay the cluster's."""
     return {
         "apiVersion": "v1",
         "kind": "Service",

@@ -1,7 +1,7 @@
 """A stance becomes a plan: status and conditions, the actions that are missing, what is told."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
@@ -22,19 +22,22 @@ from lockstep.core.rollout import events
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.stages import room, stages
-from lockstep.core.rollout.view import Aim, Stance, View, reaches
+from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
+AFTER_ACTING: Final = timedelta(seconds=1)
+"""What was done may be all that the next step waits for, and nothing else need ever ring."""
 _MESSAGE: Final = 1024
 
 
 def plan(view: View, stance: Stance) -> Plan:
     """Everything that follows from a stance."""
     status = _status(view, stance)
+    actions = tuple(_actions(view, stance))
     return Plan(
         status=status,
-        actions=tuple(_actions(view, stance)),
+        actions=actions,
         events=(*events.between(view.observed.status, status), *events.restored(view.observed)),
-        look_again=stance.wait,
+        look_again=soonest(stance.wait, AFTER_ACTING if actions else None),
     )
 
 

@@ -1,0 +1,29 @@
+"""The manifests of `examples/` with this cluster's digests in place of their tags. Files stay as they are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+EXAMPLES = Path(__file__).resolve().parents[1]
+NAMESPACE_FILE = EXAMPLES / "01-first-deployment" / "namespace.yaml"
+CRITERIA_FILE = EXAMPLES / "02-canary" / "exit-criteria.yaml"
+DEPLOYMENT_FILES = {
+    "1.0.0": EXAMPLES / "01-first-deployment" / "model-deployment.yaml",
+    "2.0.0": EXAMPLES / "02-canary" / "model-deployment.yaml",
+    "3.0.0": EXAMPLES / "03-rollback" / "model-deployment.yaml",
+}
+SERVER_TAG = "registry.example.com/ml/model-server:1.0.0"
+MODEL_TAGS = {version: f"registry.example.com/ml/fraud:{version}" for version in DEPLOYMENT_FILES}
+
+Manifest = dict[str, Any]
+
+
+def rendered(file: Path, pinned: Mapping[str, str]) -> Manifest:
+    """The one object in ``file``, every tag in ``pinned`` replaced by its digest."""
+    text = file.read_text()
+    for tag, reference in pinned.items():
+        text = text.replace(tag, reference)
+    document: Manifest = yaml.safe_load(text)
+    return document

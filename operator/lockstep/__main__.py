@@ -1,0 +1,27 @@
+import asyncio
+import logging
+import signal
+import sys
+
+from lockstep import handlers, wiring
+from lockstep.errors import LockstepError
+from lockstep.settings import Settings
+from lockstep.shell import logs
+
+
+async def _main(settings: Settings) -> int:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await wiring.run(settings, handlers.REGISTRY, stop)
+    except LockstepError as error:
+        logging.getLogger(__name__).critical("the operator ends: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    chosen = Settings()
+    logs.configure(chosen.log_level, chosen.log_format)
+    sys.exit(asyncio.run(_main(chosen)))

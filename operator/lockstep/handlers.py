@@ -1,0 +1,66 @@
+"""The door: kopf's decorators. Each body hands on what it heard, and decides nothing.
+
+Only ``on.event``: everything else of kopf writes finalizers or annotations to users' objects, and
+needs those writes to come back.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import kopf
+
+from lockstep.api import exit_criteria, model_deployment
+from lockstep.api.base import GROUP, VERSION
+from lockstep.shell.caches import CHILDREN, LABEL_SELECTOR
+from lockstep.shell.doorbell import Door
+from lockstep.shell.health import WATCH_SECONDS
+
+REGISTRY: Final = kopf.OperatorRegistry()
+
+
+class _ForEver:
+    """Delays between tries of one request, in seconds: a watch never gives up by itself."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.5
+        while True:
+            yield delay
+            delay = min(delay * 2, 15.0)
+
+
+@kopf.on.startup(registry=REGISTRY)
+async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
+    """What kopf may do: watch, with selectors on the server, and nothing else."""
+    settings.posting.enabled = False
+    settings.scanning.disabled = True  # our CRDs are there before kopf starts
+    settings.process.ultimate_exiting_timeout = None
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 1.0  # a task and a queue per object that is quiet again
+    settings.queueing.exit_timeout = 1.0
+    settings.networking.request_timeout = 60
+    settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = _ForEver()
+    for plural, (group, version) in CHILDREN.items():
+        settings.watching.label_selectors[group, version, plural] = LABEL_SELECTOR
+
+
+@kopf.on.login(registry=REGISTRY)
+async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
+    door: Door = memo.door
+    return await door.login()
+
+
+@kopf.on.event(GROUP, VERSION, model_deployment.PLURAL, registry=REGISTRY)
+@kopf.on.event(GROUP, VERSION, exit_criteria.PLURAL, registry=REGISTRY)
+@kopf.on.event(GROUP, VERSION, exit_criteria.CLUSTER_PLURAL, registry=REGISTRY)
+@kopf.on.event("apps", "v1", "deployments", registry=REGISTRY)
+@kopf.on.event("apps", "v1", "controllerrevisions", registry=REGISTRY)
+@kopf.on.event("", "v1", "services", registry=REGISTRY)
+@kopf.on.event("", "v1", "pods", registry=REGISTRY)
+async def changed(
+    resource: kopf.Resource, event: kopf.RawEvent, memo: kopf.Memo, **_: object
+) -> None:
+    door: Door = memo.door
+    door.heard(resource.plural, event["type"], dict(event["object"]))

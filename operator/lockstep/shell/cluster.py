@@ -1,0 +1,39 @@
+"""The real World: five steps put together. Each lives in its own file."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockstep.core.key import Key
+from lockstep.core.needs import Needs
+from lockstep.core.observed import Answers, Observed
+from lockstep.core.plan import Action, Plan
+from lockstep.shell.act import Act
+from lockstep.shell.ask import Ask
+from lockstep.shell.observe import Observe
+from lockstep.shell.store import Store
+from lockstep.shell.tell import Tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    observe: Observe
+    asking: Ask
+    storing: Store
+    acting: Act
+    telling: Tell
+
+    async def look(self, key: Key) -> Observed | None:
+        return await self.observe.look(key)
+
+    async def ask(self, seen: Observed, needs: Needs) -> Answers:
+        del seen
+        return await self.asking.ask(needs)
+
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
+        await self.storing.store(seen, decided, now)
+
+    async def act(self, seen: Observed, action: Action) -> None:
+        await self.acting.act(seen, action)
+
+    async def tell(self, seen: Observed, decided: Plan) -> None:
+        await self.telling.tell(seen, decided)

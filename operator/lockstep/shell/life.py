@@ -1,0 +1,103 @@
+"""The life of one operator: listen, see everything, take the lease, work, let go."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from lockstep.clients.kube import Kube
+from lockstep.clients.lease import Lease
+from lockstep.errors import InvariantError, TransientError
+from lockstep.shell.caches import OWN, Caches
+from lockstep.shell.doorbell import Doorbell
+from lockstep.shell.health import Health
+from lockstep.shell.work import Work
+
+_LOG: Final = logging.getLogger(__name__)
+_POLL: Final = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    kube: Kube
+    caches: Caches
+    doorbell: Doorbell
+    lease: Lease
+    work: Work
+    health: Health
+    workers: int
+    grace: timedelta
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``.
+
+        Raises:
+            InvariantError: The lease or the watches were lost. The process must end: another
+                operator may be working already.
+        """
+        if not await self._unless(stop, self._crds()):
+            return
+        listening = asyncio.create_task(self.doorbell.listen())
+        leading = asyncio.create_task(self._lead())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({listening, leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            grace = self.grace if stopping.done() else timedelta(0)
+            await self.work.stop(grace)
+        finally:
+            await _end(leading, stopping)
+            await self.lease.release()
+            await _end(listening)
+        for task in (leading, listening):
+            if not task.cancelled() and (error := task.exception()):
+                raise error
+
+    async def _lead(self) -> None:
+        await self.caches.completed.wait()
+        self.health.standing = "standing by"
+        await self.lease.acquire()
+        self.health.standing = "leading"
+        self.work.start(self.workers)
+        lost = asyncio.create_task(self.lease.hold())
+        broken = asyncio.create_task(self.work.ended())
+        try:
+            await asyncio.wait({lost, broken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _end(lost, broken)
+        raise InvariantError("the lease was lost" if lost.done() else "a worker ended")
+
+    async def _crds(self) -> None:
+        """Wait for our kinds: kopf looks once, and never watches what was not there."""
+        said = False
+        while True:
+            try:
+                missing = OWN - await self.kube.served()
+            except TransientError as error:
+                missing = OWN
+                _LOG.warning("%s", error)
+            if not missing:
+                return
+            if not said:
+                _LOG.warning("waiting for CRDs: %s are not served", ", ".join(sorted(missing)))
+            said = True
+            await asyncio.sleep(_POLL.total_seconds())
+
+    async def _unless(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+        """Do ``work``, unless ``stop`` comes first; whether it was done."""
+        doing, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+            return doing.done()
+        finally:
+            await _end(doing, stopping)
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait for them; what they raise is looked at elsewhere."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

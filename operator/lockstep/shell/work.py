@@ -1,0 +1,144 @@
+"""Workers: each takes a key, runs its pass and sorts how it ended; one object stops no other."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from lockstep.core.key import Key
+from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
+from lockstep.shell import logs
+from lockstep.shell.backoff import backoff
+from lockstep.shell.caches import Caches
+from lockstep.shell.metrics import Metrics
+from lockstep.shell.queue import Queue
+from lockstep.shell.reconcile import reconcile
+from lockstep.shell.schedule import Rank, rank
+from lockstep.shell.world import Planner, World
+
+_LOG: Final = logging.getLogger(__name__)
+
+RESYNC: Final = timedelta(minutes=5)
+"""A pass at least this often, whatever rang or did not: it costs no request while all is well."""
+
+_SHORTEST: Final = timedelta(milliseconds=50)
+_RACE: Final = timedelta(milliseconds=100)
+_RACE_CAP: Final = timedelta(seconds=5)
+_STUCK: Final = timedelta(minutes=5)
+
+
+class Work:
+    """A fixed number of workers on one queue."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        caches: Caches,
+        world: World,
+        planner: Planner,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._queue = queue
+        self._caches = caches
+        self._world = world
+        self._planner = planner
+        self._metrics = metrics
+        self._clock = clock
+        caches.ring = self.ring
+        self._failures: dict[Key, int] = {}
+        self._busy: dict[asyncio.Task[None], tuple[Key, float]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._last_pass: float | None = None
+
+    def start(self, workers: int) -> None:
+        """Begin to work on what has rung."""
+        self._last_pass = asyncio.get_running_loop().time()
+        self._tasks = {asyncio.create_task(self._work()) for _ in range(workers)}
+
+    async def ended(self) -> None:
+        """Return only when a worker has ended, which no object's trouble should bring about."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Take no new key; passes under way get ``grace`` to end by themselves."""
+        self._stopping = True
+        under_way = set(self._busy)
+        for task in self._tasks - under_way:
+            task.cancel()
+        if under_way and grace > timedelta(0):
+            await asyncio.wait(under_way, timeout=grace.total_seconds())
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._last_pass = None
+
+    def last_pass_age(self) -> float:
+        """Seconds since a pass ended; 0 while there is nothing to do, or another operator works."""
+        if self._last_pass is None or not len(self._caches.model_deployments):
+            return 0.0
+        return asyncio.get_running_loop().time() - self._last_pass
+
+    def stuck(self) -> list[Key]:
+        """Keys whose pass takes longer than all its time-outs together."""
+        limit = asyncio.get_running_loop().time() - _STUCK.total_seconds()
+        return [key for key, since in self._busy.values() if since < limit]
+
+    def ring(self, key: Key, after: timedelta = timedelta(0)) -> None:
+        """Give ``key`` a turn, in its rank."""
+        self._queue.add(key, self._rank(key), after)
+
+    def _rank(self, key: Key) -> Rank:
+        record = self._caches.model_deployments.get(key)
+        return rank(record.wire, record.meta.generation) if record else Rank.REST
+
+    async def _work(self) -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None  # noqa: S101 (a coroutine that runs is in a task)
+        while not self._stopping:
+            key = await self._queue.take()
+            self._busy[task] = (key, loop.time())
+            try:
+                await self._pass(key)
+            finally:
+                del self._busy[task]
+                self._queue.done(key)
+            self._last_pass = loop.time()
+
+    async def _pass(self, key: Key) -> None:
+        with logs.about(key), self._metrics.timed():
+            outcome, wait = await self._outcome(key)
+        self._metrics.passed(outcome)
+        if self._caches.model_deployments.get(key) is None:
+            self._failures.pop(key, None)
+            return
+        self.ring(key, RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC))
+
+    async def _outcome(self, key: Key) -> tuple[str, timedelta | None]:
+        """Run the pass; how it ended, and how long the key may sleep."""
+        try:
+            wait = await reconcile(key, self._world, self._planner, self._clock)
+        except LostRaceError as error:
+            _LOG.debug("lost a race: %s", error)
+            return "lost_race", backoff(self._failed(key), base=_RACE, cap=_RACE_CAP)
+        except TransientError as error:
+            wait = max(backoff(self._failed(key)), error.retry_after)
+            _LOG.warning("%s; next try in %.3g s", error, wait.total_seconds())
+            return "transient", wait
+        except ForeignObjectError as error:
+            _LOG.warning("%s", error)
+            return "foreign", _SHORTEST
+        except InvariantError as error:
+            _LOG.error("nothing is touched: %s", error)
+            return "invariant", RESYNC
+        except Exception:  # noqa: BLE001 (the one place: no object may stop the others)
+            _LOG.exception("the pass crashed")
+            return "crashed", backoff(self._failed(key))
+        self._failures.pop(key, None)
+        return "done", wait
+
+    def _failed(self, key: Key) -> int:
+        self._failures[key] = self._failures.get(key, 0) + 1
+        return self._failures[key]

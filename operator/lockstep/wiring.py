@@ -1,0 +1,155 @@
+"""The one place that picks implementations. It decides nothing else."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import kopf
+
+from lockstep.adapters.routers.registry import ROUTERS
+from lockstep.clients import connection, probes
+from lockstep.clients.connection import Connection
+from lockstep.clients.http import SmokeClient
+from lockstep.clients.kube import Kube
+from lockstep.clients.lease import Lease
+from lockstep.clients.prometheus import PrometheusClient
+from lockstep.clients.watching import Overheard
+from lockstep.core.rollout import planner
+from lockstep.settings import Settings
+from lockstep.shell.act import Act
+from lockstep.shell.ask import Ask
+from lockstep.shell.caches import Caches
+from lockstep.shell.cluster import Cluster
+from lockstep.shell.doorbell import Door, Doorbell
+from lockstep.shell.health import Health
+from lockstep.shell.life import Life
+from lockstep.shell.memory import Memory
+from lockstep.shell.metrics import Metrics
+from lockstep.shell.observe import Observe
+from lockstep.shell.queue import Queue
+from lockstep.shell.store import Store
+from lockstep.shell.tell import Tell
+from lockstep.shell.work import Work
+from lockstep.shell.world import Planner
+
+
+async def run(
+    settings: Settings,
+    registry: kopf.OperatorRegistry,
+    stop: asyncio.Event,
+    thinking: Planner = planner,
+) -> None:
+    """Run one operator until ``stop``; it lives in this event loop and one thread beside it.
+
+    Raises:
+        InvariantError: It cannot go on; the process should end and be started again.
+    """
+    way = await connection.connect(settings.kubeconfig, user_agent())
+    async with _operator(settings, registry, way, thinking) as life:
+        await life.live(stop)
+
+
+def user_agent() -> str:
+    try:
+        return f"lockstep-operator/{version('lockstep-operator')}"
+    except PackageNotFoundError:
+        return "lockstep-operator/source"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def _operator(
+    settings: Settings, registry: kopf.OperatorRegistry, way: Connection, thinking: Planner
+) -> AsyncIterator[Life]:
+    """All parts, put together; everything that has to be closed is closed at the end."""
+    metrics, memory, queue = Metrics(), Memory(), Queue()
+    timeout = timedelta(seconds=settings.api_timeout_seconds)
+    kube = Kube(way, metrics.requested, connections=settings.api_connections, timeout=timeout)
+    lease_time = timedelta(seconds=settings.lease_seconds)
+    lease_kube = Kube(way, metrics.requested, connections=1, timeout=lease_time / 3)
+    prometheus = PrometheusClient(
+        settings.prometheus_url, timeout=timedelta(seconds=settings.prometheus_timeout_seconds)
+    )
+    caches = Caches(settings.namespaces)
+    router = ROUTERS["ReplicaRatio"]
+    world = Cluster(
+        observe=Observe(caches, memory, kube, router, _now),
+        asking=Ask(prometheus, SmokeClient(user_agent()), kube, metrics),
+        storing=Store(caches, memory, kube),
+        acting=Act(caches, memory, kube, router, _now),
+        telling=Tell(kube, metrics, _now),
+    )
+    work = Work(queue, caches, world, thinking, metrics, _now)
+    health = Health(caches, work)
+    metrics.watch(
+        last_pass_age=work.last_pass_age,
+        queue_depth=queue.depth,
+        rollouts=lambda: _phases(caches),
+        leading=lambda: float(health.standing == "leading"),
+    )
+    try:
+        async with probes.serving(
+            settings.probe_port, health.healthy, health.ready, metrics.exposed
+        ):
+            yield Life(
+                kube=kube,
+                caches=caches,
+                doorbell=Doorbell(
+                    registry, _door(way, caches, health, metrics), settings.namespaces
+                ),
+                lease=Lease(
+                    lease_kube,
+                    settings.lease_namespace,
+                    settings.lease_name,
+                    _identity(),
+                    lease_time,
+                    _now,
+                ),
+                work=work,
+                health=health,
+                workers=settings.workers,
+                grace=timedelta(seconds=settings.stop_seconds),
+            )
+    finally:
+        await prometheus.close()
+        await kube.close()
+        await lease_kube.close()
+
+
+def _door(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> Door:
+    """What kopf's thread hears is handed to this event loop, in order."""
+    loop = asyncio.get_running_loop()
+
+    def here(function: Callable[..., None]) -> Callable[..., None]:
+        def there(*heard: object) -> None:
+            loop.call_soon_threadsafe(function, *heard)
+
+        return there
+
+    overheard = Overheard(
+        plurals=frozenset(plural for plural, _ in caches.scopes),
+        listed=here(caches.listed),
+        connected=here(health.connected),
+        count=metrics.requested,
+    )
+    return Door(connection=way, overheard=overheard, heard=here(caches.heard))
+
+
+def _identity() -> str:
+    """One process, once: a restarted container is another candidate for the lease."""
+    return f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+
+
+def _phases(caches: Caches) -> Counter[str]:
+    records: Any = caches.model_deployments
+    return Counter(str(record.wire.get("phase", "")) for record in records)

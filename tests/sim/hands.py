@@ -1,0 +1,202 @@
+"""The operator's hands in the toy cluster: a World that is slow, refuses, and can be killed.
+
+Each method is a line of the pass. A crash comes before the line, never in the middle of it.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from lockstep.core.key import Key
+from lockstep.core.needs import Needs
+from lockstep.core.observed import Answers, Arm, CallerService, Foreign, Observed
+from lockstep.core.plan import (
+    Action,
+    Event,
+    Plan,
+    PruneRevision,
+    PutDeployment,
+    RemoveDeployment,
+    SetTraffic,
+    StoreRevision,
+)
+from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
+from tests.sim.cluster import Cluster
+from tests.sim.obey import carried_out
+from tests.sim.objects import RESOURCE, SERVICE, Objects
+from tests.sim.parts import Parts
+from tests.sim.resource import Resource, wire
+from tests.sim.written import KEY
+
+WRITE: Final = (0.002, 0.05)
+"""Seconds that a write takes."""
+
+
+class CrashError(BaseException):
+    """The operator is killed; nothing may catch this but whoever starts it again."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watcher:
+    """Told of everything the operator does; the promises and the transcript listen."""
+
+    stored: Callable[[Observed, Plan], None] = lambda _, __: None
+    acts: Callable[[Observed, Plan, Action], None] = lambda _, __, ___: None
+    told: Callable[[Observed, Plan], None] = lambda _, __: None
+
+
+@dataclass(slots=True, kw_only=True)
+class Hands:
+    """``crashes``: numbers of the lines before which the operator dies."""
+
+    objects: Objects
+    cluster: Cluster
+    parts: Parts
+    rng: random.Random
+    refusals: float = 0.0
+    crashes: frozenset[int] = frozenset()
+    watchers: list[Watcher] = field(default_factory=list)
+    lines: int = 0
+    writes: int = 0
+    foreign: frozenset[Foreign] = frozenset()
+    _version: int = 0
+    _plan: Plan | None = None
+    _standing: Observed | None = None
+
+    async def look(self, key: Key) -> Observed | None:
+        self._line()
+        resource: Resource = self.objects.cache[RESOURCE]
+        self._version = self.objects.cached_version(RESOURCE)
+        service: CallerService | None = self.objects.cache.get(SERVICE)
+        return Observed(
+            key=key,
+            uid="u",
+            generation=resource.generation,
+            spec=resource.spec,
+            template=resource.template,
+            status=resource.said,
+            arms=self._arms(),
+            service=service,
+            stored=tuple(self.objects.of("stored", cached=True).values()),
+            criteria=self.objects.cache.get(("criteria", ""), {}),
+            foreign=tuple(self.foreign),
+        )
+
+    def _arms(self) -> dict[str, Arm]:
+        pods = self.objects.of("pods", cached=True).values()
+        children = self.objects.of("deployments", cached=True)
+        revisions = dict.fromkeys([*children, *(pod.revision for pod in pods)])
+        return {
+            revision: Arm(
+                revision=revision,
+                deployment=children.get(revision),
+                pods=tuple(pod for pod in pods if pod.revision == revision),
+            )
+            for revision in revisions
+        }
+
+    async def ask(self, seen: Observed, needs: Needs) -> Answers:
+        del seen
+        self._line()
+        return self.parts.answer(needs)
+
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
+        del now
+        self._line()
+        self._plan, self._standing = decided, seen
+        written = wire(decided.status)
+        if written != wire(seen.status):
+            self._write(lambda: self._patch(written))
+            self.objects.learn(RESOURCE)
+        for watcher in self.watchers:
+            watcher.stored(seen, decided)
+
+    def _patch(self, written: dict[str, Any]) -> None:
+        if self.objects.versions[RESOURCE] != self._version:
+            raise LostRaceError("the ModelDeployment was changed")
+        held: Resource = self.objects.truth[RESOURCE]
+        self.objects.put(RESOURCE, replace(held, status=written))
+
+    async def act(self, seen: Observed, action: Action) -> None:
+        self._line()
+        decided, standing = self._plan, self._standing or seen
+        if decided is not None:
+            for watcher in self.watchers:
+                watcher.acts(standing, decided, action)
+        self._carry_out(action)
+        self._standing = carried_out(standing, action)
+
+    async def tell(self, seen: Observed, decided: Plan) -> None:
+        self._line()
+        for watcher in self.watchers:
+            watcher.told(seen, decided)
+
+    def _line(self) -> None:
+        self.lines += 1
+        if self.lines in self.crashes:
+            raise CrashError(f"before line {self.lines}")
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """One request: it takes its time, may be refused, may succeed without our hearing of it."""
+        agenda = self.cluster.agenda
+        agenda.run_until(agenda.seconds + self.rng.uniform(*WRITE))
+        troubled = self.cluster.sick and self.rng.random() < self.refusals
+        if troubled and self.rng.random() < 0.5:
+            raise TransientError("HTTP 500: etcdserver: leader changed")
+        self.writes += 1
+        write()
+        if troubled:
+            raise TransientError("the API server did not answer within 10s")
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case StoreRevision():
+                self._store_revision(action)
+            case PutDeployment():
+                self._put(action)
+            case RemoveDeployment(revision):
+                key = ("deployments", revision)
+                self._write(lambda: self.cluster.remove_deployment(revision))
+                self.objects.learn(key)
+            case SetTraffic():
+                self._route(action)
+            case PruneRevision(name):
+                self._write(lambda: self.objects.drop(("stored", name)))
+                self.objects.learn(("stored", name))
+
+    def _store_revision(self, action: StoreRevision) -> None:
+        assert self._standing is not None
+        after = carried_out(self._standing, action).stored[-1]
+        key = ("stored", after.name)
+        if key not in self.objects.truth:
+            self._write(lambda: self.objects.put(key, after))
+        self.objects.learn(key)
+
+    def _put(self, action: PutDeployment) -> None:
+        key = ("deployments", action.revision)
+        child = self.cluster.deployment(action.revision)
+        if action.exists and child is None:
+            raise TransientError("the Deployment is gone")
+        if child and child.terminating:
+            raise TransientError("the Deployment is being deleted")
+        self._refuse_foreign("Deployment", f"{KEY.name}-{action.revision}")
+        self._write(
+            lambda: self.cluster.put_deployment(
+                action.revision, action.replicas, action.template, action.min_ready_seconds
+            )
+        )
+        self.objects.learn(key)
+
+    def _route(self, action: SetTraffic) -> None:
+        if action.exists and self.cluster.service() is None:
+            raise TransientError("the Service is gone")
+        self._refuse_foreign("Service", KEY.name)
+        service = CallerService(uid=self.cluster.uid_of_service(), routing=action.routing)
+        self._write(lambda: self.cluster.route(service))
+        self.objects.learn(SERVICE)
+
+    def _refuse_foreign(self, kind: str, name: str) -> None:
+        if Foreign(kind, name) in self.foreign:
+            raise ForeignObjectError(kind, name)

@@ -1,0 +1,325 @@
+"""What Lockstep promises, each as a function with its sentence; all are watched at every step.
+
+"Seen" is what the pass could know: no operator can be blamed for what the cluster has not told it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lockstep.api.exit_criteria import Metric
+from lockstep.api.model_deployment import ModelDeploymentSpec, RollbackSpeed
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.observed import Arm, Everyone, Observed, Only, Routing
+from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
+from lockstep.core.rollout.replicas import Counts, share, split
+from lockstep.core.rollout.stages import room, stages
+from lockstep.core.rollout.view import reaches
+from tests.sim.obey import carried_out
+from tests.sim.resource import wire
+
+MOST_BYTES = 100 * 1024
+
+
+class BrokenPromiseError(AssertionError):
+    """A promise of ours did not hold."""
+
+
+def keep(promise: str, held: object, why: str = "") -> None:
+    """Raise BrokenPromiseError naming the ``promise`` unless it ``held``."""
+    if not held:
+        raise BrokenPromiseError(f"{promise}: {why}" if why else promise)
+
+
+def routing_of(observed: Observed) -> Routing | None:
+    return observed.service.routing if observed.service else None
+
+
+def reached(observed: Observed) -> list[Arm]:
+    """The revisions that callers may meet as the world stands."""
+    routing = routing_of(observed)
+    return [arm for arm in observed.arms.values() if reaches(routing, arm.revision)]
+
+
+def serving(observed: Observed, *, ready: bool = False) -> int:
+    """Pods in reach that answer once the Deployments' counts are obeyed, the sick ones going first.
+
+    Available ones unless those that are merely ``ready`` are meant.
+    """
+    arms = reached(observed)
+    return sum(min(arm.ready if ready else arm.available, arm.wanted) for arm in arms)
+
+
+def spec_of(observed: Observed) -> ModelDeploymentSpec:
+    assert isinstance(observed.spec, ModelDeploymentSpec)
+    return observed.spec
+
+
+# ── Promises about one action ────────────────────────────────────────────────────────────────────
+
+
+def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Action) -> None:
+    """No action takes callers from pods that answer to none."""
+    del decided
+    after = carried_out(before, action)
+    if spec_of(before).replicas == 0 and isinstance(action, PutDeployment):
+        return
+    was, becomes = serving(before, ready=True), serving(after, ready=True)
+    keep(
+        "no action takes callers from pods that answer to none",
+        becomes or not was,
+        f"{was} answered before {action}",
+    )
+
+
+def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
+    """Moving forward never leaves fewer available pods in reach than replicas (one less without surge).
+
+    Taking a trial back at once is the exception: callers go to whatever stable pods are ready.
+    """
+    if not isinstance(action, SetTraffic | PutDeployment | RemoveDeployment):
+        return
+    if isinstance(action, SetTraffic) and _takes_back(before, decided, action):
+        return
+    spec = spec_of(before)
+    floor = _floor(spec)
+    was, becomes = serving(before), serving(carried_out(before, action))
+    keep(
+        "capacity in reach stays at replicas",
+        becomes >= min(was, floor),
+        f"{was} available in reach, {becomes} after {action}",
+    )
+
+
+def _floor(spec: ModelDeploymentSpec) -> int:
+    canary = spec.strategy.canary
+    gap = canary is not None and canary.max_surge == 0 and canary.stable_scale.value == "Shrink"
+    return spec.replicas - 1 if gap else spec.replicas
+
+
+def _takes_back(before: Observed, decided: Plan, action: SetTraffic) -> bool:
+    stable, candidate = decided.status.stable, decided.status.candidate
+    home = stable is not None and action.routing == Only(stable.revision)
+    gave_up = candidate is None or not candidate.smoke_tested or _candidate_is_gone(before, decided)
+    paced = decided.status.rejected and spec_of(before).rollback.speed is RollbackSpeed.PACED
+    return home and gave_up and not paced
+
+
+def _candidate_is_gone(before: Observed, decided: Plan) -> bool:
+    candidate = decided.status.candidate
+    return candidate is None or not before.arm(candidate.revision).ready
+
+
+def surge_is_kept(before: Observed, decided: Plan, action: Action) -> None:
+    """Pods are added only within replicas and surge, counting what was asked for.
+
+    Keep has the candidate on top; a stage that needs one pod of each has them.
+    """
+    if not isinstance(action, PutDeployment):
+        return
+    if action.replicas <= before.arm(action.revision).wanted:
+        return
+    spec, after = spec_of(before), carried_out(before, action)
+    asked = sum(arm.wanted for arm in after.arms.values())
+    keep("pods stay within the surge", asked <= _most(spec, decided.status), f"{asked} asked for")
+
+
+def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
+    space = room(spec)
+    most = spec.replicas + space.max_surge
+    if space.keep:
+        most = max(most, 2 * spec.replicas)
+    if status.stage and status.candidate and status.stable:
+        target = split(stages(spec)[status.stage.index].weight, space)
+        most = max(most, target.candidate + target.stable)
+    return most
+
+
+def the_way_opens_for_the_proven_only(before: Observed, decided: Plan, action: Action) -> None:
+    """Traffic is never opened to a revision that is neither stable nor a smoke-tested candidate.
+
+    Who serves already may go on while stable has no ready pod.
+    """
+    if not isinstance(action, SetTraffic):
+        return
+    allowed = _allowed(decided.status)
+    was = {arm.revision for arm in reached(before)}
+    for arm in reached(carried_out(before, action)):
+        newly = arm.revision not in was or action.routing == Everyone()
+        keep(
+            "traffic opens only for stable and a proven candidate",
+            arm.revision in allowed or not arm.reachable or not newly,
+            f"{action.routing} reaches {arm.revision}, allowed {sorted(allowed)}",
+        )
+
+
+def _allowed(status: ModelDeploymentStatus) -> set[str]:
+    candidate = status.candidate
+    proven = {candidate.revision} if candidate and candidate.smoke_tested else set()
+    return proven | ({status.stable.revision} if status.stable else set())
+
+
+OF_ACTIONS = (
+    nobody_is_left_without_an_answer,
+    capacity_is_kept,
+    surge_is_kept,
+    the_way_opens_for_the_proven_only,
+)
+
+
+# ── Promises about one pass ──────────────────────────────────────────────────────────────────────
+
+
+def the_condemned_are_left(before: Observed, after: Observed, decided: Plan) -> None:
+    """After a pass callers meet a rejected, superseded or unproven revision in no case but two.
+
+    Stable had no ready pod, or the rollback is paced.
+    """
+    status, spec = decided.status, spec_of(before)
+    if status.stable is None or before.arm(status.stable.revision).ready == 0:
+        return
+    allowed = _allowed(status)
+    if status.rejected and spec.rollback.speed is RollbackSpeed.PACED:
+        allowed.add(status.rejected.revision)
+    for arm in reached(after):
+        keep(
+            "after a pass callers meet stable and a proven candidate only",
+            arm.revision in allowed or not arm.ready,
+            f"{routing_of(after)} reaches {arm.ready} pods of {arm.revision}",
+        )
+
+
+def status_is_small_and_speaks(before: Observed, after: Observed, decided: Plan) -> None:
+    """Status stays below 100 KiB and always says something."""
+    del before, after
+    status = decided.status
+    size = len(json.dumps(wire(status)))
+    keep("status is below 100 KiB", size < MOST_BYTES, f"{size} bytes")
+    keep("status always says something", status.phase and status.message)
+    keep("events always say something", all(it.reason and it.message for it in decided.events))
+    for condition in status.conditions:
+        if condition.type == "Ready":
+            keep("Ready always says something", condition.reason and condition.message)
+
+
+def the_rejected_is_not_tried_again(before: Observed, after: Observed, decided: Plan) -> None:
+    """What was rolled back is not tried again until the digest or ``retry`` changes."""
+    rejected, spec = before.status.rejected, spec_of(before)
+    now = decided.status
+    if rejected is None or rejected.retry != spec.retry or now.rejected is None:
+        return
+    tried = now.candidate and now.candidate.revision == rejected.revision
+    keep("the rejected is not tried again", not tried, f"{rejected.revision} is on trial")
+    grew = after.arm(rejected.revision).wanted > before.arm(rejected.revision).wanted
+    keep("the rejected gets no pods", not grew, f"{rejected.revision} grew")
+
+
+OF_PASSES = (
+    the_condemned_are_left,
+    status_is_small_and_speaks,
+    the_rejected_is_not_tried_again,
+)
+
+
+# ── Promises about the world as it is ────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The truth of one moment: the pods of each revision, whom the Service selects."""
+
+    spec: ModelDeploymentSpec
+    status: ModelDeploymentStatus
+    arms: Mapping[str, Arm]
+    routing: Routing | None
+    proven: frozenset[str]
+
+    def ready(self, revision: str) -> int:
+        arm = self.arms.get(revision)
+        return arm.ready if arm else 0
+
+
+def the_unproven_is_out_of_reach(now: Standing) -> None:
+    """No pod of a revision that never answered its smoke test is ever selected by the Service."""
+    if now.spec.smoke_test is None:
+        return
+    for arm in now.arms.values():
+        if reaches(now.routing, arm.revision) and arm.ready:
+            keep(
+                "the unproven is out of reach",
+                arm.revision in now.proven,
+                f"{now.routing} selects {arm.ready} pods of {arm.revision}",
+            )
+
+
+def weight_is_not_exceeded(now: Standing) -> None:
+    """While stable is whole, callers meet the candidate no more often than its stage says."""
+    stable, candidate, stage = now.status.stable, now.status.candidate, now.status.stage
+    if not (stable and candidate and stage) or now.routing != Everyone():
+        return
+    target = split(stages(now.spec)[stage.index].weight, room(now.spec))
+    if now.ready(stable.revision) < target.stable:
+        return
+    actual = share(
+        Counts(candidate=now.ready(candidate.revision), stable=now.ready(stable.revision))
+    )
+    keep(
+        "the candidate gets no more than its stage says",
+        actual <= share(target),
+        f"{actual}% of the callers, {share(target)}% is the stage's",
+    )
+
+
+def somebody_serves(now: Standing) -> bool:
+    """Whether a ready pod is selected, or no revision that may be called has one."""
+    selected = any(
+        arm.ready for arm in now.arms.values() if reaches(now.routing, arm.revision)
+    )
+    return selected or not any(now.ready(revision) for revision in _allowed(now.status))
+
+
+# ── Promises about a whole story ─────────────────────────────────────────────────────────────────
+
+
+def evidence_precedes_progress(
+    before: ModelDeploymentStatus,
+    after: ModelDeploymentStatus,
+    observed: Observed,
+    good: Mapping[str, int],
+) -> None:
+    """A stage with gates ends only on valid measurements: zero evidence is never success.
+
+    Args:
+        before: The status that the pass read.
+        after: The status that it stored.
+        observed: What it saw.
+        good: Good measurements per metric that arrived about the candidate since the stage began.
+    """
+    candidate, stage = before.candidate, before.stage
+    if candidate is None or stage is None or before.stable is None:
+        return
+    walked = stages(spec_of(observed))
+    promoted = after.stable is not None and after.stable.revision == candidate.revision
+    passed = after.stage is not None and after.candidate is not None
+    passed = passed and after.stage is not None and after.stage.index > stage.index
+    if not (promoted or passed) or stage.index >= len(walked):
+        return
+    for ref in walked[stage.index].exit_criteria:
+        found = observed.criteria[ref]
+        for metric in getattr(found, "spec").metrics:
+            wanted = _wanted(metric)
+            got = good.get(metric.prometheus.query.partition("{")[0], 0)
+            keep(
+                "zero evidence passes no gate",
+                got >= wanted,
+                f"{metric.name} passed on {got} good measurements, {wanted} wanted",
+            )
+
+
+def _wanted(metric: Metric) -> int:
+    if metric.dry_run:
+        return 0
+    if metric.count is None:
+        return metric.min_samples
+    return metric.count - metric.failure_limit - metric.inconclusive_limit
+

@@ -1,0 +1,329 @@
+"""One story: a toy cluster, an operator in it, people who edit, and promises watched at every step."""
+
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.observed import Arm, CallerService, Observed, Pod
+from lockstep.core.plan import Action, Plan
+from lockstep.core.rollout import planner
+from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
+from lockstep.shell.reconcile import reconcile
+from lockstep.shell.world import Planner
+from tests.sim import promises
+from tests.sim.agenda import Agenda
+from tests.sim.cluster import Cluster, Weather
+from tests.sim.hands import CrashError, Hands, Watcher
+from tests.sim.obey import carried_out, obey
+from tests.sim.objects import RESOURCE, Objects
+from tests.sim.parts import ALLOWED, Parts
+from tests.sim.promises import BrokenPromiseError, keep
+from tests.sim.resource import Resource, wire
+from tests.sim.transcript import Transcript
+from tests.sim.written import KEY, Nature, criteria, revision_of, template
+
+PASS_SECONDS: Final = 0.005
+MOST_PASSES: Final = 6000
+REACTION_SECONDS: Final = 60.0
+"""How long callers may find nobody while a pod that may serve them is ready and the operator is up."""
+REPEATS: Final = 8
+"""Passes after which a world that stands still has nothing left to be done."""
+
+Reconcile = Callable[[Any, Any, Planner, Any], Coroutine[Any, Any, timedelta | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a story begins with. ``natures`` is by version; others are good."""
+
+    spec: ModelDeploymentSpec
+    natures: dict[str, Nature] = field(default_factory=dict)
+    weather: Weather = Weather()
+    latency: tuple[float, float] = (0.1, 0.1)
+    lies: float = 0.0
+    refusals: float = 0.0
+    calm_at: float = 0.0
+    batch: tuple[float, float] = (0.05, 0.05)
+    downtime: tuple[float, float] = (10.0, 10.0)
+    repeat_share: float = 0.1
+    crashes: frozenset[int] = frozenset()
+    seed: int = 0
+
+
+def finished(pass_: Coroutine[Any, Any, timedelta | None]) -> timedelta | None:
+    """Run a coroutine that waits for nothing but simulated time."""
+    try:
+        pass_.send(None)
+    except StopIteration as end:
+        value: timedelta | None = end.value
+        return value
+    raise AssertionError("a pass waited for real time")
+
+
+class Story:
+    """The cast, and the loop that plays it."""
+
+    def __init__(
+        self, setting: Setting, thinking: Planner = planner, walk: Reconcile = reconcile
+    ) -> None:
+        self.setting, self.thinking, self.walk = setting, thinking, walk
+        self.rng = random.Random(setting.seed)
+        self.agenda = Agenda()
+        self.objects = Objects(self.agenda, self.rng, setting.weather.lag, self.ring)
+        natures = {revision_of(it): nature for it, nature in setting.natures.items()}
+        self.cluster = Cluster(self.agenda, self.rng, setting.weather, self.objects, natures)
+        self.cluster.calm_at = setting.calm_at
+        self.parts = Parts(
+            cluster=self.cluster, rng=self.rng, latency=setting.latency, lies=setting.lies
+        )
+        self.hands = Hands(
+            objects=self.objects,
+            cluster=self.cluster,
+            parts=self.parts,
+            rng=self.rng,
+            refusals=setting.refusals,
+            crashes=setting.crashes,
+        )
+        self.transcript = Transcript(self.agenda)
+        self.due: float | None = 0.0
+        self.passes = 0
+        self.up_since = 0.0
+        self.starved_since: float | None = None
+        self.meddled_at: float | None = None
+        self.unanswered = 0
+        self._checked = -1
+        self._said: tuple[object, ModelDeploymentStatus] = (None, ModelDeploymentStatus())
+        self._standing: Observed | None = None
+        self._began = 0.0
+        self.objects.put(RESOURCE, Resource(spec=setting.spec, template=_template(setting.spec)))
+        self.objects.put(("criteria", ""), criteria())
+        self.objects.relist()
+        self.agenda.watchers.append(self._watch)
+        self.hands.watchers.append(
+            Watcher(stored=self._stored, acts=self._acts, told=self._told)
+        )
+
+    # The loop -------------------------------------------------------------------------------------
+
+    def ring(self) -> None:
+        """Something changed: a pass is due soon."""
+        self._due(self.rng.uniform(*self.setting.batch))
+
+    def run_until(self, moment: float) -> None:
+        while True:
+            following = self.agenda.following()
+            upcoming = [it for it in (following, self.due) if it is not None and it <= moment]
+            if not upcoming:
+                self.agenda.run_until(moment)
+                return
+            if self.due is not None and self.due <= min(upcoming):
+                self.agenda.run_until(max(self.due, self.agenda.seconds))
+                self._pass()
+            else:
+                self.agenda.run_until(min(upcoming))
+
+    def run_for(self, seconds: float) -> None:
+        self.run_until(self.agenda.seconds + seconds)
+
+    def run_to(self, moment: float, done: Callable[["Story"], bool], step: float = 1.0) -> bool:
+        """Go on until ``done``, at most to ``moment``; whether it came to that."""
+        while not done(self) and self.agenda.seconds < moment:
+            self.run_for(step)
+        return done(self)
+
+    def _due(self, delay: float) -> None:
+        moment = self.agenda.seconds + delay
+        self.due = moment if self.due is None else min(self.due, moment)
+
+    def _pass(self) -> None:
+        self.due, self._began = None, self.agenda.seconds
+        self.passes += 1
+        keep("passes fall silent", self.passes < MOST_PASSES, self.transcript.tail())
+        self.agenda.run_until(self.agenda.seconds + PASS_SECONDS)
+        try:
+            wait = finished(self.walk(KEY, self.hands, self.thinking, self.agenda.now))
+        except CrashError as crash:
+            self._restart(str(crash))
+        except LostRaceError:
+            self._due(0.1)
+        except TransientError as error:
+            self._due(error.retry_after.total_seconds())
+        except ForeignObjectError:
+            self._due(0.0)
+        else:
+            if wait is not None:
+                self._due(wait.total_seconds())
+
+    def _restart(self, why: str) -> None:
+        """The operator is gone with all it had in memory, and comes back after a while."""
+        self.transcript.note(f"the operator dies {why}")
+        self.objects.connected = False
+        self.due = None
+        self.agenda.after(self.rng.uniform(*self.setting.downtime), self._come_back)
+
+    def _come_back(self) -> None:
+        self.objects.connected = True
+        self.objects.relist()
+        self.up_since = self.agenda.seconds
+        self._due(0.0)
+
+    # What people do -------------------------------------------------------------------------------
+
+    @property
+    def resource(self) -> Resource:
+        held: Resource = self.objects.truth[RESOURCE]
+        return held
+
+    @property
+    def status(self) -> ModelDeploymentStatus:
+        held = self.resource.status
+        if self._said[0] is not held:
+            self._said = (held, self.resource.said)
+        return self._said[1]
+
+    @property
+    def spec(self) -> ModelDeploymentSpec:
+        return self.resource.spec
+
+    def edit(self, why: str, **changes: object) -> None:
+        """Change fields of the spec."""
+        self.apply(why, self.spec.model_copy(update=changes))
+
+    def apply(self, why: str, spec: ModelDeploymentSpec) -> None:
+        held = self.resource
+        if spec == held.spec:
+            return
+        self.transcript.note(f"user: {why}")
+        changed = replace(
+            held, spec=spec, template=_template(spec), generation=held.generation + 1
+        )
+        self.objects.put(RESOURCE, changed)
+
+    def meddle(self, service: CallerService | None) -> None:
+        """Somebody edits the Service by hand."""
+        self.meddled_at = self.agenda.seconds
+        self.cluster.route(service)
+
+    # The promises ---------------------------------------------------------------------------------
+
+    def arms(self) -> dict[str, Arm]:
+        """The revisions as they truly are."""
+        pods: dict[str, list[Pod]] = {}
+        for pod in self.cluster.pods():
+            pods.setdefault(pod.revision, []).append(pod)
+        children = self.objects.of("deployments")
+        return {
+            name: Arm(
+                revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ()))
+            )
+            for name in {*children, *pods}
+        }
+
+    def _watch(self) -> None:
+        """After everything that happens: the promises about the world as it is."""
+        if self.cluster.endpoints and self.cluster.unanswered():
+            self.unanswered += 1
+        version = self.objects.writes
+        if version == self._checked:
+            self._starve()
+            return
+        self._checked = version
+        service = self.cluster.service()
+        standing = promises.Standing(
+            spec=self.spec,
+            status=self.status,
+            arms=self.arms(),
+            routing=service.routing if service else None,
+            proven=frozenset(self.parts.proven),
+        )
+        if self.meddled_at is None:
+            self._kept(lambda: promises.the_unproven_is_out_of_reach(standing))
+        served = promises.somebody_serves(standing)
+        if served or self.hands.foreign or self.meddled_at is not None:
+            self.starved_since = None
+        elif self.starved_since is None:
+            self.starved_since = self.agenda.seconds
+        self._starve()
+
+    def _starve(self) -> None:
+        if self.starved_since is None or not self.objects.connected:
+            return
+        since = max(self.starved_since, self.up_since)
+        waited = self.agenda.seconds - since
+        self._kept(
+            lambda: keep(
+                "callers find a ready pod when one exists",
+                waited <= REACTION_SECONDS,
+                f"none for {waited:.0f} s",
+            )
+        )
+
+    def _kept(self, check: Callable[[], None]) -> None:
+        try:
+            check()
+        except BrokenPromiseError as broken:
+            raise BrokenPromiseError(f"{broken}\n{self.transcript.tail()}") from None
+
+    def _stored(self, seen: Observed, decided: Plan) -> None:
+        self._standing = seen
+        good = self._good_measurements(seen)
+        self._kept(
+            lambda: promises.evidence_precedes_progress(seen.status, decided.status, seen, good)
+        )
+
+    def _good_measurements(self, seen: Observed) -> dict[str, int]:
+        candidate, stage = seen.status.candidate, seen.status.stage
+        good: dict[str, int] = {}
+        if candidate is None or stage is None or stage.entered_at is None:
+            return good
+        for sample in self.parts.samples:
+            fits = sample.revision == candidate.revision and sample.at > stage.entered_at
+            if fits and sample.metric == "errors" and sample.value <= ALLOWED:
+                good[sample.metric] = good.get(sample.metric, 0) + 1
+        return good
+
+    def _acts(self, standing: Observed, decided: Plan, action: Action) -> None:
+        for promise in promises.OF_ACTIONS:
+            self._kept(lambda promise=promise: promise(standing, decided, action))
+        self._standing = carried_out(standing, action)
+
+    def _told(self, seen: Observed, decided: Plan) -> None:
+        self.transcript.line(self, decided)
+        after = replace(self._standing or seen, status=decided.status)
+        for promise in promises.OF_PASSES:
+            self._kept(lambda promise=promise: promise(seen, after, decided))
+        lag = self.setting.weather.lag[1]
+        if self.meddled_at is not None and self._began > self.meddled_at + lag:
+            self.meddled_at = None
+        if self.rng.random() < self.setting.repeat_share:
+            self._kept(lambda: self.falls_silent(seen, decided))
+
+    def falls_silent(self, seen: Observed, decided: Plan) -> None:
+        """With the world standing still, repeated passes soon write nothing, and go on so."""
+        now, before = self.agenda.now(), _remembered(obey(seen, decided))
+        for _ in range(REPEATS):
+            asked = self.thinking.needs(before, now)
+            if asked.smoke or asked.dry_run or asked.questions:
+                return
+            again = self.thinking.plan(before, now)
+            if not again.actions and wire(again.status) == wire(before.status):
+                keep("a repeated pass tells nothing", not again.events, str(again.events))
+                return
+            before = _remembered(obey(before, again))
+        raise BrokenPromiseError(f"repeated passes never fall silent: {again}")
+
+
+def _remembered(observed: Observed) -> Observed:
+    """What an operator knows that was started a moment ago: status as it is on the wire."""
+    stored = ModelDeploymentStatus.model_validate(wire(observed.status))
+    return replace(observed, status=stored, answers=type(observed.answers)())
+
+
+def _template(spec: ModelDeploymentSpec) -> dict[str, Any]:
+    return template(spec.model.version)
+
+

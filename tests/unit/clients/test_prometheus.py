@@ -1,0 +1,423 @@
+"""The client against a server on loopback that misbehaves in every way we know of."""
+
+import asyncio
+import base64
+import gzip
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NoReturn
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import pytest_asyncio
+
+from lockstep.clients import prometheus
+from lockstep.clients.prometheus import PrometheusClient
+from lockstep.core.gates.question import Broken, Question, Reply, Series
+
+AT = datetime(2026, 8, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+UP = Question("", "up", AT)
+TIMEOUT = timedelta(seconds=0.2)
+PATIENT = timedelta(seconds=5)
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with ``reply`` and remembers what it was asked."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, reply: Callable[["Handler"], None]) -> None:
+        self.reply = reply
+        self.asked: list[dict[str, str]] = []
+        self.headers: list[dict[str, str]] = []
+        self.connections = 0
+        self.arrived = threading.Event()
+        self.release = threading.Event()
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        self.connections += 1
+        return super().get_request()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        parsed = parse_qs(urlsplit(self.path).query)
+        self.server.asked.append({name: values[0] for name, values in parsed.items()})
+        self.server.headers.append({name.lower(): text for name, text in self.headers.items()})
+        self.server.arrived.set()
+        self.server.reply(self)
+
+    def send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def raw(self, data: bytes) -> None:
+        self.wfile.write(data)
+        self.wfile.flush()
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's own name
+        pass
+
+
+Replying = Callable[[Handler], None]
+
+
+def success(result: object, kind: str = "vector") -> Replying:
+    return sending({"status": "success", "data": {"resultType": kind, "result": result}})
+
+
+def sending(said: object, status: int = 200) -> Replying:
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    return lambda handler: handler.send(status, body)
+
+
+def one(value: str) -> object:
+    return [{"metric": {"revision": "aaa"}, "value": [1, value]}]
+
+
+def hang(handler: Handler) -> None:
+    handler.server.release.wait(10)
+    handler.close_connection = True
+
+
+def drip(handler: Handler) -> None:
+    """A byte now and then: each one is in time, the whole never is."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while not handler.server.release.wait(0.03):
+        try:
+            handler.wfile.write(b" ")
+        except OSError:
+            break
+    handler.close_connection = True
+
+
+def bomb(handler: Handler) -> None:
+    handler.send(200, gzip.compress(b" " * 300_000), Content_Encoding="gzip")
+
+
+def redirect(handler: Handler) -> None:
+    handler.send(302, b"", Location="https://login.example.com/?token=secret")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server(success(one("1")))
+    thread = threading.Thread(target=lambda: running.serve_forever(poll_interval=0.01))
+    thread.start()
+    yield running
+    running.release.set()
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+@pytest_asyncio.fixture
+async def client(server: Server) -> AsyncIterator[PrometheusClient]:
+    asking = PrometheusClient(server.url, timeout=PATIENT, workers=4, largest=2**17)
+    yield asking
+    server.release.set()
+    await asking.close()
+
+
+async def ask(client: PrometheusClient, question: Question = UP) -> object:
+    return (await client.ask([question]))[question]
+
+
+ANSWERS: dict[str, tuple[Replying, tuple[tuple[str, dict[str, str]], ...]]] = {
+    "a value": (success(one("0.25")), (("0.25", {"revision": "aaa"}),)),
+    "no data": (success([]), ()),
+    "NaN stays NaN": (success(one("NaN")), (("nan", {"revision": "aaa"}),)),
+    "infinity stays infinite": (success(one("+Inf")), (("inf", {"revision": "aaa"}),)),
+    "several series, all of them": (
+        success([{"metric": {"pod": name}, "value": [1, "2"]} for name in "ab"]),
+        (("2.0", {"pod": "a"}), ("2.0", {"pod": "b"})),
+    ),
+    "a scalar has no labels": (success([1, "7"], "scalar"), (("7.0", {}),)),
+    "a compressed answer": (
+        lambda handler: handler.send(
+            200,
+            gzip.compress(b'{"status":"success","data":{"result":[]}}'),
+            Content_Encoding="gzip",
+        ),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(("reply", "series"), ANSWERS.values(), ids=ANSWERS)
+async def test_prometheus_answers(
+    server: Server, client: PrometheusClient, reply: Replying, series: Any
+) -> None:
+    server.reply = reply
+    answer = await ask(client)
+    assert isinstance(answer, Reply)
+    assert tuple((str(found.value), found.labels) for found in answer.series) == series
+
+
+MISBEHAVIOURS: dict[str, tuple[Replying, str]] = {
+    "a bad query is told in Prometheus' own words": (
+        sending({"status": "error", "errorType": "bad_data", "error": "parse error at 3"}, 400),
+        "{} refused the query (HTTP 400): bad_data: parse error at 3",
+    ),
+    "an evaluation that took too long": (
+        sending({"status": "error", "errorType": "timeout", "error": "query timed out"}, 503),
+        "{} refused the query (HTTP 503): timeout: query timed out",
+    ),
+    "a proxy's error page": (
+        sending(b"<html>Bad gateway</html>", 502),
+        "{} refused the query (HTTP 502): an HTML page",
+    ),
+    "a login page that claims success": (
+        sending(b"\n<!DOCTYPE html><html>Log in</html>"),
+        "{} answered with an HTML page: is it Prometheus' own address?",
+    ),
+    "an answer that is not JSON": (
+        sending(b"ok"),
+        "{} answered with something that is not JSON: is it Prometheus' own address?",
+    ),
+    "JSON from something else": (
+        sending({"hello": "world"}),
+        "{} answered with JSON of an unknown shape: is it Prometheus?",
+    ),
+    "a list where an object should be": (
+        sending([1, 2]),
+        "{} answered with JSON of an unknown shape: is it Prometheus?",
+    ),
+    "JSON nested beyond reason": (
+        sending(b"[" * 50_000),
+        "{} answered with JSON of an unknown shape: is it Prometheus?",
+    ),
+    "wrong credentials": (
+        sending(b"Unauthorized", 401),
+        "{} did not accept the operator's credentials (HTTP 401)",
+    ),
+    "a redirect is not followed, and its secrets are not told": (
+        redirect,
+        "{} redirects to https://login.example.com; redirects are not followed",
+    ),
+    "an answer too large to hold": (
+        sending(b"[" + b"1," * 100_000 + b"1]"),
+        "{} answered with more than 0.125 MiB; aggregate the query",
+    ),
+    "a small answer that unpacks to a large one": (
+        bomb,
+        "{} answered with more than 0.125 MiB; aggregate the query",
+    ),
+    "a connection closed without a word": (
+        lambda handler: handler.raw(b""),
+        "{} broke the connection: Remote end closed connection without response",
+    ),
+    "an answer cut short": (
+        lambda handler: handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+        "{} broke the connection: ",
+    ),
+    "something that is not HTTP": (
+        lambda handler: handler.raw(b"220 smtp.example.com ESMTP\r\n"),
+        "{} broke the connection: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("reply", "sentence"), MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
+async def test_a_misbehaving_server_has_a_sentence(
+    server: Server, client: PrometheusClient, reply: Replying, sentence: str
+) -> None:
+    server.reply = reply
+    answer = await ask(client)
+    assert isinstance(answer, Broken)
+    expected = sentence.format(server.url)
+    if expected.endswith(": "):
+        assert answer.message.startswith(expected)
+        assert len(answer.message) > len(expected)
+    else:
+        assert answer.message == expected
+
+
+@pytest.mark.parametrize("reply", [hang, drip], ids=["never answers", "answers byte by byte"])
+async def test_a_server_without_end_is_given_up(server: Server, reply: Replying) -> None:
+    server.reply = reply
+    client = PrometheusClient(server.url, timeout=TIMEOUT)
+    async with asyncio.timeout(3):
+        answer = await ask(client)
+    assert answer == Broken(f"{server.url} did not answer within 0.2 s")
+    async with asyncio.timeout(3):
+        await client.close()
+    assert client.asked == 1
+
+
+async def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    client = PrometheusClient(url, timeout=PATIENT)
+    answer = await ask(client)
+    await client.close()
+    assert answer == Broken(f"{url} refused the connection: nothing listens there")
+
+
+async def test_a_host_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unresolved(*_: object, **__: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    client = PrometheusClient("http://prometheus.invalid:9090", timeout=PATIENT)
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    answer = await ask(client)
+    monkeypatch.undo()
+    await client.close()
+    assert answer == Broken(
+        "http://prometheus.invalid:9090 cannot be reached: its host name does not resolve"
+    )
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "http://x:99999999", "ftp://x"])
+async def test_an_address_that_is_none_is_an_answer_too(address: str) -> None:
+    client = PrometheusClient(address, timeout=PATIENT)
+    answer = await ask(client)
+    await client.close()
+    assert isinstance(answer, Broken)
+    assert client.asked == 1
+
+
+async def test_without_an_address_nothing_is_asked() -> None:
+    client = PrometheusClient("", timeout=PATIENT)
+    answer = await ask(client)
+    await client.close()
+    assert answer == Broken("the operator has no Prometheus to ask: its address is not set")
+    assert client.asked == 0
+
+
+async def test_credentials_travel_and_are_never_told(server: Server) -> None:
+    server.reply = sending(b"no", 401)
+    client = PrometheusClient(f"http://ada:pa55@{server.host}/prefix/", timeout=PATIENT)
+    answer = await ask(client)
+    await client.close()
+    assert answer == Broken(f"{server.url} did not accept the operator's credentials (HTTP 401)")
+    expected = "Basic " + base64.b64encode(b"ada:pa55").decode()
+    assert server.headers[0]["authorization"] == expected
+
+
+async def test_the_operators_credentials_stay_with_its_own_prometheus(server: Server) -> None:
+    client = PrometheusClient("http://ada:pa55@127.0.0.1:1", timeout=PATIENT)
+    elsewhere = Question(server.url, "up", AT)
+    answer = await ask(client, elsewhere)
+    await client.close()
+    assert answer == Reply((Series(1.0, {"revision": "aaa"}),))
+    assert "authorization" not in server.headers[0]
+
+
+async def test_the_question_arrives_as_it_was_put(server: Server, client: PrometheusClient) -> None:
+    query = 'sum(rate(x{a="b&c"}[2m])) > 0'
+    await ask(client, Question("", query, AT))
+    (asked,) = server.asked
+    assert asked["query"] == query
+    assert asked["time"] == f"{AT.timestamp():.3f}"
+    assert 0 < float(asked["timeout"]) <= PATIENT.total_seconds()
+
+
+async def test_identical_questions_due_together_are_asked_once(
+    server: Server, client: PrometheusClient
+) -> None:
+    passes = [client.ask([UP, Question("", "down", AT)]) for _ in range(50)]
+    answers = await asyncio.gather(*passes)
+    assert len({str(answer) for answer in answers}) == 1
+    assert sorted(asked["query"] for asked in server.asked) == ["down", "up"]
+    assert client.asked == 2
+
+
+async def test_a_question_just_answered_is_not_asked_again(
+    server: Server, client: PrometheusClient
+) -> None:
+    await ask(client)
+    await ask(client)
+    assert client.asked == len(server.asked) == 1
+    await ask(client, Question("", "up", AT + timedelta(seconds=30)))
+    assert client.asked == len(server.asked) == 2
+
+
+async def test_answers_are_forgotten_in_time(
+    server: Server, client: PrometheusClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus, "KEPT_FOR", timedelta(0))
+    await ask(client)
+    await ask(client)
+    assert len(server.asked) == 2
+
+
+async def test_no_more_answers_are_kept_than_there_is_room_for(
+    server: Server, client: PrometheusClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus, "_KEPT_ANSWERS", 1)
+    first, *others = (Question("", f"q{number}", AT) for number in range(3))
+    for question in (first, *others, others[-1], first):
+        await ask(client, question)
+    assert [asked["query"] for asked in server.asked] == ["q0", "q1", "q2", "q0"]
+
+
+async def test_a_pass_that_is_cut_short_does_not_end_the_question_for_others(
+    server: Server, client: PrometheusClient
+) -> None:
+    def slow(handler: Handler) -> None:
+        handler.server.release.wait(10)
+        success(one("1"))(handler)
+
+    server.reply = slow
+    hasty, patient = (asyncio.create_task(client.ask([UP])) for _ in range(2))
+    assert await asyncio.to_thread(server.arrived.wait, 5)
+    hasty.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hasty
+    server.release.set()
+    assert (await patient)[UP] == Reply((Series(1.0, {"revision": "aaa"}),))
+    assert len(server.asked) == 1
+
+
+async def test_questions_that_never_got_a_worker_say_so(server: Server) -> None:
+    server.reply = hang
+    client = PrometheusClient(server.url, timeout=TIMEOUT, workers=1)
+    questions = [Question("", f"q{number}", AT) for number in range(3)]
+    answers = await client.ask(questions)
+    server.release.set()
+    await client.close()
+    messages = [answers[question] for question in questions]
+    assert messages[0] == Broken(f"{server.url} did not answer within 0.2 s")
+    crowded = f"{server.url} could not be asked within 0.2 s: 2 other questions were under way"
+    assert messages[1:] == [Broken(crowded)] * 2
+    assert len(server.asked) == client.asked == 1
+
+
+async def test_a_connection_is_used_again(server: Server) -> None:
+    client = PrometheusClient(server.url, timeout=PATIENT, workers=1)
+    for number in range(5):
+        await ask(client, Question("", f"q{number}", AT))
+    await client.close()
+    assert (server.connections, client.asked) == (1, 5)
+
+
+async def test_it_recovers_by_itself(server: Server, client: PrometheusClient) -> None:
+    server.reply = lambda handler: handler.raw(b"")
+    assert isinstance(await ask(client), Broken)
+    server.reply = success(one("1"))
+    later = Question("", "up", AT + timedelta(seconds=1))
+    assert isinstance(await ask(client, later), Reply)
