@@ -12,12 +12,13 @@ STEP = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 help: ## What can be done here
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): requirements/dev.lock
+$(STAMP): requirements/dev.lock pyproject.toml
 	@command -v python3 >/dev/null || { echo "python3 (3.11 or newer) is needed and was not found"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 is older than 3.11"; exit 1; }
 	@echo "installing the locked dependencies into .venv (about a minute, once)"
 	@python3 -m venv --clear .venv || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
 	@.venv/bin/pip install --quiet --require-hashes --requirement requirements/dev.lock
+	@.venv/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 install: $(STAMP) ## The virtual environment with every locked dependency
@@ -68,10 +69,10 @@ format: $(STAMP) ## Let ruff lay the code out
 	@.venv/bin/ruff check --fix .
 
 crds: $(STAMP) ## Write crds/ from the models
-	@PYTHONPATH=operator $(PY) -m lockstep.api.crds crds
+	@$(PY) -m lockstep.api.crds crds
 
 docs: $(STAMP) ## Write docs/reference/ from the models
-	@PYTHONPATH=operator $(PY) -m lockstep.api.reference docs/reference
+	@$(PY) -m lockstep.api.reference docs/reference
 
 lock: $(STAMP) ## Write requirements/*.lock from pyproject.toml
 	@.venv/bin/uv pip compile --quiet --python $(PY) --generate-hashes --no-header --no-annotate --output-file requirements/operator.lock pyproject.toml

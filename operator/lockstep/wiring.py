@@ -90,6 +90,7 @@ async def _operator(
         telling=Tell(kube, metrics, _now),
     )
     work = Work(queue, caches, world, thinking, metrics, _now)
+    caches.ring = work.ring
     health = Health(caches, work)
     metrics.watch(
         last_pass_age=work.last_pass_age,

@@ -110,6 +110,17 @@ class Cluster:
         self.objects.drop(("deployments", revision))
         self._soon(revision)
 
+    def remove_slowly(self, revision: str) -> None:
+        """Delete in the foreground: the Deployment stays until its last pod is gone."""
+        child = self.deployment(revision)
+        if child:
+            self.meddle(replace(child, terminating=True))
+
+    def meddle(self, child: ChildDeployment) -> None:
+        """Somebody else writes a Deployment."""
+        self.objects.put(("deployments", child.revision), child)
+        self._soon(child.revision)
+
     def route(self, service: CallerService | None) -> None:
         if service is None:
             self.objects.drop(SERVICE)

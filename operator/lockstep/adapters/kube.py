@@ -1,4 +1,4 @@
-"""What every Kubernetes object has: whose it is, which it is, how new it is; nothing of one kind."""
+"""What every Kubernetes object has: whose it is, which it is, how new. Nothing of one kind."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -97,7 +97,7 @@ class Kube:
     async def served(self) -> frozenset[str]:
         """Plural names of our kinds that the API server serves; empty without the CRDs."""
         request = _Request(
-            verb="get", method="GET", resource="apis", path=f"/apis/{GROUP}/{VERSION}", query={}
+            verb="get", method="GET", resource="discovery", path=f"/apis/{GROUP}/{VERSION}", query={}
         )
         reply = await self._send(request)
         if reply.code == 404:  # noqa: PLR2004

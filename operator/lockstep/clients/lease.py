@@ -97,7 +97,7 @@ class Lease:
         return self._ours is not None
 
     def _free(self, known: Manifest) -> bool:
-        """Nobody holds it, or nothing was heard of its holder for its lifetime, by our own clock."""
+        """Nobody holds it, or its holder was not heard of for its lifetime, by our own clock."""
         spec, now = known.get("spec", {}), asyncio.get_running_loop().time()
         if not spec.get("holderIdentity"):
             return True

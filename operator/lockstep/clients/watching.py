@@ -81,7 +81,7 @@ class Overheard:
     ) -> None:
         to = target(params.url)
         context.status = params.response.status
-        self.count("watch" if to.watch else "list", to.plural, str(params.response.status))
+        self._count(to, str(params.response.status))
         if to.watch and params.response.status == _OK:
             self.connected(to.plural, to.namespace)
 
@@ -92,7 +92,14 @@ class Overheard:
         params: aiohttp.TraceRequestExceptionParams,
     ) -> None:
         to = target(params.url)
-        self.count("watch" if to.watch else "list", to.plural, "none")
+        self._count(to, "none")
+
+    def _count(self, to: Target, code: str) -> None:
+        """Whatever is not a resource of ours is kopf finding out what the API server serves."""
+        if to.plural not in self.plurals:
+            self.count("get", "discovery", code)
+        else:
+            self.count("watch" if to.watch else "list", to.plural, code)
 
     async def _received(
         self,

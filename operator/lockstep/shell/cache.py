@@ -1,4 +1,4 @@
-"""What was last seen of one kind of object, pruned. It is told, in whatever order; it never asks."""
+"""What was last seen of one kind of object, pruned. It is told, in any order; it never asks."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator

@@ -46,7 +46,6 @@ class Work:
         self._planner = planner
         self._metrics = metrics
         self._clock = clock
-        caches.ring = self.ring
         self._failures: dict[Key, int] = {}
         self._busy: dict[asyncio.Task[None], tuple[Key, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

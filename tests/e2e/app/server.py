@@ -8,7 +8,8 @@ Settings, all optional, from the environment:
 * ``LATENCY``: seconds that a prediction takes
 * ``STARTUP``: seconds until it is ready; ``NEVER_READY``: any value
 * ``CRASH_AFTER``: seconds until the process dies
-* ``LINGER``: seconds between SIGTERM and the end, in which kept-alive connections are sent away
+* ``LINGER``: seconds between SIGTERM and the end. As with most servers nobody can connect any more
+  from SIGTERM on; who is connected already is answered, and told to go
 """
 
 import json
@@ -153,6 +154,8 @@ def main() -> None:
     server = ThreadingHTTPServer(("", PORT), Handler)
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     STATE.leaving.wait()
+    server.shutdown()
+    server.socket.close()
     time.sleep(setting("LINGER", 1.5))
 
 

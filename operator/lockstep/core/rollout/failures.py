@@ -70,14 +70,13 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
 
 
 def next_failure(view: View, arm: Arm) -> timedelta | None:
-    """When waiting any longer would turn into a failure."""
+    """When waiting any longer would turn into a failure; what is overdue is awaited no more."""
     since = view.memory.stage.progress_at if view.memory.stage else None
-    waits = (
-        pod.unschedulable_since + grace(view) - view.now
-        for pod in _staying(arm)
-        if pod.unschedulable_since
-    )
-    return soonest(since + view.spec.progress_deadline - view.now if since else None, *waits)
+    ends = [since + view.spec.progress_deadline] if since else []
+    ends += [
+        pod.unschedulable_since + grace(view) for pod in _staying(arm) if pod.unschedulable_since
+    ]
+    return soonest(*(end - view.now for end in ends if end > view.now))
 
 
 def obstacle(arm: Arm) -> str:

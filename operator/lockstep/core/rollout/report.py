@@ -172,18 +172,31 @@ def _approximate(view: View, stance: Stance) -> Claim | None:
 
 
 def _actions(view: View, stance: Stance) -> Iterator[Action]:
-    """Callers are moved before any pod is taken away, and pods are added before that."""
+    """Callers are moved first; pods that nobody reaches then give up their places to new ones.
+
+    Pods that callers reach go last, once those that take over have been asked for.
+    """
     routing = stance.aim.routing or view.routing
     puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
     yield from _store(view, stance.aim.counts)
     yield from _traffic(view, stance.aim.routing)
-    yield from sorted(puts, key=lambda put: put.replicas < view.observed.arm(put.revision).wanted)
+    yield from _removals(view, stance, routing)
+    yield from sorted(puts, key=lambda put: _turn(view, put, routing))
+    yield from _prune(view, stance)
+
+
+def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveDeployment]:
     for arm in view.observed.arms.values():
         child = arm.deployment
         unwanted = arm.revision not in stance.aim.counts and not reaches(routing, arm.revision)
         if child and unwanted and not child.terminating:
             yield RemoveDeployment(arm.revision)
-    yield from _prune(view, stance)
+
+
+def _turn(view: View, put: PutDeployment, routing: Routing | None) -> int:
+    if put.replicas >= view.observed.arm(put.revision).wanted:
+        return 1
+    return 2 if reaches(routing, put.revision) else 0
 
 
 def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:

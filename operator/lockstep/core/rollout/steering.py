@@ -13,7 +13,7 @@ def advance(
     view: View, stable: Arm, candidate: Arm, weight: int, target: Counts, room: Room
 ) -> Aim:
     """Move towards ``target``: callers only to proven and ready pods, capacity never below need."""
-    others = sum(arm.present for arm in view.others)
+    others = sum(_places(view, arm) for arm in view.others)
     counts = step(_side(view, candidate), _side(view, stable), target, room, others)
     return Aim(
         counts={stable.revision: counts.stable, candidate.revision: counts.candidate},
@@ -22,7 +22,12 @@ def advance(
 
 
 def _side(view: View, arm: Arm) -> Side:
-    return Side(wanted=arm.wanted, present=arm.present, available=view.carried_by(arm))
+    return Side(wanted=arm.wanted, present=_places(view, arm), available=view.carried_by(arm))
+
+
+def _places(view: View, arm: Arm) -> int:
+    """Pods that count against the surge; without one, a pod holds its place until it is gone."""
+    return arm.present if max_surge(view) else len(arm.pods)
 
 
 def onwards(view: View, stable: Arm, candidate: Arm, weight: int, target: Counts) -> Routing:
@@ -46,37 +51,54 @@ def onwards(view: View, stable: Arm, candidate: Arm, weight: int, target: Counts
 
 
 def back(view: View, stable: Arm) -> Routing:
-    """Everybody to stable, at once; but nobody is taken from the only pods that answer."""
-    if not stable.ready and view.answering() and view.routing is not None:
-        return view.routing
-    return Only(stable.revision)
+    """Everybody to stable, at once; but nobody is taken from the only pods that answer.
+
+    Those are then named: an open Service would let callers reach whatever comes up next.
+    """
+    if stable.ready:
+        return Only(stable.revision)
+    arms = view.observed.arms.values()
+    answering = [arm for arm in arms if arm.ready and reaches(view.routing, arm.revision)]
+    return Only(max(answering, key=lambda arm: arm.ready, default=stable).revision)
 
 
 def serve(view: View) -> Aim:
     """Nothing is on trial: stable at full size for everybody, beside what is kept of a failure."""
     stable = view.stable
     if stable is None:
-        return Aim(counts=_kept_failed(view, None))
+        return Aim(counts=_kept_failed(view))
     if _paced(view):
         return _paced_return(view, stable)
     routing = back(view, stable)
-    counts = {stable.revision: view.spec.replicas, **_kept_failed(view, routing)}
-    return Aim(counts={**_still_reached(view, routing), **counts}, routing=routing)
+    if routing != Only(stable.revision):
+        return _replacing(view, stable, routing)
+    counts = {stable.revision: view.spec.replicas, **_kept_failed(view)}
+    return Aim(counts=counts, routing=routing)
 
 
-def _still_reached(view: View, routing: Routing) -> dict[str, int]:
+def _replacing(view: View, stable: Arm, routing: Routing) -> Aim:
+    """Stable comes up in the places that whoever serves in its stead leaves or gives up."""
     arms = view.observed.arms.values()
-    return {arm.revision: arm.wanted for arm in arms if reaches(routing, arm.revision)}
+    serving = next(arm for arm in arms if reaches(routing, arm.revision))
+    return Aim(counts=_returning(view, stable, serving), routing=routing)
 
 
-def _kept_failed(view: View, routing: Routing | None) -> dict[str, int]:
+def _returning(view: View, stable: Arm, serving: Arm) -> dict[str, int]:
+    room = Room(replicas=view.spec.replicas, max_surge=max_surge(view))
+    target = Counts(candidate=0, stable=view.spec.replicas)
+    named = {stable.revision, serving.revision}
+    arms = view.observed.arms.values()
+    others = sum(_places(view, arm) for arm in arms if arm.revision not in named)
+    counts = step(_side(view, serving), _side(view, stable), target, room, others)
+    return {stable.revision: counts.stable, serving.revision: counts.candidate}
+
+
+def _kept_failed(view: View) -> dict[str, int]:
     """Pods of the rejected revision that stay for a look, within the surge, out of reach."""
     rejected = view.memory.rejected
     if rejected is None or rejected.keep_until is None or view.now >= rejected.keep_until:
         return {}
     arm = view.observed.arm(rejected.revision)
-    if reaches(routing, arm.revision):
-        return {arm.revision: arm.wanted}
     kept = min(arm.wanted, max_surge(view)) if view.stable else arm.wanted
     return {arm.revision: kept} if kept else {}
 
@@ -94,14 +116,9 @@ def _paced_return(view: View, stable: Arm) -> Aim:
     """The share follows stable's ready pods; the last step closes the Service to the failed arm."""
     rejected = view.memory.rejected
     failed = view.observed.arm(rejected.revision if rejected else "")
-    room = Room(replicas=view.spec.replicas, max_surge=max_surge(view))
-    target = Counts(candidate=0, stable=view.spec.replicas)
-    counts = step(_side(view, failed), _side(view, stable), target, room)
     done = stable.available >= view.spec.replicas
     routing = Only(stable.revision) if done else _shared(view, stable)
-    return Aim(
-        counts={stable.revision: counts.stable, failed.revision: counts.candidate}, routing=routing
-    )
+    return Aim(counts=_returning(view, stable, failed), routing=routing)
 
 
 def _shared(view: View, stable: Arm) -> Routing:

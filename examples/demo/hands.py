@@ -1,0 +1,102 @@
+"""Touches the cluster for the demo: kubectl, and the caller's log as it grows. Decides nothing."""
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from examples.caller.caller import Second
+from examples.demo.errors import DemoError
+from examples.demo.look import Look, read
+from tests.cluster import Cluster
+from tests.cluster.shell import run
+
+Manifest = dict[str, Any]
+
+
+class Hands:
+    """kubectl in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        own = cluster.state / "bin" / "kubectl"
+        program = str(own) if own.exists() else shutil.which("kubectl")
+        if program is None:
+            raise DemoError("the demo needs the program kubectl, which is not on PATH")
+        self._words = [program, "--kubeconfig", str(cluster.kubeconfig), "--namespace", namespace]
+        self._namespace = namespace
+
+    def apply(self, *objects: Manifest) -> None:
+        many = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self._run("apply", "--filename=-", stdin=json.dumps(many), what="applying a manifest")
+
+    def clear(self) -> None:
+        """Take away what an earlier demo left."""
+        gone = ("namespace", self._namespace, "--ignore-not-found", "--timeout=120s")
+        self._run("delete", *gone, what=f"deleting namespace {self._namespace}")
+
+    def stop(self, pod: str) -> None:
+        self._run("delete", "pod", pod, "--ignore-not-found", what=f"stopping {pod}")
+
+    def look(self, name: str) -> Look:
+        """The ModelDeployment ``name`` and the pods around it."""
+        kinds = (f"modeldeployments.lockstep.dev/{name}", "--output=json")
+        deployment = json.loads(self._run("get", *kinds, what="looking at the rollout"))
+        pods = json.loads(self._run("get", "pods", "--output=json", what="looking at the pods"))
+        return read(deployment, pods["items"], time.time())
+
+    def table(self, name: str) -> str:
+        """What ``kubectl get mldep`` shows."""
+        return self._run("get", "mldep", name, what="looking at the rollout")
+
+    def _run(self, *words: str, what: str, stdin: str = "") -> str:
+        return run([*self._words, *words], what=what, stdin=stdin, timeout_seconds=150)
+
+    @contextmanager
+    def listening(self, pod: str) -> Iterator["Log"]:
+        """The caller's lines, from the first on, for as long as the block runs."""
+        log = Log([*self._words, "logs", "--follow", pod])
+        log.start()
+        try:
+            yield log
+        finally:
+            log.close()
+
+
+class Log:
+    """What the caller says. A stream that breaks is read again from its beginning."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._seconds: tuple[Second, ...] = ()
+        self._over = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def seconds(self) -> tuple[Second, ...]:
+        return self._seconds
+
+    def close(self) -> None:
+        self._over.set()
+        if self._process:
+            self._process.terminate()
+        self._thread.join(timeout=10)
+
+    def _read(self) -> None:
+        while not self._over.is_set():
+            said: list[Second] = []
+            with subprocess.Popen(
+                self._words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ) as self._process:
+                for line in self._process.stdout or ():
+                    said.append(Second.read(line))
+                    if len(said) > len(self._seconds):
+                        self._seconds = tuple(said)
+            self._over.wait(1)

@@ -1,0 +1,100 @@
+"""How a story has to end once nobody edits and nothing goes wrong any more."""
+
+from typing import Final
+
+from lockstep.api.status import Phase
+from lockstep.core.observed import Only
+from tests.sim.promises import BrokenPromiseError, keep
+from tests.sim.story import Story
+from tests.sim.written import Nature, revision_of
+
+QUIET_SECONDS: Final = 1800.0
+"""Longer than all stages, deadlines and clocks of a story one after the other."""
+
+
+def play_to_the_end(story: Story) -> None:
+    """Always an end; whoever then asks for another try of a good revision gets it promoted."""
+    try:
+        story.run_for(QUIET_SECONDS)
+        ends(story)
+        if not _done(story) and _is_good(story):
+            story.edit("asks for another try", retry="in calm weather")
+            story.run_for(QUIET_SECONDS)
+            ends(story)
+            keep("a good revision is promoted in calm weather", _done(story), story.status.message)
+        is_silent(story)
+    except BrokenPromiseError as broken:
+        if "time  phase" in str(broken):
+            raise
+        raise BrokenPromiseError(f"{broken}\n{story.transcript.tail()}") from None
+
+
+def ends(story: Story) -> None:
+    """Healthy on what is wanted, Degraded with stable serving, or Paused with a reason."""
+    status = story.status
+    match status.phase:
+        case Phase.HEALTHY:
+            keep("Healthy means that the wanted revision serves", _done(story), status.message)
+            _alone(story)
+        case Phase.DEGRADED:
+            keep("only a sick or once troubled revision ends Degraded", not _done(story))
+            if status.stable:
+                _stable_serves(story)
+            if status.rejected:
+                _alone(story)
+        case Phase.PAUSED:
+            paused = [it for it in status.conditions if it.type == "Paused"]
+            keep("a pause has a reason", paused and paused[0].reason and status.message)
+            keep("somebody serves during a pause", _served(story))
+        case _:
+            raise BrokenPromiseError(f"there is always an end, not {status.phase}: {status.message}")
+
+
+def is_silent(story: Story) -> None:
+    """A repeated pass writes nothing."""
+    writes = story.hands.writes
+    for _ in range(3):
+        story.ring()
+        story.run_for(120.0)
+    keep("a repeated pass writes nothing", story.hands.writes == writes)
+
+
+def _wanted(story: Story) -> str:
+    return revision_of(story.spec.model.version)
+
+
+def _done(story: Story) -> bool:
+    stable = story.status.stable
+    return stable is not None and stable.revision == _wanted(story) and not story.status.candidate
+
+
+def _is_good(story: Story) -> bool:
+    nature = story.cluster.natures.get(_wanted(story), Nature.GOOD)
+    ungated = story.spec.strategy.rolling is not None or story.status.stable is None
+    if nature is Nature.FAILS_UNDER_LOAD:
+        return ungated
+    return nature is Nature.GOOD or (nature is Nature.WRONG_ANSWER and not story.spec.smoke_test)
+
+
+def _alone(story: Story) -> None:
+    stable = story.status.stable
+    if stable is None:
+        return
+    _stable_serves(story)
+    left = {arm.revision for arm in story.arms().values()} - {stable.revision}
+    keep("nothing is left of other revisions", not left, str(left))
+
+
+def _stable_serves(story: Story) -> None:
+    stable, service = story.status.stable, story.cluster.service()
+    assert stable is not None
+    arm = story.arms().get(stable.revision)
+    ready = arm.ready if arm else 0
+    keep("all callers are on stable", service and service.routing == Only(stable.revision))
+    keep("stable is whole", ready == story.spec.replicas, f"{ready} ready")
+
+
+def _served(story: Story) -> bool:
+    return story.status.stable is None or bool(story.cluster.selected())
+
+

@@ -1,0 +1,277 @@
+"""People who edit at random: new versions, second thoughts, scaling, pauses, and hands in the cluster."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.core.names import deployment_name
+from lockstep.core.observed import CallerService, ChildDeployment, Foreign, Nobody, Only
+from tests.sim.parts import Mood
+from tests.sim.story import Setting, Story, Weather
+from tests.sim.transcript import VERSIONS, short
+from tests.sim.written import (
+    COUNTED,
+    HALF_THEN_ALL,
+    KEY,
+    SMOKE_PATH,
+    SOAKED,
+    Nature,
+    Way,
+    revision_of,
+    spec,
+)
+
+BUSY_SECONDS: Final = 600.0
+"""How long people edit and things go wrong."""
+
+STAGES: Final[tuple[list[dict[str, Any]], ...]] = (
+    HALF_THEN_ALL,
+    [
+        {"name": "tenth", "weight": 10, "deadline": "3m", "exitCriteria": [COUNTED, SOAKED]},
+        {"name": "half", "weight": 50, "soak": "10s"},
+        {"name": "full", "weight": 100, "deadline": "4m", "exitCriteria": [SOAKED]},
+    ],
+    [
+        {"name": "quarter", "weight": 25, "deadline": "4m", "exitCriteria": [SOAKED]},
+        {"name": "most", "weight": 80, "deadline": "3m", "exitCriteria": [COUNTED]},
+    ],
+    [{"name": "all", "weight": 100, "deadline": "3m", "exitCriteria": [COUNTED]}],
+)
+_SICKNESSES: Final = tuple(nature for nature in Nature if nature is not Nature.GOOD)
+
+
+def setting(way: Way, seed: int) -> Setting:
+    """A world and a first manifest, drawn from ``seed``."""
+    rng = random.Random(f"{way}/{seed}")
+    first = _manifest(rng, way)
+    surge = 0 if way is Way.NO_SURGE else None
+    tight = surge == 0 and rng.random() < 0.5
+    weather = Weather(
+        lag=(0.01, rng.choice((0.3, 1.0, 4.0))),
+        controller=(0.05, rng.choice((0.5, 3.0))),
+        start=(1.0, rng.choice((4.0, 15.0))),
+        proxy=(0.1, 3.0),
+        sickness=rng.choice((0.0, 0.1, 0.4)),
+        places=first.replicas if tight else None,
+    )
+    return Setting(
+        spec=first,
+        natures={version: _nature(rng) for version in VERSIONS[1:]},
+        weather=weather,
+        latency=(0.05, rng.choice((0.5, 5.0))),
+        lies=rng.choice((0.0, 0.05, 0.3)),
+        refusals=rng.choice((0.0, 0.05, 0.2)),
+        calm_at=BUSY_SECONDS,
+        batch=(0.02, 0.5),
+        downtime=(1.0, 40.0),
+        seed=seed,
+    )
+
+
+def _nature(rng: random.Random) -> Nature:
+    return Nature.GOOD if rng.random() < 0.5 else rng.choice(_SICKNESSES)
+
+
+def _manifest(rng: random.Random, way: Way) -> ModelDeploymentSpec:
+    changes: dict[str, Any] = {
+        "replicas": rng.choice((2, 3, 4, 6) if way is Way.NO_SURGE else (1, 2, 3, 4, 6)),
+        "minReadySeconds": rng.choice((0, 0, 3)),
+        "smokeTest": {"path": SMOKE_PATH} if rng.random() < 0.8 else None,
+        "progressDeadline": rng.choice(("60s", "2m")),
+        "unschedulableGrace": rng.choice((None, "0s", "30s")),
+        "rollback": {
+            "speed": "Paced" if way is Way.PACED else "Immediate",
+            "onFailure": rng.choice(("Rollback", "Rollback", "Rollback", "Pause")),
+            "keepFailed": rng.choice(("0s", "30s")),
+        },
+    }
+    return spec(way, VERSIONS[0], rng.choice(STAGES), **changes)
+
+
+@dataclass(slots=True)
+class People:
+    """Whoever may write to the cluster besides the operator."""
+
+    story: Story
+    way: Way
+    rng: random.Random
+    latest: int = 0
+
+    def plan_their_day(self) -> None:
+        """Spread some edits over the busy time; the first version gets a while for itself."""
+        begins = self.rng.choice((5.0, 60.0, 60.0))
+        for _ in range(self.rng.choice((1, 2, 4, 8))):
+            moment = self.rng.uniform(begins, BUSY_SECONDS - 60.0)
+            act = self.rng.choice(_ACTS)
+            self.story.agenda.at(moment, lambda act=act: act(self))  # type: ignore[misc]
+        self.story.agenda.at(begins, lambda: apply_another_version(self))
+        self.story.agenda.at(BUSY_SECONDS, self._go_home)
+
+    def _go_home(self) -> None:
+        """From here on nothing goes wrong and nobody meddles."""
+        parts, hands = self.story.parts, self.story.hands
+        parts.mood, parts.shared = Mood.WELL, False
+        hands.foreign = frozenset()
+        self.story.edit("unpauses and wants pods", paused=False, replicas=max(1, self.replicas))
+        self.story.ring()
+
+    @property
+    def replicas(self) -> int:
+        return self.story.spec.replicas
+
+    def apply(self, version: str) -> None:
+        self.story.apply(f"applies version {version}", _of_version(self.story.spec, version))
+
+
+def _of_version(before: ModelDeploymentSpec, version: str) -> ModelDeploymentSpec:
+    other = spec(Way.ROLLING, version)
+    return before.model_copy(update={"model": other.model, "template": other.template})
+
+
+def apply_another_version(people: People) -> None:
+    people.latest = min(people.latest + 1, len(VERSIONS) - 1)
+    people.apply(VERSIONS[people.latest])
+
+
+def apply_an_earlier_version(people: People) -> None:
+    people.apply(VERSIONS[people.rng.randint(0, people.latest)])
+
+
+def go_back_to_stable(people: People) -> None:
+    stable = people.story.status.stable
+    if stable:
+        people.apply(stable.version)
+
+
+def retry(people: People) -> None:
+    people.story.edit("asks to retry", retry=f"at {people.story.agenda.seconds:.0f}")
+
+
+def scale(people: People) -> None:
+    places = people.story.setting.weather.places
+    replicas = people.rng.randint(2 if people.way is Way.NO_SURGE else 0, places or 7)
+    people.story.edit(f"scales to {replicas}", replicas=replicas)
+
+
+def pause_for_a_while(people: People) -> None:
+    people.story.edit("pauses", paused=True)
+    people.story.agenda.after(
+        people.rng.uniform(5, 120), lambda: people.story.edit("unpauses", paused=False)
+    )
+
+
+def change_the_stages(people: People) -> None:
+    canary = people.story.spec.strategy.canary
+    if canary:
+        other = spec(people.way, VERSIONS[0], people.rng.choice(STAGES)).strategy
+        people.story.edit("changes the stages", strategy=other)
+
+
+def delete_a_child(people: People) -> None:
+    children = sorted(people.story.objects.of("deployments").values(), key=lambda it: it.name)
+    if children:
+        child: ChildDeployment = people.rng.choice(children)
+        people.story.transcript.note(f"somebody deletes the Deployment of {short(child.revision)}")
+        if people.rng.random() < 0.5:
+            people.story.cluster.remove_deployment(child.revision)
+        else:
+            people.story.cluster.remove_slowly(child.revision)
+
+
+def delete_a_pod(people: People) -> None:
+    pods = sorted(people.story.cluster.pods(), key=lambda it: it.name)
+    if pods:
+        people.story.cluster.terminate(people.rng.choice(pods).name)
+
+
+def delete_the_service(people: People) -> None:
+    people.story.transcript.note("somebody deletes the Service")
+    people.story.meddle(None)
+
+
+def edit_the_service(people: People) -> None:
+    service = people.story.cluster.service()
+    if service:
+        target = people.rng.choice((Nobody(), Only(revision_of(VERSIONS[people.latest]))))
+        people.story.transcript.note("somebody edits the Service")
+        people.story.meddle(CallerService(uid=service.uid, routing=target, drifted=True))
+
+
+def edit_a_deployment(people: People) -> None:
+    children = sorted(people.story.objects.of("deployments").values(), key=lambda it: it.name)
+    if children:
+        child: ChildDeployment = people.rng.choice(children)
+        replicas = people.rng.randint(0, 6)
+        people.story.transcript.note(f"somebody scales {short(child.revision)} to {replicas}")
+        people.story.cluster.meddle(replace(child, replicas=replicas, drifted=True))
+
+
+def take_a_name(people: People) -> None:
+    version = VERSIONS[min(people.latest + 1, len(VERSIONS) - 1)]
+    if people.story.cluster.deployment(revision_of(version)):
+        return
+    taken = Foreign("Deployment", deployment_name(KEY.name, revision_of(version)))
+    people.story.hands.foreign = frozenset({taken})
+    people.story.agenda.after(people.rng.uniform(5, 100), lambda: _free(people))
+
+
+def _free(people: People) -> None:
+    people.story.hands.foreign = frozenset()
+
+
+def trouble_prometheus(people: People) -> None:
+    parts = people.story.parts
+    parts.mood = people.rng.choice(list(Mood))
+    people.story.transcript.note(f"Prometheus is {parts.mood}")
+    people.story.agenda.after(people.rng.uniform(5, 200), lambda: _cure(people))
+
+
+def _cure(people: People) -> None:
+    people.story.parts.mood = Mood.WELL
+
+
+def trouble_everybody(people: People) -> None:
+    parts = people.story.parts
+    parts.shared = True
+    people.story.transcript.note("errors everywhere, whoever answers")
+    people.story.agenda.after(people.rng.uniform(20, 200), lambda: _relieve(people))
+
+
+def _relieve(people: People) -> None:
+    people.story.parts.shared = False
+
+
+def fell_stable(people: People) -> None:
+    stable = people.story.status.stable
+    if stable:
+        people.story.transcript.note(f"every pod of {short(stable.revision)} stops answering")
+        people.story.cluster.fail_all(stable.revision, people.rng.uniform(10, 120))
+
+
+def use_up_the_quota(people: People) -> None:
+    people.story.parts.quota_until = people.story.agenda.seconds + people.rng.uniform(10, 100)
+
+
+Act = Callable[[People], None]
+_ACTS: Final[tuple[Act, ...]] = (
+    apply_another_version,
+    apply_another_version,
+    apply_an_earlier_version,
+    go_back_to_stable,
+    retry,
+    scale,
+    pause_for_a_while,
+    change_the_stages,
+    delete_a_child,
+    delete_a_pod,
+    delete_the_service,
+    edit_the_service,
+    edit_a_deployment,
+    take_a_name,
+    trouble_prometheus,
+    trouble_everybody,
+    fell_stable,
+    use_up_the_quota,
+)
