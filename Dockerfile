@@ -16,6 +16,13 @@ RUN /build/bin/pip install --quiet --disable-pip-version-check --no-compile \
       --no-index --find-links /wheels --no-deps --require-hashes \
       --requirement /operator.lock --target /opt/lockstep
 COPY operator/lockstep /opt/lockstep/lockstep
+COPY pyproject.toml /pyproject.toml
+# What an installed package has and a copied one lacks: a version, for the user agent.
+RUN python3 -c "import pathlib, tomllib; \
+      project = tomllib.loads(pathlib.Path('/pyproject.toml').read_text())['project']; \
+      info = pathlib.Path('/opt/lockstep/lockstep_operator-{version}.dist-info'.format_map(project)); \
+      info.mkdir(); \
+      info.joinpath('METADATA').write_text('Name: {name}\\nVersion: {version}\\n'.format_map(project))"
 # The root file system is read-only: what is not compiled here is compiled at every start. Files
 # lose their times on the way into a registry, so the compiled ones are not checked against them.
 # The typed classes of the Kubernetes client, hardly one of which is ever loaded, would add 60 MB.

@@ -1,12 +1,13 @@
-"""The three acts: what is applied, what has to come of it, and what would be a broken promise. Pure."""
+"""The three acts: what is applied, what has to come of it, what would break a promise. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
 from examples.demo.calls import Calls
 from examples.demo.look import Look
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -45,12 +46,12 @@ def _is_rolled_back(version: str, stable: str) -> Callable[[Look], bool]:
         if serving is None or kept is None or kept.pods:
             return False
         versions = (kept.version, serving.version)
-        return versions == (version, stable) and serving.ready == serving.pods > 1
+        return versions == (version, stable) and serving.ready == serving.pods == look.replicas
 
     return holds
 
 
-def _was_was_not_caught(version: str) -> Callable[[Look], str | None]:
+def _was_not_caught(version: str) -> Callable[[Look], str | None]:
     def holds(look: Look) -> str | None:
         if look.version("stable") == version:
             return f"version {version} was promoted although it cannot bear its load"
@@ -61,28 +62,26 @@ def _was_was_not_caught(version: str) -> Callable[[Look], str | None]:
     return holds
 
 
-ACTS = (
-    Act(
-        "1.0.0",
-        "version 1.0.0 is deployed",
-        _serves("1.0.0"),
-        _went_bad,
-        timedelta(minutes=4),
-    ),
-    Act(
-        "2.0.0",
-        "version 2.0.0 takes over, stage by stage, while its gates hold",
-        _serves("2.0.0"),
-        _went_bad,
-        timedelta(minutes=6),
-    ),
-    Act(
-        "3.0.0",
-        "version 3.0.0 answers its smoke test, cannot bear its load, and is rolled back",
-        _is_rolled_back("3.0.0", "2.0.0"),
-        _was_not_caught("3.0.0"),
-        timedelta(minutes=6),
-    ),
+FIRST = Act(
+    version="1.0.0",
+    title="Version 1.0.0 is deployed",
+    reached=_serves("1.0.0"),
+    broken=_went_bad,
+    deadline=timedelta(minutes=4),
+)
+PROMOTION = Act(
+    version="2.0.0",
+    title="Version 2.0.0 takes over, stage by stage, while its gates hold",
+    reached=_serves("2.0.0"),
+    broken=_went_bad,
+    deadline=timedelta(minutes=6),
+)
+ROLLBACK = Act(
+    version="3.0.0",
+    title="Version 3.0.0 answers its smoke test, cannot bear its load, and is rolled back",
+    reached=_is_rolled_back("3.0.0", "2.0.0"),
+    broken=_was_not_caught("3.0.0"),
+    deadline=timedelta(minutes=6),
 )
 
 
@@ -115,21 +114,19 @@ class Played:
                 spans[look.stage] = spans.get(look.stage, 0.0) + after.at - look.at
         return spans
 
-    def first(self, holds: Callable[[Look], bool]) -> float | None:
-        """When something was seen first; None if it never was."""
-        return next((look.at for look in self.looks if holds(look)), None)
-
     @property
     def rejected_at(self) -> float | None:
         """When the rollback was decided, by the operator's clock."""
         return self.looks[-1].rejected_at if self.looks else None
 
 
-def wrongs(played: Mapping[str, Played], calls: Mapping[str, Calls]) -> list[str]:
-    """What went otherwise although every act reached its end; empty when all promises were kept."""
-    good, bad = calls["2.0.0"], calls["3.0.0"]
-    revision = played["3.0.0"].revision("3.0.0")
-    stages = [*played["2.0.0"].stages()]
+def wrongs(promotion: Played, rollback: Played, good: Calls, bad: Calls) -> list[str]:
+    """What went otherwise although every act reached its end; empty when all promises were kept.
+
+    ``good`` is what callers saw during the promotion, ``bad`` during the rollback.
+    """
+    revision = rollback.revision(rollback.act.version)
+    stages = [*promotion.stages()]
     others = bad.new.errors() - bad.new.errors(revision)
     said = {
         "no caller was counted": good.new.requests() == 0,

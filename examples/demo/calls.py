@@ -1,4 +1,4 @@
-"""What the callers saw, in spans of time: rates, shares and errors. Measured at the callers, never read from status."""
+"""What the callers saw, in spans of time. Measured at the callers, never read from status."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +31,10 @@ class Calls:
     @property
     def all(self) -> Tally:
         return Tally.total((self.new, self.kept))
+
+    def first_error(self) -> float | None:
+        """When the first new connection failed; None if none did."""
+        return next((one.at for one in self.seconds if one.new.errors()), None)
 
     def last_of(self, revision: str) -> float | None:
         """When ``revision`` last answered a new connection, well or not; None if it never did."""

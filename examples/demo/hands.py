@@ -38,6 +38,10 @@ class Hands:
         gone = ("namespace", self._namespace, "--ignore-not-found", "--timeout=120s")
         self._run("delete", *gone, what=f"deleting namespace {self._namespace}")
 
+    def wait_for(self, name: str) -> None:
+        """Wait until somebody made ``name``, ``kind/name``."""
+        self._run("wait", "--for=create", name, "--timeout=60s", what=f"waiting for {name}")
+
     def stop(self, pod: str) -> None:
         self._run("delete", "pod", pod, "--ignore-not-found", what=f"stopping {pod}")
 
@@ -47,10 +51,6 @@ class Hands:
         deployment = json.loads(self._run("get", *kinds, what="looking at the rollout"))
         pods = json.loads(self._run("get", "pods", "--output=json", what="looking at the pods"))
         return read(deployment, pods["items"], time.time())
-
-    def table(self, name: str) -> str:
-        """What ``kubectl get mldep`` shows."""
-        return self._run("get", "mldep", name, what="looking at the rollout")
 
     def _run(self, *words: str, what: str, stdin: str = "") -> str:
         return run([*self._words, *words], what=what, stdin=stdin, timeout_seconds=150)
@@ -92,7 +92,7 @@ class Log:
     def _read(self) -> None:
         while not self._over.is_set():
             said: list[Second] = []
-            with subprocess.Popen(
+            with subprocess.Popen(  # noqa: S603 - kubectl, with words of our own
                 self._words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             ) as self._process:
                 for line in self._process.stdout or ():

@@ -1,4 +1,4 @@
-"""Builds what the demo runs: the model server once, and each version of the model as an artifact."""
+"""Builds what the demo runs: the model server once, each version of the model as an artifact."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def model_artifact(cluster: Cluster, server: str, version: str) -> str:
         cluster,
         "ml/fraud",
         args={"SERVER_IMAGE": server, "VERSION": version},
-        files=_files("Dockerfile.model", "train.py") ,
+        files=_files("Dockerfile.model", "train.py"),
     )
 
 

@@ -1,4 +1,4 @@
-"""One look at the rollout, as anybody with kubectl could take it. Reading only: nothing is judged here."""
+"""One look at the rollout, as anybody with kubectl could take it. Nothing is judged here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ class Gate:
 class Look:
     """What status and pods said at ``at`` (Unix time).
 
+    ``current`` tells that the operator has seen the present spec, ``replicas`` what that asks for.
     ``stage`` is empty outside of a trial; ``holding`` tells that the stage's weight is reached.
     ``rejected_at`` and ``rejected_for`` are when, by the operator's clock, and for what reason the
     last rollback was decided.
@@ -42,6 +43,7 @@ class Look:
 
     at: float
     current: bool
+    replicas: int
     phase: str
     reason: str
     message: str
@@ -71,6 +73,7 @@ def read(deployment: Manifest, pods: Sequence[Manifest], at: float) -> Look:
     return Look(
         at=at,
         current=status.get("observedGeneration") == deployment["metadata"]["generation"],
+        replicas=deployment["spec"]["replicas"],
         phase=status.get("phase") or "",
         reason=_reason(status.get("conditions", ())),
         message=status.get("message", ""),

@@ -1,4 +1,4 @@
-"""The manifests of `examples/` with this cluster's digests in place of their tags. Files stay as they are."""
+"""The manifests of `examples/` with this cluster's digests in place of their tags."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,3 +27,9 @@ def rendered(file: Path, pinned: Mapping[str, str]) -> Manifest:
         text = text.replace(tag, reference)
     document: Manifest = yaml.safe_load(text)
     return document
+
+
+def body_of(file: Path) -> str:
+    """The request that the smoke test makes: callers ask the same."""
+    body: str = yaml.safe_load(file.read_text())["spec"]["smokeTest"]["body"]
+    return body

@@ -1,6 +1,6 @@
 """What happened, in plain words and with measured numbers, and where to look further. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from examples.caller.caller import Tally
 from examples.demo.acts import Played
@@ -16,14 +16,9 @@ FURTHER = """\
   make cluster-down"""
 
 
-def summary(played: Mapping[str, Played], calls: Mapping[str, Calls]) -> str:
+def summary(first: Played, promotion: Played, rollback: Played, good: Calls, bad: Calls) -> str:
     """The three acts, a paragraph each."""
-    paragraphs = (
-        _first(played["1.0.0"]),
-        _promoted(played["2.0.0"], calls["2.0.0"]),
-        _refused(played["3.0.0"], calls["3.0.0"]),
-    )
-    return "\n".join(paragraphs)
+    return "\n".join((_first(first), _promoted(promotion, good), _refused(rollback, bad)))
 
 
 def _first(played: Played) -> str:
@@ -34,15 +29,15 @@ def _promoted(played: Played, calls: Calls) -> str:
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in played.stages().items())
     return (
         f"Version 2.0.0 was promoted in {played.seconds:.0f} s ({stages}). "
-        f"Meanwhile callers opened {_seen(calls.new)}, and made {_seen(calls.kept)} on kept-alive "
-        "ones."
+        f"Meanwhile callers asked {_seen(calls.new)} on new connections and {_seen(calls.kept)} on "
+        "kept-alive ones."
     )
 
 
 def _seen(tally: Tally) -> str:
     p99 = tally.quantile(0.99)
     slow = f", p99 {p99 * 1000:.0f} ms" if p99 is not None else ""
-    return f"{tally.requests()} connections with {tally.errors()} errors{slow}"
+    return f"{tally.requests()} times ({tally.errors()} errors{slow})"
 
 
 def _refused(played: Played, calls: Calls) -> str:
@@ -56,12 +51,10 @@ def _refusal(played: Played, calls: Calls) -> Iterator[str]:
         f"Version 3.0.0 answered its smoke test, then {errors} of the {asked} new connections that "
         "reached it failed."
     )
-    bad = played.first(lambda look: any(gate.failures for gate in look.gates))
-    decided, last = played.rejected_at, calls.last_of(revision)
-    if bad is not None and decided is not None and last is not None:
+    hurt, decided, last = calls.first_error(), played.rejected_at, calls.last_of(revision)
+    if hurt is not None and decided is not None and last is not None:
         yield (
-            f"Its gate took it back {max(decided - bad, 0):.0f} s after the first bad measurement; "
-            f"the last new connection that it answered was {max(last - decided, 0):.1f} s later."
+            f"Its gate took it back {max(decided - hurt, 0):.0f} s after the first error, and "
+            f"{max(last - decided, 0):.0f} s later it had answered its last new connection."
         )
-    if message := played.looks[-1].message:
-        yield f"Its own sentence: {message}."
+    yield f"The operator says: {played.looks[-1].message}."

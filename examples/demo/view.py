@@ -1,4 +1,4 @@
-"""What a look at the rollout looks like: a live screen on a terminal, plain lines elsewhere. Pure."""
+"""What a look at the rollout looks like: a screen on a terminal, plain lines elsewhere. Pure."""
 
 from collections.abc import Sequence
 
@@ -106,7 +106,8 @@ def _callers(arms: Sequence[Arm], calls: Calls) -> RenderableType:
 
 
 def _told(arms: Sequence[Arm], tally: Tally) -> str:
-    return f"callers: {tally.requests()} asked, {tally.errors()} errors, {_shares(arms, tally)}"
+    said = f"{tally.requests()} requests in {RECENT_SECONDS} s, {tally.errors()} errors"
+    return f"callers: {said}, {_shares(arms, tally)}"
 
 
 def _shares(arms: Sequence[Arm], tally: Tally) -> str:

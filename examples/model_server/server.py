@@ -52,15 +52,19 @@ class Model:
             self._asked -= 1
         return [float(score) for score in answer[:, 1]]
 
-    def rows(self, told: Any) -> list[list[float]]:
+    def rows(self, told: object) -> list[list[float]]:
         """The rows of the one input tensor, a column per feature."""
         width = len(self.card["features"])
         match told:
-            case {"inputs": [{"shape": [int(count), int(columns)], "data": [*data]}]}:
-                numbers = all(isinstance(one, int | float) for one in data)
-                if numbers and columns == width and len(data) == count * width > 0:
-                    return [data[at : at + width] for at in range(0, len(data), width)]
-        raise HTTPException(400, f"wanted is one input of shape [n, {width}] with n x {width} numbers")
+            case {"inputs": [{"shape": [int(count), int(columns)], "data": [*data]}]} if (
+                columns == width
+                and len(data) == count * width > 0
+                and all(isinstance(one, int | float) for one in data)
+            ):
+                return [data[at : at + width] for at in range(0, len(data), width)]
+            case _:
+                wanted = f"one input of shape [n, {width}] with n x {width} numbers"
+                raise HTTPException(400, f"wanted is {wanted}")
 
     async def infer(self, body: bytes) -> dict[str, Any]:
         try:

@@ -30,6 +30,10 @@ class _ForEver:
 
 @kopf.on.startup(registry=REGISTRY)
 async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
+    tame(settings)
+
+
+def tame(settings: kopf.OperatorSettings) -> None:
     """What kopf may do: watch, with selectors on the server, and nothing else."""
     settings.posting.enabled = False
     settings.scanning.disabled = True  # our CRDs are there before kopf starts

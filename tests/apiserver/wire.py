@@ -35,6 +35,9 @@ class Wire:
         address = urlsplit(cluster["server"]).netloc
         return cls(http.client.HTTPSConnection(address, context=context, timeout=30))
 
+    def close(self) -> None:
+        self.connection.close()
+
     def dry_run(self, path: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """What the API server would say to a creation of ``manifest`` under strict validation."""
         query = urlencode({"dryRun": "All", "fieldValidation": "Strict"})

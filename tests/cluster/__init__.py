@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tests.cluster import existing, go_tools, kind
 from tests.cluster.api_server import api_server, clear_abandoned
+from tests.cluster.base import base_image
 from tests.cluster.errors import ClusterError
-from tests.cluster.images import base_image, build_image
+from tests.cluster.images import build_image
 from tests.cluster.kwok import kwok_nodes
 from tests.cluster.local import lifecycle as local
 from tests.cluster.model import Cluster, load, read_card, state_folder

@@ -99,6 +99,9 @@ def main(words: Sequence[str] | None = None) -> int:
     told = parser().parse_args(words)
     try:
         code: int = told.does(told)
+    except KeyboardInterrupt:
+        print("stopped; `up` goes on from here", file=sys.stderr)
+        return 130
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

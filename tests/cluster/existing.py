@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.cluster.base import base_image
 from tests.cluster.errors import ClusterError
-from tests.cluster.images import base_image
 from tests.cluster.model import Cluster, save, write
 from tests.cluster.shell import run
 

@@ -1,7 +1,8 @@
 """A cluster in a container engine, by kind: its config, its registry, its command table.
 
-Config, registry and image loading are those of kind's own documentation. The machines that this
-project is developed on have no container engine: the commands and the config are tested as text,
+Config, registry and image loading are those of kind's own documentation, for kind 0.33, which
+merges `extraArgs` given as a map into the kubeadm config of Kubernetes 1.36. The machines that
+this project is developed on have no container engine: commands and config are tested as text,
 they have not been run.
 """
 
@@ -14,9 +15,9 @@ from typing import Any
 import yaml
 
 from tests.cluster import go_tools, packages, prometheus
+from tests.cluster.base import base_image
 from tests.cluster.control_plane import audit_policy
 from tests.cluster.errors import ClusterError
-from tests.cluster.images import base_image
 from tests.cluster.model import Cluster, save, write
 from tests.cluster.pick import machine
 from tests.cluster.probe import Http
@@ -57,10 +58,6 @@ def config(state: Path) -> str:
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
             "name": NAME,
-            "containerdConfigPatches": [
-                '[plugins."io.containerd.cri.v1.images".registry]\n'
-                '  config_path = "/etc/containerd/certs.d"\n'
-            ],
             "nodes": [node],
         },
         sort_keys=False,

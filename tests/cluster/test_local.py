@@ -9,12 +9,13 @@ import subprocess
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.cluster import Cluster, base_image, start, stop, up
+from tests.cluster import Cluster, base_image, build_image, kwok_nodes, start, stop, up
 from tests.cluster.local.layout import NODE, NODE_NAME
 from tests.cluster.processes import Book, alive
 
@@ -263,3 +264,30 @@ def test_the_audit_log_names_who_asked(cluster: Cluster) -> None:
     events = [json.loads(line) for line in lines[-500:]]
     assert {event["stage"] for event in events} == {"ResponseComplete"}
     assert any(event.get("userAgent", "").startswith("kubelet/v1.36") for event in events)
+
+
+def test_fake_nodes_are_ready_on_request_and_go_again(cluster: Cluster) -> None:
+    was_there = Book(cluster.state).process("kwok") is not None
+    up(["kwok"])
+    try:
+        assert kwok_nodes(cluster, 3) == ["fake-0000", "fake-0001", "fake-0002"]
+        nodes = kubectl(cluster, "get", "nodes", "--output", "name").split()
+        assert sorted(nodes) == [f"node/fake-000{number}" for number in range(3)] + [
+            f"node/{NODE_NAME}"
+        ]
+        assert kwok_nodes(cluster, 0) == []
+    finally:
+        if not was_there:
+            stop(cluster, "kwok")
+
+
+def test_an_image_is_built_once_and_named_by_digest(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY greeting /\n")
+    greeting = tmp_path / "greeting"
+    arguments = {"BASE_IMAGE": base_image(cluster)}
+    references = []
+    for text in ("hello", "hello", "goodbye", "hello"):
+        greeting.write_text(text)
+        references.append(build_image(cluster, "cluster-test", tmp_path, args=arguments))
+    assert references[0] == references[1] == references[3] != references[2]
+    assert references[0].startswith(f"{cluster.registry}/cluster-test@sha256:")

@@ -1,4 +1,4 @@
-"""What the callers of a scenario saw: shares and errors, over any span of time. Measured, not read from status."""
+"""What the callers of a scenario saw: shares and errors over any span of time, never status."""
 
 import json
 import math

@@ -66,8 +66,9 @@ def _kubectl(found: Cluster) -> Kubectl:
 def _prepare(found: Cluster) -> dict[str, Any]:
     images = _built(found)
     began = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    lease = ("lease", "lockstep-operator", "--ignore-not-found")
-    _kubectl(found)("--namespace", OPERATOR, "delete", *lease)  # the operator has to make its own
+    remove = ("--namespace", OPERATOR, "delete", "--ignore-not-found")
+    for kind in ("deployment", "lease"):  # a fresh operator, which has to make its own Lease
+        _kubectl(found)(*remove, kind, "lockstep-operator")
     deploy.deploy_operator(found)
     return {"images": asdict(images), "began": began}
 

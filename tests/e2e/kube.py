@@ -1,4 +1,4 @@
-"""The API server as the tests ask it: kubectl for what users do, one kept connection for looking."""
+"""The API server as tests ask it: kubectl for what users do, one kept connection for looking."""
 
 import json
 import subprocess

@@ -1,8 +1,9 @@
-"""One scenario's namespace: apply as users do, wait for what users would wait for, look where they look.
+"""One scenario's namespace: apply, wait and look as its users would.
 
-Waiting is always for a named state with a deadline; when it passes, everything worth seeing is told.
+Waiting is for a named state with a deadline; when it passes, everything worth seeing is told.
 """
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -111,6 +112,12 @@ class Lab:
         found = self.world.api.list("Pod", self.namespace, labels)
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def vanished(self, revision: str) -> bool:
+        """Nothing of a revision is left, not even a pod on its way out."""
+        labels = {DEPLOYMENT_LABEL: NAME, REVISION_LABEL: revision}
+        kinds = ("Deployment", "Pod")
+        return not any(self.world.api.list(kind, self.namespace, labels) for kind in kinds)
+
     def uids(self, revision: str) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self.pods(revision)}
 
@@ -149,21 +156,45 @@ class Lab:
     def report(self) -> str:
         """Everything that helps to see why a state was not reached."""
         seen = self.world.api.find("ModelDeployment", self.namespace, NAME) or {}
-        told = {key: seen.get(key) for key in ("metadata", "status")}
         kubectl = partial(self.world.kubectl.try_, "--namespace", self.namespace)
-        log = self.world.kubectl.try_(
-            *("--namespace", OPERATOR, "logs", "--tail=400", "deployment/lockstep-operator")
-        ).stdout
-        ours = [line for line in log.splitlines() if self.namespace in line][-40:]
+        events = "LAST:.lastTimestamp,REASON:.reason,ABOUT:.involvedObject.name,MESSAGE:.message"
         parts = {
-            f"ModelDeployment in {self.namespace}": yaml.safe_dump(told, sort_keys=False),
-            "events": kubectl("get", "events", "--sort-by=.lastTimestamp").stdout,
-            "objects": kubectl(
-                "get", "deployments,services,controllerrevisions,pods", "-o", "wide"
-            ).stdout,
-            "operator": "\n".join(ours or log.splitlines()[-20:]),
+            f"ModelDeployment in {self.namespace}": _told(seen),
+            "events": _tail(
+                kubectl(
+                    "get", "events", "--sort-by=.lastTimestamp", "-o", f"custom-columns={events}"
+                )
+            ),
+            "objects": kubectl("get", "deployments,services,controllerrevisions,pods").stdout,
+            "operator": self._log(),
         }
         return "\n".join(f"--- {title}\n{text}" for title, text in parts.items())
+
+    def _log(self) -> str:
+        """What the operator said of this scenario; the end of its log if nothing."""
+        deployment = ("logs", "--tail=2000", "deployment/lockstep-operator")
+        lines = self.world.kubectl.try_("--namespace", OPERATOR, *deployment).stdout.splitlines()
+        ours = [line for line in lines if self.namespace in line]
+        return "\n".join((ours or lines)[-_LINES:])
+
+
+_LINES: Final = 30
+
+
+def _tail(ended: subprocess.CompletedProcess[str]) -> str:
+    return "\n".join(ended.stdout.splitlines()[-_LINES:])
+
+
+def _told(seen: Manifest) -> str:
+    """The status, with a line for each condition."""
+    status = dict(seen.get("status", {}))
+    conditions = [
+        f"{it['type']}={it['status']} {it['reason']} since {it['lastTransitionTime']}"
+        for it in status.pop("conditions", ())
+    ]
+    generation = seen.get("metadata", {}).get("generation")
+    told = {"generation": generation, **status, "conditions": conditions}
+    return yaml.safe_dump(told, sort_keys=False, width=150)
 
 
 def revision(seen: Manifest, arm: str = "stable") -> str:

@@ -43,9 +43,12 @@ def canary(*stages: Manifest, max_surge: int = 1) -> Manifest:
 
 
 HALF_THEN_ALL: Final = (stage("half", 50, "6s", gated=True), stage("full", 100))
+QUICK: Final = canary(stage("half", 50, "1s"), stage("full", 100))
 
 
-def container(image: str, version: str, env: Mapping[str, str], **fields: object) -> Manifest:
+def container(
+    image: str, version: str, env: Mapping[str, str], fields: Mapping[str, object]
+) -> Manifest:
     told = {"VERSION": version, **env}
     revision = {"fieldRef": {"fieldPath": "metadata.labels['lockstep.dev/revision']"}}
     return {
@@ -94,7 +97,7 @@ def fraud(
     **spec: object,
 ) -> Manifest:
     """A ModelDeployment of four pods whose canary is half, then all; ``spec`` replaces fields."""
-    serving = container(image, version, env or {}, **(in_container or {}))
+    serving = container(image, version, env or {}, in_container or {})
     scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
     return {
         "apiVersion": API_VERSION,

@@ -17,7 +17,8 @@ class State:
 def healthy(version: str) -> State:
     def holds(seen: Manifest) -> bool:
         status = seen["status"]
-        return status["phase"] == "Healthy" and status["stable"]["version"] == version
+        told = (status["phase"], (status.get("stable") or {}).get("version"))
+        return told == ("Healthy", version)
 
     return State(f"Healthy with version {version}", holds)
 
@@ -52,7 +53,9 @@ def rolled_back(version: str, reason: str) -> State:
 
 def phase(name: str, reason: str) -> State:
     def holds(seen: Manifest) -> bool:
-        return bool(seen["status"]["phase"] == name and condition(seen, "Ready")["reason"] == reason)
+        return bool(
+            seen["status"]["phase"] == name and condition(seen, "Ready")["reason"] == reason
+        )
 
     return State(f"{name} for {reason}", holds)
 

@@ -1,6 +1,7 @@
-"""Who of a session's workers may go: the first prepares, scenarios share the cluster, some need it whole."""
+"""Whose turn it is: one worker prepares, scenarios share the cluster, some need all of it."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,9 +35,12 @@ class Turns:
         with (self._folder / "over").open("a") as file:
             file.write(f"{scenario}\n")
 
-    def count_over(self) -> int:
-        file = self._folder / "over"
-        return len(file.read_text().splitlines()) if file.exists() else 0
+    def wait_until_over(self, scenarios: int, within_seconds: float = 900) -> None:
+        """Return once so many have ended."""
+        file, end = self._folder / "over", time.monotonic() + within_seconds
+        while scenarios and (not file.exists() or len(file.read_text().splitlines()) < scenarios):
+            assert time.monotonic() < end, "the other scenarios have not ended"
+            time.sleep(0.5)
 
     @contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:

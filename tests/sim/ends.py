@@ -6,27 +6,37 @@ from lockstep.api.status import Phase
 from lockstep.core.observed import Only
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.story import Story
-from tests.sim.written import Nature, revision_of
+from tests.sim.transcript import VERSIONS
+from tests.sim.written import Nature, of_version, revision_of
 
+FIX: Final = VERSIONS[-1]
 QUIET_SECONDS: Final = 1800.0
 """Longer than all stages, deadlines and clocks of a story one after the other."""
 
 
 def play_to_the_end(story: Story) -> None:
-    """Always an end; whoever then asks for another try of a good revision gets it promoted."""
+    """Always an end; another try of a good revision, and a fix for a bad one, get promoted."""
     try:
         story.run_for(QUIET_SECONDS)
         ends(story)
         if not _done(story) and _is_good(story):
             story.edit("asks for another try", retry="in calm weather")
-            story.run_for(QUIET_SECONDS)
-            ends(story)
-            keep("a good revision is promoted in calm weather", _done(story), story.status.message)
+            _gets_promoted(story)
+        elif not _is_good(story) or _is_ruined(story):
+            story.apply(f"applies version {FIX}", of_version(story.spec, FIX))
+            _gets_promoted(story)
         is_silent(story)
     except BrokenPromiseError as broken:
         if "time  phase" in str(broken):
             raise
         raise BrokenPromiseError(f"{broken}\n{story.transcript.tail()}") from None
+
+
+def _gets_promoted(story: Story) -> None:
+    """An unhealthy stable never blocks a fix."""
+    story.run_for(QUIET_SECONDS)
+    ends(story)
+    keep("a good revision is promoted in calm weather", _done(story), story.status.message)
 
 
 def ends(story: Story) -> None:
@@ -37,10 +47,11 @@ def ends(story: Story) -> None:
             keep("Healthy means that the wanted revision serves", _done(story), status.message)
             _alone(story)
         case Phase.DEGRADED:
-            keep("only a sick or once troubled revision ends Degraded", not _done(story))
+            allowed = not _done(story) or _is_ruined(story)
+            keep("only a sick or once troubled revision ends Degraded", allowed)
             if status.stable:
                 _stable_serves(story)
-            if status.rejected:
+            if status.rejected and not _is_ruined(story):
                 _alone(story)
         case Phase.PAUSED:
             paused = [it for it in status.conditions if it.type == "Paused"]
@@ -90,11 +101,19 @@ def _stable_serves(story: Story) -> None:
     assert stable is not None
     arm = story.arms().get(stable.revision)
     ready = arm.ready if arm else 0
-    keep("all callers are on stable", service and service.routing == Only(stable.revision))
-    keep("stable is whole", ready == story.spec.replicas, f"{ready} ready")
+    if ready:
+        keep("all callers are on stable", service and service.routing == Only(stable.revision))
+    if not _is_ruined(story):
+        keep("stable is whole", ready == story.spec.replicas, f"{ready} ready")
 
 
 def _served(story: Story) -> bool:
-    return story.status.stable is None or bool(story.cluster.selected())
+    nobody_could = story.status.stable is None or _is_ruined(story)
+    return nobody_could or bool(story.cluster.selected())
+
+
+def _is_ruined(story: Story) -> bool:
+    stable = story.status.stable
+    return stable is not None and story.cluster.natures.get(stable.revision) is Nature.CRASHES
 
 

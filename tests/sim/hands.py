@@ -43,7 +43,7 @@ class Watcher:
     """Told of everything the operator does; the promises and the transcript listen."""
 
     stored: Callable[[Observed, Plan], None] = lambda _, __: None
-    acts: Callable[[Observed, Plan, Action], None] = lambda _, __, ___: None
+    acts: Callable[[Observed, Action], None] = lambda _, __: None
     told: Callable[[Observed, Plan], None] = lambda _, __: None
 
 
@@ -62,7 +62,6 @@ class Hands:
     writes: int = 0
     foreign: frozenset[Foreign] = frozenset()
     _version: int = 0
-    _plan: Plan | None = None
     _standing: Observed | None = None
 
     async def look(self, key: Key) -> Observed | None:
@@ -70,7 +69,7 @@ class Hands:
         resource: Resource = self.objects.cache[RESOURCE]
         self._version = self.objects.cached_version(RESOURCE)
         service: CallerService | None = self.objects.cache.get(SERVICE)
-        return Observed(
+        self._standing = Observed(
             key=key,
             uid="u",
             generation=resource.generation,
@@ -83,6 +82,7 @@ class Hands:
             criteria=self.objects.cache.get(("criteria", ""), {}),
             foreign=tuple(self.foreign),
         )
+        return self._standing
 
     def _arms(self) -> dict[str, Arm]:
         pods = self.objects.of("pods", cached=True).values()
@@ -105,7 +105,6 @@ class Hands:
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
         del now
         self._line()
-        self._plan, self._standing = decided, seen
         written = wire(decided.status)
         if written != wire(seen.status):
             self._write(lambda: self._patch(written))
@@ -121,10 +120,9 @@ class Hands:
 
     async def act(self, seen: Observed, action: Action) -> None:
         self._line()
-        decided, standing = self._plan, self._standing or seen
-        if decided is not None:
-            for watcher in self.watchers:
-                watcher.acts(standing, decided, action)
+        standing = self._standing or seen
+        for watcher in self.watchers:
+            watcher.acts(standing, action)
         self._carry_out(action)
         self._standing = carried_out(standing, action)
 

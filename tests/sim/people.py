@@ -1,5 +1,6 @@
 """People who edit at random: new versions, second thoughts, scaling, pauses, and hands in the cluster."""
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,8 +9,9 @@ from typing import Any, Final
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import deployment_name
 from lockstep.core.observed import CallerService, ChildDeployment, Foreign, Nobody, Only
+from tests.sim.cluster import Weather
 from tests.sim.parts import Mood
-from tests.sim.story import Setting, Story, Weather
+from tests.sim.story import Setting, Story
 from tests.sim.transcript import VERSIONS, short
 from tests.sim.written import (
     COUNTED,
@@ -19,6 +21,7 @@ from tests.sim.written import (
     SOAKED,
     Nature,
     Way,
+    of_version,
     revision_of,
     spec,
 )
@@ -58,7 +61,7 @@ def setting(way: Way, seed: int) -> Setting:
     )
     return Setting(
         spec=first,
-        natures={version: _nature(rng) for version in VERSIONS[1:]},
+        natures={version: _nature(rng) for version in VERSIONS[1:-1]},
         weather=weather,
         latency=(0.05, rng.choice((0.5, 5.0))),
         lies=rng.choice((0.0, 0.05, 0.3)),
@@ -105,7 +108,7 @@ class People:
         for _ in range(self.rng.choice((1, 2, 4, 8))):
             moment = self.rng.uniform(begins, BUSY_SECONDS - 60.0)
             act = self.rng.choice(_ACTS)
-            self.story.agenda.at(moment, lambda act=act: act(self))  # type: ignore[misc]
+            self.story.agenda.at(moment, functools.partial(act, self))
         self.story.agenda.at(begins, lambda: apply_another_version(self))
         self.story.agenda.at(BUSY_SECONDS, self._go_home)
 
@@ -122,16 +125,11 @@ class People:
         return self.story.spec.replicas
 
     def apply(self, version: str) -> None:
-        self.story.apply(f"applies version {version}", _of_version(self.story.spec, version))
-
-
-def _of_version(before: ModelDeploymentSpec, version: str) -> ModelDeploymentSpec:
-    other = spec(Way.ROLLING, version)
-    return before.model_copy(update={"model": other.model, "template": other.template})
+        self.story.apply(f"applies version {version}", of_version(self.story.spec, version))
 
 
 def apply_another_version(people: People) -> None:
-    people.latest = min(people.latest + 1, len(VERSIONS) - 1)
+    people.latest = min(people.latest + 1, len(VERSIONS) - 2)
     people.apply(VERSIONS[people.latest])
 
 
@@ -209,7 +207,7 @@ def edit_a_deployment(people: People) -> None:
 
 
 def take_a_name(people: People) -> None:
-    version = VERSIONS[min(people.latest + 1, len(VERSIONS) - 1)]
+    version = VERSIONS[min(people.latest + 1, len(VERSIONS) - 2)]
     if people.story.cluster.deployment(revision_of(version)):
         return
     taken = Foreign("Deployment", deployment_name(KEY.name, revision_of(version)))
@@ -250,6 +248,15 @@ def fell_stable(people: People) -> None:
         people.story.cluster.fail_all(stable.revision, people.rng.uniform(10, 120))
 
 
+def ruin_stable(people: People) -> None:
+    """Whatever stable needs is gone for good: none of its pods will ever start again."""
+    stable = people.story.status.stable
+    if stable:
+        people.story.transcript.note(f"{short(stable.revision)} will never start again")
+        people.story.cluster.natures[stable.revision] = Nature.CRASHES
+        people.story.cluster.fail_all(stable.revision, 10.0)
+
+
 def use_up_the_quota(people: People) -> None:
     people.story.parts.quota_until = people.story.agenda.seconds + people.rng.uniform(10, 100)
 
@@ -273,5 +280,6 @@ _ACTS: Final[tuple[Act, ...]] = (
     trouble_prometheus,
     trouble_everybody,
     fell_stable,
+    ruin_stable,
     use_up_the_quota,
 )

@@ -59,8 +59,10 @@ def spec_of(observed: Observed) -> ModelDeploymentSpec:
 
 
 def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Action) -> None:
-    """No action takes callers from pods that answer to none."""
+    """No action takes callers from pods that answer to none, unless a person sent them there."""
     del decided
+    if _sent_by_hand(before):
+        return
     after = carried_out(before, action)
     if spec_of(before).replicas == 0 and isinstance(action, PutDeployment):
         return
@@ -73,13 +75,16 @@ def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Ac
 
 
 def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
-    """Moving forward never leaves fewer available pods in reach than replicas (one less without surge).
+    """Moving forward leaves at least replicas available in reach, one less without surge.
 
-    Taking a trial back at once is the exception: callers go to whatever stable pods are ready.
+    Taking callers back at once is the exception, from a trial or from pods that only stood in:
+    they go to whatever pods are ready.
     """
     if not isinstance(action, SetTraffic | PutDeployment | RemoveDeployment):
         return
     if isinstance(action, SetTraffic) and _takes_back(before, decided, action):
+        return
+    if _sent_by_hand(before):
         return
     spec = spec_of(before)
     floor = _floor(spec)
@@ -91,6 +96,11 @@ def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
     )
 
 
+def _sent_by_hand(before: Observed) -> bool:
+    """Whether a person, not we, decided whom callers reach."""
+    return before.service is not None and before.service.drifted
+
+
 def _floor(spec: ModelDeploymentSpec) -> int:
     canary = spec.strategy.canary
     gap = canary is not None and canary.max_surge == 0 and canary.stable_scale.value == "Shrink"
@@ -99,10 +109,13 @@ def _floor(spec: ModelDeploymentSpec) -> int:
 
 def _takes_back(before: Observed, decided: Plan, action: SetTraffic) -> bool:
     stable, candidate = decided.status.stable, decided.status.candidate
+    if _paced(before, decided.status):
+        return False
+    if any(arm.ready and arm.revision not in _allowed(decided.status) for arm in reached(before)):
+        return True
     home = stable is not None and action.routing == Only(stable.revision)
     gave_up = candidate is None or not candidate.smoke_tested or _candidate_is_gone(before, decided)
-    paced = decided.status.rejected and spec_of(before).rollback.speed is RollbackSpeed.PACED
-    return home and gave_up and not paced
+    return home and gave_up
 
 
 def _candidate_is_gone(before: Observed, decided: Plan) -> bool:
@@ -120,8 +133,12 @@ def surge_is_kept(before: Observed, decided: Plan, action: Action) -> None:
     if action.replicas <= before.arm(action.revision).wanted:
         return
     spec, after = spec_of(before), carried_out(before, action)
-    asked = sum(arm.wanted for arm in after.arms.values())
+    asked = sum(_asked(arm) for arm in after.arms.values())
     keep("pods stay within the surge", asked <= _most(spec, decided.status), f"{asked} asked for")
+
+
+def _asked(arm: Arm) -> int:
+    return 0 if arm.deployment and arm.deployment.terminating else arm.wanted
 
 
 def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
@@ -142,7 +159,7 @@ def the_way_opens_for_the_proven_only(before: Observed, decided: Plan, action: A
     """
     if not isinstance(action, SetTraffic):
         return
-    allowed = _allowed(decided.status)
+    allowed = _allowed(decided.status) | _paced(before, decided.status)
     was = {arm.revision for arm in reached(before)}
     for arm in reached(carried_out(before, action)):
         newly = arm.revision not in was or action.routing == Everyone()
@@ -157,6 +174,12 @@ def _allowed(status: ModelDeploymentStatus) -> set[str]:
     candidate = status.candidate
     proven = {candidate.revision} if candidate and candidate.smoke_tested else set()
     return proven | ({status.stable.revision} if status.stable else set())
+
+
+def _paced(before: Observed, status: ModelDeploymentStatus) -> set[str]:
+    """The rejected revision goes on being called while the callers return at their pace."""
+    paced = spec_of(before).rollback.speed is RollbackSpeed.PACED
+    return {status.rejected.revision} if status.rejected and paced else set()
 
 
 OF_ACTIONS = (
@@ -175,12 +198,11 @@ def the_condemned_are_left(before: Observed, after: Observed, decided: Plan) -> 
 
     Stable had no ready pod, or the rollback is paced.
     """
-    status, spec = decided.status, spec_of(before)
-    if status.stable is None or before.arm(status.stable.revision).ready == 0:
+    status = decided.status
+    stable = before.arm(status.stable.revision) if status.stable else None
+    if stable is None or min(stable.ready, stable.wanted) == 0:
         return
-    allowed = _allowed(status)
-    if status.rejected and spec.rollback.speed is RollbackSpeed.PACED:
-        allowed.add(status.rejected.revision)
+    allowed = _allowed(status) | _paced(before, status)
     for arm in reached(after):
         keep(
             "after a pass callers meet stable and a proven candidate only",
@@ -212,6 +234,37 @@ def the_rejected_is_not_tried_again(before: Observed, after: Observed, decided: 
     keep("the rejected is not tried again", not tried, f"{rejected.revision} is on trial")
     grew = after.arm(rejected.revision).wanted > before.arm(rejected.revision).wanted
     keep("the rejected gets no pods", not grew, f"{rejected.revision} grew")
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Callers were once taken back from ``revision`` while the spec said this."""
+
+    revision: str
+    generation: int
+
+
+def who_was_recalled(before: Observed, decided: Plan, action: Action) -> Recall | None:
+    """Whom an action takes callers from because the trial has failed."""
+    rejected = decided.status.rejected
+    if rejected is None or not isinstance(action, SetTraffic):
+        return None
+    gone = not reaches(action.routing, rejected.revision)
+    return Recall(rejected.revision, before.generation) if gone else None
+
+
+def callers_do_not_return_to_the_condemned(
+    before: Observed, action: Action, recalled: Recall | None
+) -> None:
+    """Once callers were taken back from a revision, no crash sends them there again."""
+    if recalled is None or not isinstance(action, SetTraffic):
+        return
+    keep(
+        "callers do not return to the condemned",
+        before.generation != recalled.generation
+        or not reaches(action.routing, recalled.revision),
+        f"{action.routing} after a rollback of {recalled.revision}",
+    )
 
 
 OF_PASSES = (
@@ -320,6 +373,6 @@ def _wanted(metric: Metric) -> int:
     if metric.dry_run:
         return 0
     if metric.count is None:
-        return metric.min_samples
+        return metric.min_samples - metric.failure_limit
     return metric.count - metric.failure_limit - metric.inconclusive_limit
 

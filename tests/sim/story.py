@@ -1,13 +1,15 @@
 """One story: a toy cluster, an operator in it, people who edit, and promises watched at every step."""
 
+import functools
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.needs import Needs
 from lockstep.core.observed import Arm, CallerService, Observed, Pod
 from lockstep.core.plan import Action, Plan
 from lockstep.core.rollout import planner
@@ -64,13 +66,28 @@ def finished(pass_: Coroutine[Any, Any, timedelta | None]) -> timedelta | None:
     raise AssertionError("a pass waited for real time")
 
 
+@dataclass(slots=True)
+class Overheard:
+    """A planner whose last decision is known to whoever watches the promises."""
+
+    thinking: Planner
+    decided: Plan = field(default_factory=lambda: Plan(status=ModelDeploymentStatus()))
+
+    def needs(self, observed: Observed, now: datetime) -> Needs:
+        return self.thinking.needs(observed, now)
+
+    def plan(self, observed: Observed, now: datetime) -> Plan:
+        self.decided = self.thinking.plan(observed, now)
+        return self.decided
+
+
 class Story:
     """The cast, and the loop that plays it."""
 
     def __init__(
         self, setting: Setting, thinking: Planner = planner, walk: Reconcile = reconcile
     ) -> None:
-        self.setting, self.thinking, self.walk = setting, thinking, walk
+        self.setting, self.thinking, self.walk = setting, Overheard(thinking), walk
         self.rng = random.Random(setting.seed)
         self.agenda = Agenda()
         self.objects = Objects(self.agenda, self.rng, setting.weather.lag, self.ring)
@@ -98,6 +115,7 @@ class Story:
         self._checked = -1
         self._said: tuple[object, ModelDeploymentStatus] = (None, ModelDeploymentStatus())
         self._standing: Observed | None = None
+        self._recalled: promises.Recall | None = None
         self._began = 0.0
         self.objects.put(RESOURCE, Resource(spec=setting.spec, template=_template(setting.spec)))
         self.objects.put(("criteria", ""), criteria())
@@ -286,16 +304,23 @@ class Story:
                 good[sample.metric] = good.get(sample.metric, 0) + 1
         return good
 
-    def _acts(self, standing: Observed, decided: Plan, action: Action) -> None:
+    def _acts(self, standing: Observed, action: Action) -> None:
+        decided = self.thinking.decided
         for promise in promises.OF_ACTIONS:
-            self._kept(lambda promise=promise: promise(standing, decided, action))
+            self._kept(functools.partial(promise, standing, decided, action))
+        self._kept(
+            lambda: promises.callers_do_not_return_to_the_condemned(
+                standing, action, self._recalled
+            )
+        )
+        self._recalled = promises.who_was_recalled(standing, decided, action) or self._recalled
         self._standing = carried_out(standing, action)
 
     def _told(self, seen: Observed, decided: Plan) -> None:
         self.transcript.line(self, decided)
         after = replace(self._standing or seen, status=decided.status)
         for promise in promises.OF_PASSES:
-            self._kept(lambda promise=promise: promise(seen, after, decided))
+            self._kept(functools.partial(promise, seen, after, decided))
         lag = self.setting.weather.lag[1]
         if self.meddled_at is not None and self._began > self.meddled_at + lag:
             self.meddled_at = None
@@ -309,7 +334,7 @@ class Story:
             asked = self.thinking.needs(before, now)
             if asked.smoke or asked.dry_run or asked.questions:
                 return
-            again = self.thinking.plan(before, now)
+            again = self.thinking.thinking.plan(before, now)
             if not again.actions and wire(again.status) == wire(before.status):
                 keep("a repeated pass tells nothing", not again.events, str(again.events))
                 return

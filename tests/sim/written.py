@@ -90,6 +90,11 @@ def spec(
     return ModelDeploymentSpec.model_validate(raw | changes)
 
 
+def of_version(before: ModelDeploymentSpec, version: str) -> ModelDeploymentSpec:
+    other = spec(Way.ROLLING, version)
+    return before.model_copy(update={"model": other.model, "template": other.template})
+
+
 def criteria() -> dict[CriteriaRef, Criteria]:
     """One that wants a number of measurements, and one that measures until the soak is over."""
     counted = {

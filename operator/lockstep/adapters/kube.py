@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from typing import Final
+
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+
+MANAGER: Final = "lockstep"
+"""Our name as a field manager."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,15 @@ def _controller(owners: list[Manifest] | tuple[()]) -> str:
 def instant(text: str) -> datetime:
     """A Kubernetes time as an aware datetime."""
     return datetime.fromisoformat(text)
+
+
+def taken(raw: Manifest, field: str) -> bool:
+    """Whether somebody else has written this field of the spec since we did."""
+    return any(
+        f"f:{field}" in entry.get("fieldsV1", {}).get("f:spec", {})
+        for entry in raw["metadata"].get("managedFields") or ()
+        if entry.get("manager") != MANAGER
+    )
 
 
 def condition(raw: Manifest, kind: str) -> Manifest:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import Meta, condition, meta
+from lockstep.adapters.kube import Meta, condition, meta, taken
 from lockstep.api.base import Manifest
 from lockstep.core.observed import ChildDeployment, Trouble
 
@@ -20,7 +20,8 @@ class DeploymentRecord:
 def prune(raw: Manifest) -> DeploymentRecord:
     """Read a Deployment.
 
-    ``available`` is taken even from a status that lags behind the last scaling: the template never
+    ``drifted`` tells so far only whether somebody else scaled it; the rest is compared by who knows
+    what we would render. ``available`` is taken even from a status that lags behind the last scaling: the template never
     changes, so the pods it counts are still there; a 0 in between would look like an outage.
     """
     known, spec, status = meta(raw), raw["spec"], raw.get("status", {})
@@ -33,6 +34,7 @@ def prune(raw: Manifest) -> DeploymentRecord:
             replicas=spec.get("replicas", 1),
             available=status.get("availableReplicas", 0),
             terminating=known.terminating,
+            drifted=taken(raw, "replicas"),
             create_failure=_create_failure(raw),
         ),
         body=kube_drift.part(raw, kube_drift.DEPLOYMENT),

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import Meta, meta
+from lockstep.adapters.kube import Meta, meta, taken
 from lockstep.api.base import Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRecord:
-    """``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
+    """``redirected``: somebody else wrote the selector. ``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
 
     meta: Meta
     selector: dict[str, str]
     ports: frozenset[int]
+    redirected: bool
     body: Manifest
 
 
@@ -24,5 +25,6 @@ def prune(raw: Manifest) -> ServiceRecord:
         meta=meta(raw),
         selector=dict(spec.get("selector") or {}),
         ports=frozenset(port["port"] for port in spec.get("ports") or ()),
+        redirected=taken(raw, "selector"),
         body=kube_drift.part(raw, kube_drift.SERVICE),
     )

@@ -109,7 +109,10 @@ class KeyedBy:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Text of at most ``length`` characters; longer text is cut, because status must always fit."""
+    """Text of at most ``length`` characters: longer text is cut, read or written, never refused.
+
+    A status that does not fit is not stored, and a rollout stands still.
+    """
 
     length: int
 
@@ -120,7 +123,10 @@ class Cut:
 
     def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
         bounded = core_schema.str_schema(max_length=self.length)
-        return core_schema.no_info_before_validator_function(self._cut, bounded)
+        written = core_schema.plain_serializer_function_ser_schema(self._cut, return_schema=bounded)
+        return core_schema.no_info_before_validator_function(
+            self._cut, bounded, serialization=written
+        )
 
 
 class Spec(BaseModel):
@@ -253,13 +259,20 @@ HOW_TO_PIN: Final = (
     "must end in @sha256:<64 hex digits>; "
     "`lockstep pin <file>` writes the digest of every tag into the file"
 )
+
+
+def is_pinned(reference: str) -> bool:
+    """Whether ``reference`` names its content, not only a tag that may move."""
+    return re.fullmatch(PINNED_PATTERN, reference, re.ASCII) is not None
+
+
 PinnedReference = Annotated[
     str,
     Field(max_length=512),
     Rule(
         rf"self.matches(r'{PINNED_PATTERN}')",
         HOW_TO_PIN,
-        lambda value: re.fullmatch(PINNED_PATTERN, value, re.ASCII) is not None,
+        is_pinned,
     ),
 ]
 """An OCI reference that names its content: ``repository[:tag]@sha256:…``."""

@@ -44,7 +44,7 @@ def _column(name: str, path: str, type_: str = "string", **more: str | int) -> d
 
 
 AGE: Final = _column("Age", ".metadata.creationTimestamp", "date")
-METRICS: Final = _column("Metrics", ".spec.metrics[*].name")
+SOAK: Final = _column("Soak", ".spec.minimumSoak")
 
 KINDS: Final = (
     Kind(
@@ -80,7 +80,7 @@ KINDS: Final = (
         scope="Namespaced",
         meaning="Metrics and limits that stages of ModelDeployments in this namespace refer to.",
         spec=exit_criteria.ExitCriteriaSpec,
-        columns=(METRICS, AGE),
+        columns=(SOAK, AGE),
     ),
     Kind(
         kind=exit_criteria.CLUSTER_KIND,
@@ -89,7 +89,7 @@ KINDS: Final = (
         scope="Cluster",
         meaning="Metrics and limits of the platform team that stages of every namespace refer to.",
         spec=exit_criteria.ClusterExitCriteriaSpec,
-        columns=(METRICS, AGE),
+        columns=(SOAK, AGE),
     ),
 )
 
@@ -138,6 +138,9 @@ def _inlined(node: Schema, known: Mapping[str, Schema]) -> Schema:
             out["x-kubernetes-preserve-unknown-fields"] = True
         case dict(values):
             out["additionalProperties"] = _inlined(values, known)
+        case False if not node["properties"]:
+            # Server-side apply takes an object without fields for a free form and prunes it.
+            out |= {"x-kubernetes-preserve-unknown-fields": True, "maxProperties": 0}
         case _:
             pass
     if "description" in node:

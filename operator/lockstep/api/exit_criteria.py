@@ -199,7 +199,7 @@ class ExitCriteriaSpec(Spec):
     minimum_requests: MinimumRequests | None = None
     args: Annotated[tuple[Arg, ...], Field(max_length=32), KeyedBy(("name",))] = ()
     """Numbers that limits and queries refer to by name."""
-    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=8), KeyedBy(("name",))]
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=16), KeyedBy(("name",))]
     """What is measured; the worst result decides."""
 
     RULES: ClassVar[Rules] = (
@@ -216,6 +216,6 @@ class ClusterExitCriteriaSpec(ExitCriteriaSpec):
     """Metrics and limits of the platform team; stages of every namespace may refer to them."""
 
     metrics: Annotated[
-        tuple[ClusterMetric, ...], Field(min_length=1, max_length=8), KeyedBy(("name",))
+        tuple[ClusterMetric, ...], Field(min_length=1, max_length=16), KeyedBy(("name",))
     ]
     """What is measured; the worst result decides."""

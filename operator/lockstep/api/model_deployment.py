@@ -31,8 +31,7 @@ PLURAL = "modeldeployments"
 LONGEST_NAME: Final = 50
 _NAME_PATTERN: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME: Final = Rule(
-    f"self.metadata.name.size() <= {LONGEST_NAME} "
-    f"&& self.metadata.name.matches('{_NAME_PATTERN}')",
+    f"self.metadata.name.size() <= {LONGEST_NAME} && self.metadata.name.matches('{_NAME_PATTERN}')",
     f"metadata.name must be a DNS label of at most {LONGEST_NAME} characters that begins with a "
     "letter: its Services and Deployments are named after it",
     lambda name: len(name) <= LONGEST_NAME and re.fullmatch(_NAME_PATTERN, name) is not None,
@@ -203,7 +202,7 @@ class Stage(Spec):
     """The longest time in the stage, then the trial pauses. Default: soak and one hour."""
     exit_criteria: Annotated[
         tuple[CriteriaRef, ...],
-        Field(max_length=4),
+        Field(max_length=8),
         Rule(
             "self.all(one, self.exists_one(other, other.name == one.name && "
             "(has(other.kind) ? other.kind : 'ExitCriteria') "

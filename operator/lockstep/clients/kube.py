@@ -16,7 +16,7 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import OpenApiException
 
 from lockstep.adapters import kube_refusals
-from lockstep.adapters.kube import meta
+from lockstep.adapters.kube import MANAGER, meta
 from lockstep.adapters.kube_refusals import Refusal
 from lockstep.api.base import API_VERSION, GROUP, VERSION, Manifest
 from lockstep.clients.connection import Connection
@@ -28,12 +28,13 @@ from lockstep.errors import (
     TransientError,
 )
 
-MANAGER: Final = "lockstep"
 _JSON: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
+_YAML: Final = "application/yaml"
 _SOON: Final = timedelta(seconds=1)
 _UNWELL: Final = {408, 429, 500, 502, 503, 504}
+_IMMUTABLE: Final = {"ControllerRevision"}  # what is there cannot be brought into another shape
 _NOT_OURS_TO_MEND: Final = {401, 403, 404, 410}
 
 Count = Callable[[str, str, str], None]
@@ -97,7 +98,11 @@ class Kube:
     async def served(self) -> frozenset[str]:
         """Plural names of our kinds that the API server serves; empty without the CRDs."""
         request = _Request(
-            verb="get", method="GET", resource="discovery", path=f"/apis/{GROUP}/{VERSION}", query={}
+            verb="get",
+            method="GET",
+            resource="discovery",
+            path=f"/apis/{GROUP}/{VERSION}",
+            query={},
         )
         reply = await self._send(request)
         if reply.code == 404:  # noqa: PLR2004
@@ -130,6 +135,8 @@ class Kube:
             raise TransientError(f"{kind} {name} is just going", retry_after=_SOON)
         if known.owner_uid != owner_uid:
             raise ForeignObjectError(kind, name)
+        if kind in _IMMUTABLE and there:
+            return there
         return await self.apply(manifest, known.uid)
 
     async def apply(self, manifest: Manifest, uid: str) -> Manifest:
@@ -225,7 +232,7 @@ class Kube:
                 request.method,
                 f"{self._connection.server}{request.path}{query}",
                 headers,
-                request.body,
+                json.dumps(request.body) if request.content_type == _YAML else request.body,
                 _request_timeout=self._timeout,
             )
             code = str(answer.status)
@@ -261,6 +268,12 @@ def _request(
 
 
 def _create(manifest: Manifest, query: Mapping[str, str]) -> _Request:
+    """A POST.
+
+    The API server compares a ControllerRevision's immutable data byte by byte: sent as JSON it is
+    kept as we wrote it and differs from the server's own form in every later patch, so that not
+    even the garbage collector could orphan it. Sent as YAML it is put into that form at once.
+    """
     kind = manifest["kind"]
     return _Request(
         verb="create",
@@ -269,6 +282,7 @@ def _create(manifest: Manifest, query: Mapping[str, str]) -> _Request:
         path=_path(kind, manifest["metadata"]["namespace"]),
         query=query,
         body=manifest,
+        content_type=_YAML if kind == "ControllerRevision" else _JSON,
     )
 
 

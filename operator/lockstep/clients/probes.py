@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiohttp import web
+
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 Problems = Callable[[], Sequence[str]]
 """What speaks against it, one sentence each; empty when all is well."""
@@ -13,28 +16,33 @@ Problems = Callable[[], Sequence[str]]
 async def serving(
     port: int, healthy: Problems, ready: Problems, metrics: Callable[[], bytes]
 ) -> AsyncIterator[int]:
-    """Serve on ``port`` (0: any free one) while the block runs; gives the port."""
+    """Serve on ``port`` (0: any free one) while the block runs; gives the port (IPv4's)."""
+
+    async def health(_: web.Request) -> web.Response:
+        return _verdict(healthy())
+
+    async def readiness(_: web.Request) -> web.Response:
+        return _verdict(ready())
+
+    async def exposed(_: web.Request) -> web.Response:
+        return web.Response(body=metrics(), headers={"Content-Type": _PROMETHEUS})
+
     app = web.Application()
-    app.router.add_get("/healthz", lambda _: _respond(healthy()))
-    app.router.add_get("/readyz", lambda _: _respond(ready()))
-    app.router.add_get("/metrics", lambda _: _exposed(metrics()))
-    runner = web.AppRunner(app, access_log=None)
+    app.router.add_get("/healthz", health)
+    app.router.add_get("/readyz", readiness)
+    app.router.add_get("/metrics", exposed)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, port=port, shutdown_timeout=1)
+        site = web.TCPSite(runner, port=port)
         await site.start()
-        yield runner.addresses[0][1]
+        addresses = runner.addresses  # with port 0 each family gets one of its own
+        yield next((port for host, port, *_ in addresses if "." in host), addresses[0][1])
     finally:
         await runner.cleanup()
 
 
-async def _respond(problems: Sequence[str]) -> web.Response:
+def _verdict(problems: Sequence[str]) -> web.Response:
     if problems:
         return web.Response(status=503, text="\n".join(problems) + "\n")
     return web.Response(text="ok\n")
-
-
-async def _exposed(body: bytes) -> web.Response:
-    return web.Response(
-        body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    )

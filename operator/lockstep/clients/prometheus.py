@@ -33,6 +33,8 @@ LARGEST: Final = 16 * 2**20
 KEPT_FOR: Final = timedelta(seconds=60)
 _KEPT_ANSWERS: Final = 2048
 _CHUNK: Final = 65536
+_WORTH_ASKING: Final = 0.1
+"""The part of its time that a question must have left when a worker gets to it."""
 
 
 class _UnusableError(Exception):
@@ -142,8 +144,8 @@ class PrometheusClient:
             self.asked += job.begun.is_set()
 
     def _run(self, job: _Job) -> Answer:
-        """In a worker thread: one query, one try, and none when its time is over."""
-        if time.monotonic() >= job.deadline:
+        """In a worker thread: one query, one try, and none when its time is as good as over."""
+        if job.left_seconds < self._timeout_seconds * _WORTH_ASKING:
             return self._late(job)
         job.begun.set()
         self._local.job = job
@@ -193,7 +195,6 @@ class PrometheusClient:
         except BaseException:
             response.raw.close()
             raise
-        response.raw.release_conn()
         response.raw = io.BytesIO(body)
 
     def _body(self, job: _Job, response: requests.Response) -> bytes:

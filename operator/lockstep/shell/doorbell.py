@@ -4,10 +4,12 @@ What it hears is handed over to the operator's event loop, in order.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 import aiohttp
 import kopf
@@ -16,6 +18,9 @@ from lockstep.api.base import Manifest
 from lockstep.clients.connection import Connection
 from lockstep.clients.watching import Overheard
 from lockstep.errors import InvariantError
+
+_LOG: Final = logging.getLogger(__name__)
+_CLOSING: Final = timedelta(seconds=5)
 
 Heard = Callable[[str, str | None, Manifest], None]
 """Told of one event of a watch: plural, kopf's event type, the object."""
@@ -53,24 +58,50 @@ class Doorbell:
         Raises:
             InvariantError: kopf ended by itself; without it nothing would be noticed any more.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="doorbell") as thread:
-            ended = asyncio.wrap_future(thread.submit(self._listen))
-            try:
-                done, _ = await asyncio.wait({ended})
-            finally:
-                self._stop.set()
-                await asyncio.wait({ended})
-        failure = done.pop().exception()
-        raise InvariantError(f"watching ended: {failure!r}") from failure
+        loop = asyncio.get_running_loop()
+        ended, closed = loop.create_future(), asyncio.Event()
 
-    def _listen(self) -> None:
-        asyncio.run(
-            kopf.operator(
-                registry=self._registry,
-                memo=kopf.Memo(door=self._door),
-                standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
-                stop_flag=self._stop,
-            )
+        def listen() -> None:
+            asyncio.run(self._kopf(lambda why: loop.call_soon_threadsafe(_resolve, ended, why)))
+            loop.call_soon_threadsafe(closed.set)
+
+        threading.Thread(target=listen, name="doorbell", daemon=True).start()
+        try:
+            why = await ended
+        finally:
+            self._stop.set()
+            await self._closed(closed)
+        raise InvariantError(f"watching ended: {why}")
+
+    async def _closed(self, closed: asyncio.Event) -> None:
+        """Wait for kopf's tasks; some never end after a failure, and the process does without."""
+        try:
+            async with asyncio.timeout(_CLOSING.total_seconds()):
+                await closed.wait()
+        except TimeoutError:
+            _LOG.warning("kopf did not end within %g s", _CLOSING.total_seconds())
+
+    async def _kopf(self, tell: Callable[[str], object]) -> None:
+        """Run kopf, and tell why as soon as any part of it has ended."""
+        ours = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry,
+            memo=kopf.Memo(door=self._door),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=self._stop,
         )
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        tell("; ".join(f"{task.get_name()}: {_why(task)}" for task in done))
+        self._stop.set()  # kopf waits for it in a thread of its own, which keeps its loop open
+        await asyncio.gather(kopf.run_tasks(tasks, ignored=ours), return_exceptions=True)
+
+
+def _why(task: asyncio.Task[object]) -> str:
+    return repr(None if task.cancelled() else task.exception())
+
+
+def _resolve(ended: asyncio.Future[str], why: str) -> None:
+    if not ended.done():
+        ended.set_result(why)

@@ -133,7 +133,7 @@ class Observe:
             record.spec.min_ready_seconds,
         )
         ours = kube_drift.part(rendered, kube_drift.DEPLOYMENT)
-        drifted = not kube_drift.stands(ours, child.body)
+        drifted = child.child.drifted or not kube_drift.stands(ours, child.body)
         return replace(child.child, drifted=drifted)
 
     def _is_settled(self, child: DeploymentRecord) -> bool:
@@ -150,7 +150,8 @@ class Observe:
         rendered = service.service(owner, {}, wanted.port, wanted.target_port)
         ours = kube_drift.part(rendered, kube_drift.SERVICE)
         settled = self._memory.settled.get(seen.meta.uid) == seen.meta.version
-        drifted = routing is None or not (settled or kube_drift.stands(ours, seen.body))
+        redirected = routing is None or seen.redirected
+        drifted = redirected or not (settled or kube_drift.stands(ours, seen.body))
         return CallerService(uid=seen.meta.uid, routing=routing or Nobody(), drifted=drifted)
 
     def _criteria(

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.cluster import go_tools, packages
+from tests.cluster.base import base_image, pause_image
 from tests.cluster.control_plane import api_server, etcd
 from tests.cluster.errors import ClusterError
 from tests.cluster.identities import introduce
-from tests.cluster.images import base_image, pause_image
 from tests.cluster.local import network, render, residue
 from tests.cluster.local.api import Api, is_ready
 from tests.cluster.local.components import components, identities, kwok, registry
@@ -25,6 +25,7 @@ from tests.cluster.local.layout import (
 )
 from tests.cluster.lock import locked
 from tests.cluster.model import Cluster, save, write
+from tests.cluster.probe import taken
 from tests.cluster.processes import Book, Component
 from tests.cluster.progress import Progress
 from tests.cluster.shell import run
@@ -79,6 +80,13 @@ def _kept(state: Path, extras: Sequence[str]) -> Sequence[str]:
 
 def _begin(layout: Layout, progress: Progress) -> None:
     """Clear away what an earlier life left, however it ended: a reboot, a crash, a kill."""
+    plane = layout.plane
+    # Without the bridge the address is not this machine's, and the question would leave it.
+    if network.ours_among(network.interfaces()) and taken(plane.address, plane.port):
+        raise ClusterError(
+            f"a local cluster with another state folder than {layout.state} is up: take it down "
+            "first, or set LOCKSTEP_CLUSTER_STATE to its folder"
+        )
     if residue.left_over(layout):
         progress.say("clearing away what an earlier cluster left")
         _clear(layout)
@@ -226,6 +234,7 @@ def stop(state: Path, name: str) -> None:
 def start(state: Path, name: str) -> None:
     """Start one component again and wait until it answers."""
     with locked(state / ".lock"):
+        network.bring_up(state)  # its health is asked at an address of the bridge
         mend([replace(component(state, name), needs=())], Book(state), Progress())
 
 

@@ -152,7 +152,7 @@ def main() -> None:
         timer.start()
     ThreadingHTTPServer.request_queue_size = 128
     server = ThreadingHTTPServer(("", PORT), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     STATE.leaving.wait()
     server.shutdown()
     server.socket.close()

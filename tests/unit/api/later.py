@@ -5,21 +5,21 @@ from typing import Final
 
 from tests.unit.api.manifests import PINNED
 
-LATER: Final[Mapping[str, tuple[str, ...]]] = {
-    "ModelDeployment": (
-        "spec.model.experimentRef",
-        "spec.changeRequest",
-        "spec.strategy.canary.stages[1].approval",
-        "spec.strategy.canary.bake",
-        "spec.rollbackWindow",
-        "spec.initialRollout",
-        "spec.rollbackTo",
-        "spec.restartAt",
-        "spec.deletionPolicy",
-    ),
-    "ClusterExitCriteria": (),
+LATER: Final[Mapping[str, Mapping[str, object]]] = {
+    "ModelDeployment": {
+        "spec.model.experimentRef": {"name": "fraud-2.4.0"},
+        "spec.changeRequest": {"system": "jira", "id": "CHG-10482"},
+        "spec.strategy.canary.stages[1].approval": {"required": 1},
+        "spec.strategy.canary.bake": {"duration": "24h"},
+        "spec.rollbackWindow": {"revisions": 3},
+        "spec.initialRollout": "Direct",
+        "spec.rollbackTo": "7f9c2b1e",
+        "spec.restartAt": "2026-01-01T00:00:00Z",
+        "spec.deletionPolicy": "Orphan",
+    },
+    "ClusterExitCriteria": {},
 }
-"""Where each of them stands in the blocks of product.md, by kind."""
+"""Where each of them stands in the blocks of product.md, by kind, and a value it might have."""
 
 UNTIL_THEN: Final[Mapping[str, Mapping[str, object]]] = {
     "ModelDeployment": {"spec.template.spec.containers[0].image": PINNED},

@@ -111,7 +111,8 @@ Step = str | int
 def steps(path: str) -> list[Step]:
     """`spec.stages[0].name` as `["spec", "stages", 0, "name"]`."""
     return [
-        int(number) if number else name for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)
+        int(number) if number else name
+        for name, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)
     ]
 
 
@@ -128,3 +129,11 @@ def change(manifest: Manifest, changes: Mapping[str, object]) -> Manifest:
         else:
             at[last] = value
     return copied
+
+
+def get(manifest: Manifest, path: str) -> Any:
+    """What stands at ``path``."""
+    at: Any = manifest
+    for step in steps(path):
+        at = at[step]
+    return at

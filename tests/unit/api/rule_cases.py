@@ -1,4 +1,4 @@
-"""For every CEL rule what it refuses, in which sentence, and what it allows. The models say the same.
+"""For every CEL rule what it refuses, how it says so, and what it allows; models say the same.
 
 A key is a sentence; `at` is where the API server and the model find the mistake.
 """

@@ -52,6 +52,13 @@ def test_a_full_status_is_below_100_kib() -> None:
     assert len(full) < 100 * 1024
 
 
+def test_a_sentence_that_is_too_long_is_cut_however_it_got_there() -> None:
+    long, cut = "x" * 1025, "x" * 1023 + "…"
+    assert ModelDeploymentStatus(message=long).message == cut
+    copied = ModelDeploymentStatus().model_copy(update={"message": long})
+    assert copied.model_dump(mode="json")["message"] == cut
+
+
 def test_defaults_are_set_outside_lists_and_said_inside() -> None:
     criteria = next(kind for kind in crds.KINDS if kind.kind == "ExitCriteria")
     spec = crds.structural(crds.described(criteria.spec))["properties"]

@@ -44,7 +44,7 @@ def test_a_block_is_refused_for_what_comes_later_and_nothing_else(kind: str) -> 
 
 @pytest.mark.parametrize("kind", LATER)
 def test_a_block_without_what_comes_later_is_valid(kind: str) -> None:
-    manifest = change(block(kind), dict.fromkeys(LATER[kind], GONE) | UNTIL_THEN[kind])
+    manifest = change(block(kind), {**dict.fromkeys(LATER[kind], GONE), **UNTIL_THEN[kind]})
     assert refused(kind, manifest) == {}
 
 

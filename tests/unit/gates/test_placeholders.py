@@ -29,7 +29,7 @@ VALUES = Values(
 RENDERED: dict[str, tuple[str, str]] = {
     "nothing to fill in": ("up", "up"),
     "namespace and name": ("x{a='{{namespace}}/{{name}}'}", "x{a='payments/fraud'}"),
-    "the arm that is asked about": ("{{revision}} {{candidateRevision}}", f"{CANDIDATE} {CANDIDATE}"),
+    "the arm that is asked about": ("{{revision}} {{candidateRevision}} ", f"{CANDIDATE} " * 2),
     "stable": ("{{stableRevision}}", STABLE),
     "the weight": ("{{weight}} / 100", "25 / 100"),
     "durations of Prometheus": ("[{{interval}}] [{{stageElapsed}}]", "[30s] [95s]"),
@@ -69,7 +69,7 @@ def test_durations_are_whole_seconds_and_never_none(length: float, text: str) ->
 
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "a word that is none": ("{{revison}}", "{{revison}} is not a placeholder; there are {{namespace}}"),
+    "a word that is none": ("{{revison}}", "{{revison}} is not a placeholder; there are"),
     "the wrong case": ("{{Revision}}", "{{Revision}} is not a placeholder"),
     "an argument that is not there": ("{{args.x}}", "{{args.x}} needs an argument named 'x'"),
     "an argument without a name": ("{{args.}}", "{{args.}} needs an argument named ''"),

@@ -1,4 +1,4 @@
-"""What cannot be measured is said before it is tried: each sentence names stage, criteria, metric."""
+"""What cannot be measured is said before it is tried, naming stage, criteria and metric."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from lockstep.api.model_deployment import Stage
 from lockstep.core.gates.stage import Named, problems, soak
 from tests.unit.gates.stages import cluster_criteria, criteria, metric
 
+ONE = [{"name": "a", "value": 1}]
 METRICS = [metric(name=f"m{number}") for number in range(8)]
 WHERE = "stage quarter: metric errors of ExitCriteria/quality "
 
@@ -22,7 +23,7 @@ FINE: dict[str, tuple[Stage, tuple[Named, ...]]] = {
     "a count and no soak": (stage(soak="0s"), (criteria(metric(count=3)),)),
     "no criteria at all": (stage(soak="0s"), ()),
     "arguments": (
-        stage(), (criteria(metric(query="x > {{args.a}}"), args=[{"name": "a", "value": 1}]),)),
+        stage(), (criteria(metric(query="x > {{args.a}}"), args=ONE),)),
     "as many gates as there is room for": (
         stage(), tuple(cluster_criteria(*METRICS, name=f"c{number}") for number in range(4))),
 }  # fmt: skip
@@ -33,7 +34,7 @@ def test_nothing_is_wrong_with(given: Stage, named: tuple[Named, ...]) -> None:
     assert problems(given, named) is None
 
 
-REQUESTS = {"minimumRequests": {"count": 1, "query": "requests"}}
+REQUESTS: dict[str, Any] = {"minimumRequests": {"count": 1, "query": "requests"}}
 
 WRONG: dict[str, tuple[Stage, tuple[Named, ...], str]] = {
     "neither soak nor count": (
@@ -59,7 +60,7 @@ WRONG: dict[str, tuple[Stage, tuple[Named, ...], str]] = {
         WHERE + "could never fail: failureLimit 3 tolerates all of its 3 measurements"),
     "limits that no number meets": (
         stage(),
-        (criteria(metric(successWhen={"min": 2, "maxArg": "a"}), args=[{"name": "a", "value": 1}]),),
+        (criteria(metric(successWhen={"min": 2, "maxArg": "a"}), args=ONE),),
         WHERE + "has a successWhen that no number meets: between 2 and 1"),
     "more gates than there is room for": (
         stage(),

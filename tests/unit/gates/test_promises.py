@@ -28,10 +28,11 @@ SILENT: st.SearchStrategy[Answer] = st.sampled_from([NO_DATA, NAN, DOWN])
 NUMBERS: st.SearchStrategy[Answer] = st.sampled_from([0.1, 0.6, 0.9, math.inf]).map(value)
 STORY = st.lists(SILENT | NUMBERS, max_size=30)
 LIMIT = st.integers(0, 3)
+STORIES = settings(max_examples=50, deadline=None)
 
 
 @st.composite
-def metrics(draw: st.DrawFn, **fixed: Any) -> dict[str, Any]:
+def metrics(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
     count = draw(st.none() | st.integers(1, 6))
     changes: dict[str, Any] = {
         "query": draw(st.sampled_from([PLAIN, OF_REVISION])),
@@ -52,6 +53,7 @@ def good(answer: Answer) -> bool:
     return isinstance(answer, Reply) and any(one.value <= 0.5 for one in answer.series)
 
 
+@STORIES
 @given(metrics(), st.lists(SILENT, max_size=30), st.sampled_from([NO_DATA, DOWN]))
 def test_zero_evidence_never_passes(
     spec: dict[str, Any], story: list[Answer], stable: Answer
@@ -60,6 +62,7 @@ def test_zero_evidence_never_passes(
     assert not isinstance(judged.outcome, Passed)
 
 
+@STORIES
 @given(metrics(), STORY, st.sampled_from([NO_DATA, DOWN, value(0.1), value(0.9)]))
 def test_a_pass_has_its_samples_within_every_limit(
     spec: dict[str, Any], story: list[Answer], stable: Answer
@@ -75,6 +78,7 @@ def test_a_pass_has_its_samples_within_every_limit(
         assert "count" in spec or now >= stage.soak_until
 
 
+@STORIES
 @given(metrics(onNoData="Pause"), STORY)
 def test_only_bad_numbers_beyond_the_limit_fail(spec: dict[str, Any], story: list[Answer]) -> None:
     _, judged, _ = play(trial(criteria(spec)), story, stable=value(0.1))
@@ -83,6 +87,7 @@ def test_only_bad_numbers_beyond_the_limit_fail(spec: dict[str, Any], story: lis
         assert len(bad) > spec["failureLimit"]
 
 
+@STORIES
 @given(metrics(query=OF_REVISION), STORY, st.sampled_from([0.9, math.inf]))
 def test_nobody_is_rolled_back_while_stable_fails_too(
     spec: dict[str, Any], story: list[Answer], sick: float
@@ -91,6 +96,7 @@ def test_nobody_is_rolled_back_while_stable_fails_too(
     assert not isinstance(judged.outcome, Failed)
 
 
+@STORIES
 @given(metrics(), metrics(name="dry", dryRun=True, query="dry"), STORY)
 def test_a_dry_run_never_decides(
     real: dict[str, Any], dry: dict[str, Any], story: list[Answer]
@@ -103,6 +109,7 @@ def test_a_dry_run_never_decides(
     assert type(alone.outcome) is type(beside.outcome)
 
 
+@STORIES
 @given(metrics(query=PLAIN), st.lists(NUMBERS, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_the_evidence_does_not_change_the_counts(
     spec: dict[str, Any], story: list[Answer], chance: Any
@@ -120,8 +127,8 @@ def test_the_order_of_the_evidence_does_not_change_the_counts(
     assert one.samples == len(story)
 
 
+@STORIES
 @given(metrics(), STORY, st.sampled_from([NO_DATA, value(0.1), value(0.9)]))
-@settings(max_examples=50)
 def test_whoever_waits_knows_for_what(
     spec: dict[str, Any], story: list[Answer], stable: Answer
 ) -> None:
@@ -142,6 +149,7 @@ def test_whoever_waits_knows_for_what(
         assert timedelta(0) < judged.look_again <= timedelta(seconds=30)
 
 
+@STORIES
 @given(metrics(), st.lists(st.just(DOWN), min_size=1, max_size=40))
 def test_a_prometheus_that_is_down_neither_passes_nor_fails(
     spec: dict[str, Any], story: list[Answer]

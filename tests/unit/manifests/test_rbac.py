@@ -70,7 +70,7 @@ def line(*, by: str = OPERATOR, why: str = OURS, decision: str = "allow", **aske
     return json.dumps({"user": {"username": by}, "annotations": notes, "verb": "get", **asked})
 
 
-PATCHED = {
+PATCHED: dict[str, Any] = {
     "verb": "patch",
     "objectRef": {"apiGroup": "apps", "resource": "deployments", "namespace": "a", "name": "b"},
 }

@@ -69,7 +69,7 @@ OUTCOMES: dict[str, tuple[Criteria, dict[str, Any], Answer, Answer, str, str]] =
         BAD,
         GOOD,
         "RolledBack",
-        "callers 1, v1=4, v2=1",
+        "callers 1, v2=1, v1=4",
     ),
     "a failed gate that shall pause leaves callers where they are": (
         criteria(onFailure="Pause"),
@@ -94,7 +94,7 @@ OUTCOMES: dict[str, tuple[Criteria, dict[str, Any], Answer, Answer, str, str]] =
         BAD,
         DOWN,
         "RolledBack",
-        "callers 1, v1=4, v2=1",
+        "callers 1, v2=1, v1=4",
     ),
     "a Prometheus that is down rolls nothing back": (criteria(), {}, DOWN, DOWN, "Measuring", ""),
     "a value between the limits pauses": (
@@ -136,11 +136,19 @@ def test_a_soak_that_is_over_without_a_look_is_not() -> None:
     assert reason(plan(seen, NOW)) == "Measuring"
 
 
-def test_an_undecided_stage_pauses_at_its_deadline_and_asks_no_more() -> None:
-    seen = begun(criteria(), entered=timedelta(hours=2))
-    decided = plan(seen, NOW)
+def test_an_undecided_stage_pauses_at_its_deadline() -> None:
+    decided = plan(begun(criteria(), entered=timedelta(hours=2)), NOW)
     assert (decided.status.phase, reason(decided)) == (Phase.PAUSED, "DeadlineExceeded")
-    assert needs(replace(seen, status=decided.status), NOW).questions == ()
+
+
+def test_past_its_deadline_a_candidate_that_has_callers_is_still_taken_back() -> None:
+    decided = told(begun(criteria(), entered=timedelta(hours=2)), BAD, GOOD)
+    assert reason(decided) == "RolledBack"
+
+
+def test_past_its_deadline_a_stage_goes_on_when_its_gates_pass() -> None:
+    decided = told(begun(criteria(), entered=timedelta(hours=2)), GOOD, GOOD)
+    assert did(decided) == "v2=3"
 
 
 def test_a_new_retry_value_measures_a_paused_stage_again() -> None:

@@ -371,7 +371,7 @@ CASES: dict[str, tuple[World, str, str]] = {
     "a crash loop takes everybody back at once": (
         trial(arms=(arm(V1, 2), trouble(V2, 1, 2))),
         "RolledBack",
-        "callers 1, v1=4, v2=1",
+        "callers 1, v2=1, v1=4",
     ),
     "a failure pauses where the spec says so": (
         trial(arms=(arm(V1, 2), trouble(V2, 1, 2)), spec={"rollback": {"onFailure": "Pause"}}),
@@ -381,7 +381,7 @@ CASES: dict[str, tuple[World, str, str]] = {
     "nobody is taken from the only pods that answer": (
         trial(arms=(arm(V1, 0, 2), trouble(V2, 1, 2))),
         "RolledBack",
-        "v1=4",
+        "callers 2, v1=3",
     ),
     "a paced return waits for stable's pods": (
         trial(candidate=None, stage=None, spec=PACED, rejected=rejection(V2)),
@@ -434,12 +434,12 @@ CASES: dict[str, tuple[World, str, str]] = {
     "back to stable's content ends the trial at once": (
         trial(version="1.0.0"),
         "Scaling",
-        "callers 1, v1=4, remove 2",
+        "callers 1, remove 2, v1=4",
     ),
     "a newer spec ends the trial and stable takes its callers back": (
         trial(version="3.0.0"),
         "Checking",
-        "callers 1, v1=4, remove 2",
+        "callers 1, remove 2, v1=4",
     ),
     "superseded while its failure is kept: the kept pods go": (
         world(

@@ -30,6 +30,6 @@ CASES: dict[str, tuple[Manifest, Manifest, datetime | None, bool]] = {
 
 @pytest.mark.parametrize(("before", "after", "last", "expected"), CASES.values(), ids=CASES)
 def test_worth_writing(
-    before: Manifest, after: Manifest, last: datetime | None, expected: bool
+    before: Manifest, after: Manifest, last: datetime | None, *, expected: bool
 ) -> None:
     assert worth_writing(before, after, last, NOW) is expected

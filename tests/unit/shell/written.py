@@ -14,7 +14,7 @@ IMAGE = f"registry.example/fraud@sha256:{'a' * 64}"
 TEMPLATE: Manifest = {"spec": {"containers": [{"name": "server", "image": IMAGE}]}}
 
 
-def model_deployment(version: int = 10, status: Manifest | None = None, **spec: Any) -> Manifest:  # noqa: ANN401 (fields of the spec)
+def model_deployment(version: int = 10, status: Manifest | None = None, **spec: Any) -> Manifest:
     written = {
         "model": {"version": "1.0.0"},
         "replicas": 2,

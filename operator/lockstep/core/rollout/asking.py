@@ -77,12 +77,9 @@ def _port(view: View, candidate: Arm) -> int:
 
 
 def questions(view: View) -> tuple[Question, ...]:
-    """The measurements of the stage that are due, until its deadline."""
-    stage = canary.current(view)
-    status = view.memory.stage
+    """The measurements of the stage that are due, for as long as the candidate has callers."""
+    stage, status = canary.current(view), view.memory.stage
     if status is None or stage is None:
-        return ()
-    if status.deadline is not None and view.now >= status.deadline:
         return ()
     trial = canary.gate_trial(view, stage, status)
     return gates.questions(trial, view.now) if trial else ()

@@ -84,8 +84,12 @@ class Trial:
 
     @property
     def arrived(self) -> bool:
-        """Whether pods and callers are where the stage wants them."""
+        """Whether pods and callers are where the stage wants them; a stable that is down is not waited for."""
         aim = self.aim()
+        if not self.stable.ready:
+            return self.candidate.available >= self.target.candidate and (
+                self.view.routing == aim.routing
+            )
         return (
             self.candidate.available >= self.target.candidate
             and self.candidate.present <= self.target.candidate
@@ -93,6 +97,14 @@ class Trial:
             and self.view.routing == aim.routing
             and dict(aim.counts) == self.counts
         )
+
+    @property
+    def overdue(self) -> bool:
+        """Whether something else than the candidate's pods has kept it from arriving for too long."""
+        since, view = self.status.progress_at, self.view
+        if since is None or self.status.progress_ready is not None:
+            return False
+        return view.now >= since + view.spec.progress_deadline
 
     @property
     def counts(self) -> dict[str, int]:
@@ -152,14 +164,14 @@ def classify(trial: Trial) -> Situation:
     if claim:
         return Unjudgeable(claim)
     if trial.status.entered_at is None or trial.candidate.available < trial.target.candidate:
-        return Moving()
+        return Halted("WeightNotReached", _unreachable(trial)) if trial.overdue else Moving()
     return _judge(trial, verdict)
 
 
 def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     view, status = trial.view, trial.status
     if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
-        return Halted(HALTS[type(verdict)], f"{verdict.message}; {messages.WAITS_FOR_A_PERSON}")
+        return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
     soaked = status.soak_until is not None and view.now >= status.soak_until
     if soaked and (verdict is None or isinstance(verdict, gates.Passed)):
         if view.spec.paused:
@@ -183,6 +195,11 @@ def _emptied(trial: Trial) -> Trial:
     """Without pods nothing is proven: the stage begins anew when there are some."""
     fresh = StageStatus(name=trial.stage.name, index=trial.status.index)
     return replace(trial, status=fresh, view=trial.view.recall(stage=fresh, gates=()))
+
+
+def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
+    heals = isinstance(verdict, gates.Inconclusive) and verdict.heals
+    return messages.WAITS_FOR_DATA if heals else messages.WAITS_FOR_A_PERSON
 
 
 def current(view: View) -> Stage | None:
@@ -232,7 +249,12 @@ def _entered(trial: Trial) -> Trial:
 
 
 def _clocked(trial: Trial) -> Trial:
-    status = proving.clocked(trial.view, trial.status, trial.candidate, trial.target.candidate)
+    """The progress clock; without a count of pods it runs while everything else is waited for."""
+    view, before = trial.view, trial.status
+    status = proving.clocked(view, before, trial.candidate, trial.target.candidate)
+    if status.progress_at is None and status.entered_at is None and not view.spec.paused:
+        since = before.progress_at if before.progress_ready is None else None
+        status = status.model_copy(update={"progress_at": since or view.now})
     return replace(trial, status=status, view=trial.view.recall(stage=status))
 
 
@@ -289,6 +311,10 @@ def _moving(trial: Trial) -> str:
     if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
         return messages.smoke_testing(trial.view.spec.model.version, trial.view.spec.smoke_test)
     return messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
+
+
+def _unreachable(trial: Trial) -> str:
+    return messages.unreachable(trial.view, trial.stage, trial.stable, trial.target)
 
 
 def _onwards(trial: Trial) -> Stance:

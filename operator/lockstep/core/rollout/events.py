@@ -16,7 +16,11 @@ def between(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tupl
 def restored(observed: Observed) -> tuple[Event, ...]:
     """One event for each child that somebody edited and that is being put back."""
     children = [arm.deployment for arm in observed.arms.values()]
-    drifted = [f"Deployment {child.name}" for child in children if child and child.drifted]
+    drifted = [
+        f"Deployment {child.name}"
+        for child in children
+        if child and child.drifted and not child.terminating
+    ]
     if observed.service and observed.service.drifted:
         drifted.append(f"Service {observed.key.name}")
     return tuple(

@@ -57,7 +57,8 @@ def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
 
 
 def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
-    since = view.memory.stage.progress_at if view.memory.stage else None
+    stage = view.memory.stage
+    since = stage.progress_at if stage and stage.progress_ready is not None else None
     if since is None or any(pod.unschedulable_since for pod in _staying(arm)):
         return
     deadline = view.spec.progress_deadline

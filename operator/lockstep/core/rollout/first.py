@@ -51,6 +51,10 @@ def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str)
 
 
 def _routing(view: View, candidate: Arm) -> Routing:
-    if proving.proven(view) and candidate.ready:
-        return Only(candidate.revision)
-    return view.routing or Nobody()
+    """Callers reach the candidate once it is proven; until then whoever served before it."""
+    mine = Only(candidate.revision)
+    if proving.proven(view) and (candidate.ready or view.routing == mine):
+        return mine
+    if isinstance(view.routing, Only) and view.routing != mine:
+        return view.routing
+    return Nobody()

@@ -18,6 +18,9 @@ WAITS_FOR_A_PERSON = (
     "callers stay where they are: change the spec, or give spec.retry a new value to measure this "
     "stage again"
 )
+WAITS_FOR_DATA = (
+    "callers stay where they are, measuring goes on, and so does the rollout when there are answers"
+)
 NO_REPLICAS = "replicas is 0, so nothing can be proven; scale up to go on"
 TRY_AGAIN = "change the spec, or give spec.retry a new value to try it again"
 
@@ -72,6 +75,14 @@ def moving(stage: Stage, candidate: Arm, stable: Arm, target: Counts) -> str:
     )
 
 
+def unreachable(view: View, stage: Stage, stable: Arm, target: Counts) -> str:
+    return (
+        f"stage {stage.name}: {stage.weight}% could not be reached in "
+        f"{format_duration(view.spec.progress_deadline)}: stable has {stable.available} of "
+        f"{target.stable} pods ready{obstacle(stable)}; this goes on by itself once it has them"
+    )
+
+
 def measuring(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -> str:
     soak = f" until {_clock(status.soak_until)}" if status.soak_until else ""
     said = f"; {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
@@ -84,7 +95,8 @@ def deadline(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -
     at = f" at {_clock(status.deadline)}" if status.deadline else ""
     return (
         f"stage {stage.name} was undecided at its deadline{at}{said}; {stage.weight}% stay on the "
-        "candidate: change the spec, or give spec.retry a new value to measure this stage again"
+        "candidate: it goes on when its gates pass, or change the spec, or give spec.retry a new "
+        "value to measure this stage again"
     )
 
 

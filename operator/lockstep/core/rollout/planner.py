@@ -15,7 +15,7 @@ from lockstep.core.revision import resolve
 from lockstep.core.rollout import asking, canary, first, messages, outcome, report
 from lockstep.core.rollout.stages import plan_problem, stages
 from lockstep.core.rollout.steering import serve
-from lockstep.core.rollout.view import Stance, View
+from lockstep.core.rollout.view import Aim, Stance, View, reaches
 
 TRY_AGAIN_AFTER: Final = timedelta(seconds=15)
 
@@ -126,13 +126,17 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
 
 
 def _recovered(view: View) -> View:
-    """A lost status is rebuilt from the children: stable is whom all callers reach."""
-    routing = view.routing
-    if view.memory.stable or view.memory.candidate or not isinstance(routing, Only):
+    """A lost status is rebuilt from the children: stable is the oldest revision that callers reach."""
+    memory = view.memory
+    if memory.phase is not None or memory.stable or memory.candidate:
         return view
-    stored = {revision.revision: revision for revision in view.observed.stored}
-    known = stored.get(routing.revision)
-    if known is None or view.observed.arm(routing.revision).deployment is None:
+    arms = view.observed.arms.values()
+    serving = {
+        arm.revision for arm in arms if arm.deployment and reaches(view.routing, arm.revision)
+    }
+    stored = (revision for revision in view.observed.stored if revision.revision in serving)
+    known = min(stored, key=lambda revision: revision.number, default=None)
+    if known is None:
         return view
     image = known.template["spec"]["containers"][0].get("image", "")
     stable = RevisionStatus(
@@ -262,10 +266,20 @@ def _taken(view: View, foreign: Foreign) -> Stance:
         phase=Phase.DEGRADED,
         reason="Conflict",
         message=message,
-        aim=report.as_it_is(view),
+        aim=_around_it(view),
         wait=TRY_AGAIN_AFTER,
         conflict=Claim(Truth.TRUE, "NameTaken", message),
     )
+
+
+def _around_it(view: View) -> Aim:
+    """Stable goes on serving where only the name of the wanted revision is taken."""
+    name, stable = view.observed.key.name, view.memory.stable
+    if stable is None:
+        return report.as_it_is(view)
+    needed = {name, names.deployment_name(name, stable.revision)}
+    untouchable = any(foreign.name in needed for foreign in view.observed.foreign)
+    return report.as_it_is(view) if untouchable else serve(view)
 
 
 def _start(view: View) -> Stance:

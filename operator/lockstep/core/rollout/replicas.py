@@ -1,5 +1,6 @@
 """How many pods each arm gets. Arithmetic only: weights become counts, counts become steps."""
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,14 +70,24 @@ def split(weight: int, room: Room) -> Counts:
     if weight == 100:  # noqa: PLR2004 (percent)
         warm = room.replicas if room.keep else min(1, room.max_surge)
         return Counts(room.replicas, warm)
-    return min(_ratios(room), key=lambda counts: _distance(counts, weight, room))
+    return min(_ratios(weight, room), key=lambda counts: _distance(counts, weight, room))
 
 
-def _ratios(room: Room) -> list[Counts]:
+def _ratios(weight: int, room: Room) -> list[Counts]:
+    """The ratios on either side of ``weight``, for each number of pods that there may be."""
     if room.keep:
-        return [Counts(n, room.replicas) for n in range(1, room.replicas + 1)]
+        below = room.replicas * weight // (100 - weight)
+        return [Counts(n, room.replicas) for n in _around(below, room.replicas)]
     totals = range(max(2, room.replicas), max(2, room.replicas + room.max_surge) + 1)
-    return [Counts(n, total - n) for total in totals for n in range(1, total)]
+    return [
+        Counts(n, total - n)
+        for total in totals
+        for n in _around(total * weight // 100, total - 1)
+    ]
+
+
+def _around(below: int, most: int) -> tuple[int, int]:
+    return max(1, min(below, most)), max(1, min(below + 1, most))
 
 
 def _distance(counts: Counts, weight: int, room: Room) -> tuple[float, int]:
@@ -89,6 +100,7 @@ def too_far(weight: int, room: Room) -> bool:
     return room.replicas > 0 and abs(share(split(weight, room)) - weight) > APPROXIMATE_ABOVE
 
 
+@functools.lru_cache(maxsize=1024)
 def replicas_that_do(weight: int, room: Room) -> int | None:
     """The smallest ``replicas`` above the present ones at which ``weight`` is met well enough."""
     for replicas in range(room.replicas + 1, _MOST_REPLICAS):
@@ -118,6 +130,19 @@ def step(candidate: Side, stable: Side, target: Counts, room: Room, others: int 
         candidate=_shrink(candidate_grown, target.candidate, room.floor - stable.available),
         stable=_shrink(stable_grown, target.stable, room.floor - candidate.available),
     )
+
+
+def make_way(
+    candidate: Side, stable: Side, target: Counts, room: Room, others: int
+) -> Counts:
+    """The next counts while a third revision serves because stable has nobody who could.
+
+    Stable, sick as it is, must not keep the candidate out: it leaves it at least one place.
+    """
+    places = room.most(target) - others
+    candidate_grown = _grow(candidate, target.candidate, places - stable.taking)
+    stable_kept = max(0, places - max(1, candidate_grown))
+    return Counts(candidate=candidate_grown, stable=min(stable.wanted, stable_kept))
 
 
 def _grow(side: Side, target: int, places: int) -> int:

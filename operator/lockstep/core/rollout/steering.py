@@ -1,9 +1,9 @@
 """Whom callers reach and how many pods stand, in both directions: onwards and back."""
 
 from lockstep.api.model_deployment import RollbackSpeed
-from lockstep.core.observed import Arm, Everyone, Only, Routing
+from lockstep.core.observed import Arm, Everyone, Nobody, Only, Routing
 from lockstep.core.rollout.proving import proven
-from lockstep.core.rollout.replicas import Counts, Room, Side, step
+from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
 from lockstep.core.rollout.view import Aim, View, reaches
 
 WHOLE = 100
@@ -13,16 +13,29 @@ def advance(
     view: View, stable: Arm, candidate: Arm, weight: int, target: Counts, room: Room
 ) -> Aim:
     """Move towards ``target``: callers only to proven and ready pods, capacity never below need."""
-    others = sum(_places(view, arm) for arm in view.others)
-    counts = step(_side(view, candidate), _side(view, stable), target, room, others)
-    return Aim(
-        counts={stable.revision: counts.stable, candidate.revision: counts.candidate},
-        routing=onwards(view, stable, candidate, weight, target),
-    )
+    routing = onwards(view, stable, candidate, weight, target)
+    sides = _side(view, candidate, routing), _side(view, stable, routing)
+    serving = next((arm for arm in view.others if routing == Only(arm.revision)), None)
+    others = sum(_places(view, arm) for arm in view.others if arm is not serving)
+    if serving is None:
+        counts, given = step(*sides, target, room, others), {}
+    else:
+        kept = min(serving.wanted, room.floor)
+        others += max(kept, _places(view, serving))
+        counts, given = make_way(*sides, target, room, others), {serving.revision: kept}
+    asked = {stable.revision: counts.stable, candidate.revision: counts.candidate}
+    return Aim(counts=asked | given, routing=routing)
 
 
-def _side(view: View, arm: Arm) -> Side:
-    return Side(wanted=arm.wanted, present=_places(view, arm), available=view.carried_by(arm))
+def _side(view: View, arm: Arm, routing: Routing) -> Side:
+    carried = _carried(view, arm, routing)
+    return Side(wanted=arm.wanted, present=_places(view, arm), available=carried)
+
+
+def _carried(view: View, arm: Arm, routing: Routing) -> int:
+    """Available pods that callers reach now and go on reaching."""
+    stays = reaches(view.routing, arm.revision) and reaches(routing, arm.revision)
+    return arm.available if stays else 0
 
 
 def _places(view: View, arm: Arm) -> int:
@@ -55,18 +68,24 @@ def back(view: View, stable: Arm) -> Routing:
 
     Those are then named: an open Service would let callers reach whatever comes up next.
     """
-    if stable.ready:
+    if _lasting(stable):
         return Only(stable.revision)
     arms = view.observed.arms.values()
     answering = [arm for arm in arms if arm.ready and reaches(view.routing, arm.revision)]
-    return Only(max(answering, key=lambda arm: arm.ready, default=stable).revision)
+    return Only(max(answering, key=_lasting, default=stable).revision)
+
+
+def _lasting(arm: Arm) -> int:
+    """Pods that answer and are asked for; the others are about to go."""
+    return min(arm.ready, arm.wanted)
 
 
 def serve(view: View) -> Aim:
     """Nothing is on trial: stable at full size for everybody, beside what is kept of a failure."""
     stable = view.stable
     if stable is None:
-        return Aim(counts=_kept_failed(view))
+        nobody = Nobody() if view.routing is not None else None
+        return Aim(counts=_kept_failed(view), routing=nobody)
     if _paced(view):
         return _paced_return(view, stable)
     routing = back(view, stable)
@@ -80,16 +99,17 @@ def _replacing(view: View, stable: Arm, routing: Routing) -> Aim:
     """Stable comes up in the places that whoever serves in its stead leaves or gives up."""
     arms = view.observed.arms.values()
     serving = next(arm for arm in arms if reaches(routing, arm.revision))
-    return Aim(counts=_returning(view, stable, serving), routing=routing)
+    return Aim(counts=_returning(view, stable, serving, routing), routing=routing)
 
 
-def _returning(view: View, stable: Arm, serving: Arm) -> dict[str, int]:
+def _returning(view: View, stable: Arm, serving: Arm, routing: Routing) -> dict[str, int]:
     room = Room(replicas=view.spec.replicas, max_surge=max_surge(view))
     target = Counts(candidate=0, stable=view.spec.replicas)
     named = {stable.revision, serving.revision}
     arms = view.observed.arms.values()
     others = sum(_places(view, arm) for arm in arms if arm.revision not in named)
-    counts = step(_side(view, serving), _side(view, stable), target, room, others)
+    sides = _side(view, serving, routing), _side(view, stable, routing)
+    counts = step(*sides, target, room, others)
     return {stable.revision: counts.stable, serving.revision: counts.candidate}
 
 
@@ -118,7 +138,7 @@ def _paced_return(view: View, stable: Arm) -> Aim:
     failed = view.observed.arm(rejected.revision if rejected else "")
     done = stable.available >= view.spec.replicas
     routing = Only(stable.revision) if done else _shared(view, stable)
-    return Aim(counts=_returning(view, stable, failed), routing=routing)
+    return Aim(counts=_returning(view, stable, failed, routing), routing=routing)
 
 
 def _shared(view: View, stable: Arm) -> Routing:

@@ -50,10 +50,6 @@ class View:
         arms = self.observed.arms.values()
         return any(reaches(self.routing, arm.revision) and arm.ready for arm in arms)
 
-    def carried_by(self, arm: Arm) -> int:
-        """Available pods of ``arm`` that callers really reach."""
-        return arm.available if reaches(self.routing, arm.revision) else 0
-
     def recall(self, **changes: Any) -> "View":  # noqa: ANN401 (fields of the status)
         """The same facts with another memory."""
         return replace(self, memory=self.memory.model_copy(update=changes))

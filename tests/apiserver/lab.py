@@ -1,0 +1,231 @@
+"""One namespace on a real API server, with the operator in this process and the rest played."""
+
+import asyncio
+import copy
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lockstep import handlers, wiring
+from lockstep.api.model_deployment import Model
+from lockstep.clients.connection import connect
+from lockstep.core import revision
+from lockstep.settings import Settings
+from tests.apiserver.api import APPLY, GROUP, Api, Manifest
+from tests.apiserver.kubelet import Kubelet
+from tests.apiserver.prometheus import Prometheus
+from tests.apiserver.proxy import Proxy
+
+DEADLINE = 40.0
+DIGEST = "@sha256:" + "a" * 64
+
+
+def template(version: str) -> Manifest:
+    return {
+        "metadata": {"labels": {"version": version}},
+        "spec": {
+            "containers": [{"name": "server", "image": f"registry.example.com/fraud{DIGEST}"}]
+        },
+    }
+
+
+def id_of(version: str) -> str:
+    model = Model.model_validate({"version": version})
+    return revision.resolve(template(version), model, ()).revision
+
+
+class Lab:
+    """What a test may do: apply, wait for a named state, look, and have the operator die."""
+
+    def __init__(self, api: Api, namespace: str, proxy: Proxy, prometheus: Prometheus) -> None:
+        self.api, self.namespace, self.proxy, self.prometheus = api, namespace, proxy, prometheus
+        self.kubelet = Kubelet(api, namespace)
+        self._operator: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    # What users do.
+
+    def model_deployment(self, version: str, name: str = "fraud", **spec: Any) -> Manifest:
+        stages = [{"name": "half", "weight": 50}, {"name": "full", "weight": 100}]
+        return {
+            "apiVersion": "lockstep.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {
+                "model": {"version": version},
+                "replicas": 2,
+                "template": template(version),
+                "strategy": {"canary": {"stages": stages}},
+                "drain": "0s",
+                **copy.deepcopy(spec),
+            },
+        }
+
+    async def apply(self, version: str, name: str = "fraud", **spec: Any) -> Manifest:
+        manifest = self.model_deployment(version, name, **spec)
+        query = {"fieldManager": "test", "force": "true"}
+        return await self.api("PATCH", self.path(name), manifest, APPLY, **query)
+
+    async def criteria(self, **metric: Any) -> None:
+        found = {
+            "name": "errors",
+            "interval": "1s",
+            "prometheus": {"query": 'errors{revision="{{revision}}"}'},
+            "successWhen": {"max": 0.01},
+            **metric,
+        }
+        manifest = {
+            "apiVersion": "lockstep.dev/v1alpha1",
+            "kind": "ExitCriteria",
+            "metadata": {"name": "serving"},
+            "spec": {"metrics": [found]},
+        }
+        path = f"{GROUP}/namespaces/{self.namespace}/exitcriteria/serving"
+        await self.api("PATCH", path, manifest, APPLY, fieldManager="test", force="true")
+
+    # What can be looked at.
+
+    def path(self, name: str = "fraud") -> str:
+        return f"{GROUP}/namespaces/{self.namespace}/modeldeployments/{name}"
+
+    def core(self, plural: str) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/{plural}"
+
+    def apps(self, plural: str) -> str:
+        return f"/apis/apps/v1/namespaces/{self.namespace}/{plural}"
+
+    async def status(self, name: str = "fraud") -> Manifest:
+        return dict((await self.api("GET", self.path(name))).get("status") or {})
+
+    async def pods(self) -> dict[str, str]:
+        """Name of each pod's version by its uid."""
+        pods = await self.api.items(self.core("pods"))
+        return {it["metadata"]["uid"]: it["metadata"]["labels"]["version"] for it in pods}
+
+    async def selector(self, name: str = "fraud") -> dict[str, str]:
+        service = await self.api("GET", f"{self.core('services')}/{name}")
+        return dict(service["spec"]["selector"])
+
+    async def events(self) -> list[str]:
+        events = await self.api.items(self.core("events"))
+        return sorted(it["reason"] for it in events)
+
+    # Waiting for a state, never for a time.
+
+    async def until(
+        self, what: str, holds: Callable[[Manifest], object], name: str = "fraud"
+    ) -> Manifest:
+        """Poll the status until ``holds``; fails with everything that was last seen."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            self.check()
+            status = await self.status(name)
+            if holds(status):
+                return status
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"not within {DEADLINE:g} s: {what}\n{json.dumps(status, indent=1)}")
+
+    async def only(self, version: str) -> dict[str, str]:
+        """Wait until no pod of another version is left; gives the pods."""
+        async with asyncio.timeout(DEADLINE):
+            while set((pods := await self.pods()).values()) != {version}:
+                await asyncio.sleep(0.05)
+        return pods
+
+    async def healthy(self, version: str, name: str = "fraud") -> Manifest:
+        def holds(status: Manifest) -> bool:
+            stable = (status.get("stable") or {}).get("version")
+            return status.get("phase") == "Healthy" and stable == version
+
+        return await self.until(f"{version} healthy", holds, name)
+
+    async def reason(self, reason: str, name: str = "fraud") -> Manifest:
+        return await self.until(reason, lambda status: reason_of(status) == reason, name)
+
+    # The operator.
+
+    def settings(self) -> Settings:
+        return Settings(
+            namespaces=(self.namespace,),
+            prometheus_url=self.prometheus.address,
+            api_timeout_seconds=2.0,
+            lease_namespace=self.namespace,
+            lease_seconds=5.0,
+            stop_seconds=2.0,
+            probe_port=0,
+            kubeconfig=self.kubeconfig,
+        )
+
+    def start(self) -> None:
+        self._stop = asyncio.Event()
+        self._operator = asyncio.create_task(
+            wiring.run(self.settings(), handlers.REGISTRY, self._stop)
+        )
+
+    async def stop(self) -> None:
+        """As a SIGTERM does."""
+        self._stop.set()
+        if self._operator:
+            await self._operator
+        self._operator = None
+
+    async def die(self) -> None:
+        """As a kill does: nothing is said to anybody, and the lease is left to run out."""
+        if self._operator:
+            self._operator.cancel()
+            await asyncio.gather(self._operator, return_exceptions=True)
+        self._operator = None
+        self.proxy.heal()
+        leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
+        await self.api("DELETE", leases)
+
+    def check(self) -> None:
+        """An operator that ended by itself is a failure of any test."""
+        if self._operator and self._operator.done():
+            self._operator.result()
+            raise AssertionError("the operator ended by itself")
+
+    kubeconfig: Path
+
+
+def reason_of(status: Manifest) -> str:
+    ready = (it["reason"] for it in status.get("conditions", ()) if it["type"] == "Ready")
+    return next(ready, "")
+
+
+@asynccontextmanager
+async def lab(kubeconfig: Path, namespace: str, folder: Path) -> AsyncIterator[Lab]:
+    """Everything but the operator, which a test starts when it likes."""
+    connection = await connect(kubeconfig, "lockstep-test")
+    proxy, prometheus = Proxy(connection), Prometheus()
+    async with Api(connection) as api, proxy.serving(), prometheus.serving():
+        account = {"metadata": {"name": "default"}}
+        await api("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
+        made = Lab(api, namespace, proxy, prometheus)
+        made.kubeconfig = _kubeconfig(folder, proxy.address)
+        playing = asyncio.create_task(made.kubelet.play())
+        try:
+            yield made
+        finally:
+            if made._operator:
+                await made.die()
+            playing.cancel()
+            with suppress(asyncio.CancelledError):
+                await playing
+
+
+def _kubeconfig(folder: Path, address: str) -> Path:
+    path = folder / "kubeconfig"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": address}}],
+        "users": [{"name": "u", "user": {}}],
+    }
+    path.write_text(json.dumps(config))
+    return path

@@ -1,0 +1,32 @@
+"""The operator was granted what a whole session used, and nothing more."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e import rbac
+from tests.e2e.lab import OPERATOR, World
+from tests.e2e.turns import Turns
+
+ACCOUNT = f"system:serviceaccount:{OPERATOR}:lockstep-operator"
+pytestmark = [pytest.mark.e2e, pytest.mark.last]
+
+
+def test_the_manifests_grant_exactly_what_was_used(
+    world: World, turns: Turns, request: pytest.FixtureRequest
+) -> None:
+    turns.wait_until_over(request.session.testscollected - 1)
+    roles = [it for file in Path("manifests/base").glob("*.yaml") for it in _objects(file)]
+    lines = [line for line in world.cluster.audit_log.read_text().splitlines() if line]
+    session = [
+        line for line in lines if json.loads(line)["requestReceivedTimestamp"] >= world.began
+    ]
+    difference = rbac.compare(rbac.granted(roles), rbac.used(session, ACCOUNT))
+    assert not difference.missing, difference
+    assert not difference.unused, difference
+
+
+def _objects(file: Path) -> list[dict[str, object]]:
+    return [it for it in yaml.safe_load_all(file.read_text()) if it and "kind" in it]

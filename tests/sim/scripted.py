@@ -1,0 +1,158 @@
+"""Stories with a script: small, without chance, told for their transcripts and for crash points."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from lockstep.core.observed import CallerService, Nobody
+from tests.sim.cluster import Weather
+from tests.sim.story import Setting, Story
+from tests.sim.written import COUNTED, Nature, Way, of_version, spec
+
+STAGES: Final[list[dict[str, Any]]] = [
+    {"name": "fifth", "weight": 20, "soak": "20s"},
+    {"name": "half", "weight": 50, "deadline": "5m", "exitCriteria": [COUNTED]},
+    {"name": "full", "weight": 100, "soak": "30s"},
+]
+_FIRST: Final = 30.0
+"""When the first version has long been serving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A setting, and what happens in it; ``plays`` puts it on the agenda."""
+
+    setting: Setting
+    plays: Callable[[Story], None]
+    seconds: float = 420.0
+
+
+def _setting(way: Way = Way.SHRINK, **natures: Nature) -> Setting:
+    """``v3=…`` is the nature of version 3.0.0."""
+    by_version = {f"{name[1:]}.0.0": nature for name, nature in natures.items()}
+    return Setting(
+        spec=spec(way, "1.0.0", STAGES, minReadySeconds=2),
+        natures=by_version,
+        weather=Weather(),
+        repeat_share=1.0,
+    )
+
+
+def _dying_lines(rounds: int, deepest: int = 7) -> frozenset[int]:
+    """Each pass gets one line further than the one before, until it starts again."""
+    return frozenset(itertools.accumulate([*range(1, deepest + 1)] * rounds))
+
+
+def _applies(story: Story, version: str, at: float) -> None:
+    def apply() -> None:
+        story.apply(f"applies version {version}", of_version(story.spec, version))
+
+    story.agenda.at(at, apply)
+
+
+def _first(story: Story) -> None:
+    del story
+
+
+def _second(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+
+
+def _superseded(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    _applies(story, "3.0.0", _FIRST + 50)
+
+
+def _returned(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    _applies(story, "1.0.0", _FIRST + 50)
+
+
+def _shared_trouble(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+
+    def trouble() -> None:
+        story.transcript.note("errors everywhere, whoever answers")
+        story.parts.shared = True
+
+    def relief() -> None:
+        story.transcript.note("the errors are over")
+        story.parts.shared = False
+        story.edit("asks to measure the stage again", retry="after the outage")
+
+    story.agenda.at(_FIRST + 40, trouble)
+    story.agenda.at(_FIRST + 150, relief)
+
+
+def _sick_stable(story: Story) -> None:
+    def ruin() -> None:
+        story.transcript.note("whatever version 1.0.0 needs is gone: its pods crash")
+        stable = story.status.stable
+        assert stable is not None
+        story.cluster.natures[stable.revision] = Nature.CRASHES
+        story.cluster.fail_all(stable.revision, 5.0)
+
+    story.agenda.at(_FIRST, ruin)
+    _applies(story, "2.0.0", _FIRST + 20)
+
+
+def _scaled_in(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    story.agenda.at(_FIRST + 55, lambda: story.edit("scales in to 2", replicas=2))
+
+
+def _paused(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    story.agenda.at(_FIRST + 45, lambda: story.edit("pauses", paused=True))
+    story.agenda.at(_FIRST + 150, lambda: story.edit("unpauses", paused=False))
+
+
+def _by_hand(story: Story) -> None:
+    def meddle() -> None:
+        service = story.cluster.service()
+        assert service is not None
+        story.transcript.note("somebody edits the Service: it selects nobody")
+        story.meddle(CallerService(uid=service.uid, routing=Nobody(), drifted=True))
+
+    story.agenda.at(_FIRST, meddle)
+
+
+SCRIPTS: Final[dict[str, Script]] = {
+    "a first deployment": Script(_setting(), _first, 60),
+    "a canary is promoted": Script(_setting(), _second),
+    "a rolling update is promoted": Script(_setting(Way.ROLLING), _second, 200),
+    "a canary without surge is promoted": Script(_setting(Way.NO_SURGE), _second),
+    "a gate fails at half and everybody is back at once": Script(
+        _setting(v2=Nature.FAILS_UNDER_LOAD), _second
+    ),
+    "a gate fails at half and callers return as stable grows": Script(
+        _setting(Way.PACED, v2=Nature.FAILS_UNDER_LOAD), _second
+    ),
+    "a wrong answer in the smoke test and no caller ever": Script(
+        _setting(v2=Nature.WRONG_ANSWER), _second, 150
+    ),
+    "an image that cannot be pulled fails fast": Script(
+        _setting(v2=Nature.NO_IMAGE), _second, 150
+    ),
+    "a node without room is waited for": Script(_setting(v2=Nature.NO_ROOM), _second, 300),
+    "a newer version supersedes the one on trial": Script(_setting(), _superseded),
+    "back to the stable content ends the trial": Script(_setting(), _returned, 200),
+    "stable fails the gate too and a person decides": Script(_setting(), _shared_trouble, 480),
+    "an unhealthy stable does not block its fix": Script(_setting(), _sick_stable),
+    "scaled in while half of the callers are on the candidate": Script(_setting(), _scaled_in),
+    "paused in the middle of a stage": Script(_setting(), _paused),
+    "a child edited by hand is put back": Script(_setting(), _by_hand, 60),
+    "an operator that dies before every line of a pass": Script(
+        replace(_setting(v2=Nature.FAILS_UNDER_LOAD), crashes=_dying_lines(3)), _second
+    ),
+}
+
+
+def play(script: Script, crashes: frozenset[int] = frozenset()) -> Story:
+    """Tell a scripted story; the operator dies before each of the lines ``crashes``."""
+    story = Story(script.setting)
+    story.hands.crashes |= crashes
+    script.plays(story)
+    story.run_until(script.seconds)
+    return story

@@ -1,0 +1,226 @@
+"""Planners and passes that are wrong on purpose: each mistake is found by a promise that it breaks.
+
+A simulation that never fails proves nothing; these are mistakes that it was seen to find.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from lockstep.core.gates import stage as gates
+from lockstep.core.key import Key
+from lockstep.core.needs import Needs
+from lockstep.core.observed import Everyone, Observed, Only, Routing
+from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
+from lockstep.core.rollout import planner
+from lockstep.shell.reconcile import reconcile
+from lockstep.shell.world import Planner, World
+from tests.sim.ends import play_to_the_end
+from tests.sim.people import BUSY_SECONDS, People, setting
+from tests.sim.promises import BrokenPromiseError, spec_of
+from tests.sim.story import Reconcile, Story
+from tests.sim.test_stories import crashes_of
+from tests.sim.written import Way
+
+SEEDS = 25
+_COUNTER = itertools.count()
+
+Mistake = Callable[[Observed, Plan], Plan]
+
+
+@dataclass(frozen=True)
+class Saboteur:
+    """The planner, with one mistake in what it decides."""
+
+    mistake: Mistake
+
+    def needs(self, observed: Observed, now: datetime) -> Needs:
+        return planner.needs(observed, now)
+
+    def plan(self, observed: Observed, now: datetime) -> Plan:
+        return self.mistake(observed, planner.plan(observed, now))
+
+
+def _on_trial(decided: Plan) -> tuple[str, str] | None:
+    """Stable and candidate, when both are there."""
+    stable, candidate = decided.status.stable, decided.status.candidate
+    return (stable.revision, candidate.revision) if stable and candidate else None
+
+
+def _routed(seen: Observed, decided: Plan, routing: Routing) -> Plan:
+    service = spec_of(seen).service
+    opened = SetTraffic(
+        routing=routing, port=service.port, target_port=service.target_port, exists=True
+    )
+    kept = tuple(it for it in decided.actions if not isinstance(it, SetTraffic))
+    standing = seen.service is not None and seen.service.routing == routing
+    return replace(decided, actions=kept if standing else (opened, *kept))
+
+
+def _sized(seen: Observed, decided: Plan, revision: str, replicas: int) -> Plan:
+    child = next((it for it in seen.stored if it.revision == revision), None)
+    if child is None or seen.arm(revision).wanted == replicas:
+        return decided
+    resized = PutDeployment(
+        revision=revision,
+        replicas=replicas,
+        template=child.template,
+        min_ready_seconds=spec_of(seen).min_ready_seconds,
+        exists=seen.arm(revision).deployment is not None,
+    )
+    return replace(decided, actions=(*decided.actions, resized))
+
+
+def opens_before_the_smoke_test(seen: Observed, decided: Plan) -> Plan:
+    arms, candidate = _on_trial(decided), decided.status.candidate
+    early = arms and candidate and not candidate.smoke_tested and seen.arm(arms[1]).deployment
+    return _routed(seen, decided, Everyone()) if early else decided
+
+
+def moves_everybody_to_the_first_ready_pod(seen: Observed, decided: Plan) -> Plan:
+    arms, candidate = _on_trial(decided), decided.status.candidate
+    ready = arms and candidate and candidate.smoke_tested and seen.arm(arms[1]).ready
+    return _routed(seen, decided, Only(arms[1])) if arms and ready else decided
+
+
+def opens_beside_a_third_revision(seen: Observed, decided: Plan) -> Plan:
+    arms = _on_trial(decided)
+    third = arms and any(arm.ready for arm in seen.arms.values() if arm.revision not in arms)
+    return _routed(seen, decided, Everyone()) if third else decided
+
+
+def leaves_callers_where_they_are(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    kept = tuple(it for it in decided.actions if not isinstance(it, SetTraffic))
+    return decided if decided.status.candidate else replace(decided, actions=kept)
+
+
+def shrinks_stable_first(seen: Observed, decided: Plan) -> Plan:
+    arms = _on_trial(decided)
+    return _sized(seen, decided, arms[0], 1) if arms else decided
+
+
+def grows_the_candidate_at_once(seen: Observed, decided: Plan) -> Plan:
+    arms = _on_trial(decided)
+    return _sized(seen, decided, arms[1], spec_of(seen).replicas) if arms else decided
+
+
+def takes_pods_away_before_their_callers(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    return replace(decided, actions=decided.actions[::-1])
+
+
+def removes_what_was_promoted(seen: Observed, decided: Plan) -> Plan:
+    stable, before = decided.status.stable, seen.status.candidate
+    if stable and before and stable.revision == before.revision:
+        removed: Action = RemoveDeployment(stable.revision)
+        return replace(decided, actions=(*decided.actions, removed))
+    return decided
+
+
+def restarts_pods_with_each_pass(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    stamp = {"metadata": {"annotations": {"pass": str(next(_COUNTER))}}}
+    actions = tuple(
+        replace(it, template=it.template | stamp) if isinstance(it, PutDeployment) else it
+        for it in decided.actions
+    )
+    return replace(decided, actions=actions)
+
+
+def forgets_what_it_rejected(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    return replace(decided, status=decided.status.model_copy(update={"rejected": None}))
+
+
+def sleeps_through_every_deadline(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    return replace(decided, look_again=None)
+
+
+def never_sleeps(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    return replace(decided, look_again=timedelta(0))
+
+
+def says_nothing(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    return replace(decided, status=decided.status.model_copy(update={"message": ""}))
+
+
+def says_something_else_each_time(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    message = f"pass {next(_COUNTER)}"
+    return replace(decided, status=decided.status.model_copy(update={"message": message}))
+
+
+MISTAKES: tuple[Mistake, ...] = (
+    opens_before_the_smoke_test,
+    moves_everybody_to_the_first_ready_pod,
+    opens_beside_a_third_revision,
+    leaves_callers_where_they_are,
+    shrinks_stable_first,
+    grows_the_candidate_at_once,
+    takes_pods_away_before_their_callers,
+    removes_what_was_promoted,
+    restarts_pods_with_each_pass,
+    forgets_what_it_rejected,
+    sleeps_through_every_deadline,
+    never_sleeps,
+    says_nothing,
+    says_something_else_each_time,
+)
+
+
+def broken(thinking: Planner = planner, walk: Reconcile = reconcile) -> str:
+    """The first promise that breaks in some story; empty if none does."""
+    for seed, way in itertools.product(range(SEEDS), (Way.SHRINK, Way.ROLLING)):
+        story = Story(setting(way, seed), thinking, walk)
+        story.hands.crashes = crashes_of(seed)
+        People(story, way, random.Random(seed)).plan_their_day()
+        try:
+            story.run_until(BUSY_SECONDS)
+            play_to_the_end(story)
+        except BrokenPromiseError as error:
+            return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda it: it.__name__)
+def test_the_mistake_is_found(mistake: Mistake) -> None:
+    assert broken(Saboteur(mistake))
+
+
+def test_a_gate_that_passes_without_evidence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = gates.Judged(gates=(), outcome=gates.Passed(), look_again=None)
+    monkeypatch.setattr(gates, "judge", lambda *_: nothing)
+    assert "zero evidence" in broken()
+
+
+async def acting_first(
+    key: Key, world: World, thinking: Planner, clock: Callable[[], datetime]
+) -> timedelta | None:
+    """The pass the wrong way round: act, then store."""
+    seen = await world.look(key)
+    if seen is None:
+        return None
+    now = clock()
+    answers = await world.ask(seen, thinking.needs(seen, now))
+    decided = thinking.plan(replace(seen, answers=answers), now)
+    for action in decided.actions:
+        await world.act(seen, action)
+    await world.store(seen, decided, now)
+    await world.tell(seen, decided)
+    return decided.look_again
+
+
+def test_without_a_mistake_nothing_is_found() -> None:
+    assert not broken()
+
+
+def test_acting_before_storing_is_found() -> None:
+    assert broken(walk=acting_first)

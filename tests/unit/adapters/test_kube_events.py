@@ -1,0 +1,53 @@
+"""Events: told twice, they are one object."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from lockstep.adapters.kube_custom import prune_model_deployment
+from lockstep.adapters.kube_events import render
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.core.observed import Observed
+from lockstep.core.plan import Event, EventType
+from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SEEN = Observed(
+    key=FRAUD,
+    uid=UID,
+    generation=3,
+    spec=prune_model_deployment(model_deployment()).spec,
+    template=TEMPLATE,
+    status=ModelDeploymentStatus(),
+)
+EVENT = Event(EventType.WARNING, "RolledBack", "gate p99 was 0.9")
+
+
+def name(seen: Observed, event: Event, revision: str = "r1", later: int = 0) -> str:
+    at = NOW + timedelta(seconds=later)
+    return str(render(seen, event, revision, at)["metadata"]["name"])
+
+
+def test_the_same_event_has_the_same_name_whenever_it_is_told() -> None:
+    assert name(SEEN, EVENT) == name(SEEN, EVENT, later=90)
+
+
+def test_another_event_has_another_name() -> None:
+    names = {
+        name(SEEN, EVENT),
+        name(SEEN, replace(EVENT, message="gate p99 was 0.8")),
+        name(SEEN, EVENT, revision="r2"),
+        name(replace(SEEN, generation=4), EVENT),
+        name(replace(SEEN, uid="another"), EVENT),
+    }
+    assert len(names) == 5
+
+
+def test_an_event_is_about_the_model_deployment() -> None:
+    got = render(SEEN, EVENT, "r1", NOW)
+    assert got["involvedObject"]["uid"] == UID
+    assert (got["type"], got["reason"], got["message"]) == (
+        "Warning",
+        "RolledBack",
+        "gate p99 was 0.9",
+    )
+    assert got["lastTimestamp"] == "2026-01-01T00:00:00Z"

@@ -1,0 +1,129 @@
+"""What a Pod's status means."""
+
+from typing import Any
+
+import pytest
+
+from lockstep.adapters.kube_pods import prune
+from lockstep.api.base import Manifest
+from lockstep.core.observed import Trouble
+
+PULL = 'Back-off pulling image "r/x@sha256:aa": ErrImagePull: not found'
+
+
+def raw(status: Manifest | None = None, **metadata: Any) -> Manifest:
+    return {
+        "metadata": {
+            "name": "fraud-r1-abc",
+            "namespace": "pay",
+            "uid": "u1",
+            "resourceVersion": "12",
+            "labels": {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "r1"},
+            **metadata,
+        },
+        "status": {"phase": "Running", "podIP": "10.0.0.7", **(status or {})},
+    }
+
+
+def waiting(reason: str, message: str = "", **more: Any) -> Manifest:
+    said = {"reason": reason, "message": message}
+    return {"name": "server", "restartCount": 0, "state": {"waiting": said}, **more}
+
+
+def crashing(restarts: int, code: int, reason: str = "Error", message: str = "") -> Manifest:
+    ended = {"exitCode": code, "reason": reason, "message": message}
+    return waiting(
+        "CrashLoopBackOff", "back-off", restartCount=restarts, lastState={"terminated": ended}
+    )
+
+
+TROUBLES: dict[str, tuple[Manifest, Trouble | None]] = {
+    "an image that cannot be pulled": (
+        waiting("ImagePullBackOff", PULL), Trouble("ImagePullFailed", PULL)),
+    "the first failed pull may be a blip": (waiting("ErrImagePull", "timeout"), None),
+    "a digest that does not match never will": (
+        waiting("ErrImagePull", "unexpected commit digest sha256:1, expected sha256:2"),
+        Trouble("DigestMismatch", "unexpected commit digest sha256:1, expected sha256:2")),
+    "an image name that is none": (
+        waiting("InvalidImageName", "bad"), Trouble("ImagePullFailed", "bad")),
+    "an image that may not be pulled": (
+        waiting("ErrImageNeverPull", "absent"), Trouble("ImagePullFailed", "absent")),
+    "a missing secret": (
+        waiting("CreateContainerConfigError", 'secret "s" not found'),
+        Trouble("ContainerConfigError", 'secret "s" not found')),
+    "a command that does not exist": (
+        waiting("RunContainerError", "exec: no such file"),
+        Trouble("ContainerStartFailed", "exec: no such file")),
+    "no message but the reason": (
+        waiting("CreateContainerError"),
+        Trouble("ContainerStartFailed", "container server: CreateContainerError")),
+    "one crash may be bad luck": (crashing(1, 1), None),
+    "two are a loop": (
+        crashing(2, 1),
+        Trouble("CrashLoop", "container server was restarted 2 times, last exit code 1")),
+    "a container out of memory is called so": (
+        crashing(3, 137, "OOMKilled"),
+        Trouble("CrashLoop",
+                "container server was restarted 3 times, last exit code 137 (OOMKilled)")),
+    "last words are passed on": (
+        crashing(2, 2, "Error", "no model\n"),
+        Trouble("CrashLoop",
+                "container server was restarted 2 times, last exit code 2: no model")),
+    "a container that is being created takes its time": (waiting("ContainerCreating"), None),
+    "a container that runs": ({"name": "server", "state": {"running": {}}}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
+@pytest.mark.parametrize(("container", "expected"), TROUBLES.values(), ids=TROUBLES)
+def test_trouble(kind: str, container: Manifest, expected: Trouble | None) -> None:
+    pod = prune(raw({kind: [container]})).pod
+    assert pod is not None
+    assert pod.trouble == expected
+
+
+def test_a_ready_pod() -> None:
+    pod = prune(raw({"conditions": [{"type": "Ready", "status": "True"}]})).pod
+    assert pod is not None
+    assert (pod.ready, pod.terminating, pod.ip, pod.revision) == (True, False, "10.0.0.7", "r1")
+
+
+def test_a_pod_on_its_way_out_may_still_be_ready() -> None:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    pod = prune(raw(ready, deletionTimestamp="2026-01-01T00:00:00Z")).pod
+    assert pod is not None
+    assert (pod.ready, pod.terminating) == (True, True)
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_a_pod_that_has_ended_is_no_pod(phase: str) -> None:
+    assert prune(raw({"phase": phase})).pod is None
+
+
+def test_the_schedulers_sentence_is_kept_with_its_time() -> None:
+    scheduled = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/3 nodes are available: 3 Insufficient gpu.",
+        "lastTransitionTime": "2026-01-01T10:00:00Z",
+    }
+    pod = prune(raw({"phase": "Pending", "conditions": [scheduled]})).pod
+    assert pod is not None
+    assert pod.unschedulable == "0/3 nodes are available: 3 Insufficient gpu."
+    assert pod.unschedulable_since is not None
+    assert pod.unschedulable_since.isoformat() == "2026-01-01T10:00:00+00:00"
+
+
+def test_a_pod_held_back_by_a_gate_is_not_unschedulable() -> None:
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
+    pod = prune(raw({"conditions": [scheduled]})).pod
+    assert pod is not None
+    assert pod.unschedulable is None
+
+
+def test_a_long_message_is_cut() -> None:
+    pod = prune(raw({"containerStatuses": [waiting("InvalidImageName", "x" * 2000)]})).pod
+    assert pod is not None
+    assert pod.trouble is not None
+    assert len(pod.trouble.message) == 500

@@ -1,0 +1,155 @@
+"""At most one works, and the next one soon."""
+
+import asyncio
+import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from lockstep.api.base import Manifest
+from lockstep.clients.kube import Kube
+from lockstep.clients.lease import Lease
+from lockstep.errors import LostRaceError, TransientError
+
+LIFETIME = timedelta(milliseconds=100)
+SOON = 5.0
+
+
+@dataclass
+class Desk:
+    """The part of the API server that keeps one Lease. ``away``: it does not answer."""
+
+    lease: Manifest | None = None
+    away: bool = False
+    hangs: bool = False
+    writes: int = 0
+    wrote: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def read(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        assert (kind, namespace, name) == ("Lease", "system", "op")
+        await self._there()
+        return copy.deepcopy(self.lease)
+
+    async def create_once(self, manifest: Manifest) -> Manifest | None:
+        await self._there()
+        return None if self.lease else await self._keep(manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        await self._there()
+        known = self.lease
+        if not known or manifest["metadata"].get("resourceVersion") != self._version(known):
+            raise LostRaceError("stale")
+        return await self._keep(manifest)
+
+    async def _there(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.away:
+            raise TransientError("away", retry_after=timedelta(0))
+
+    def _version(self, manifest: Manifest) -> str:
+        return str(manifest["metadata"]["resourceVersion"])
+
+    async def _keep(self, manifest: Manifest) -> Manifest:
+        self.writes += 1
+        metadata = {**manifest["metadata"], "resourceVersion": str(self.writes)}
+        self.lease = {**manifest, "metadata": metadata}
+        async with self.wrote:
+            self.wrote.notify_all()
+        return copy.deepcopy(self.lease)
+
+    @property
+    def holder(self) -> str:
+        return str(self.lease["spec"]["holderIdentity"]) if self.lease else ""
+
+    async def written(self, times: int) -> None:
+        async with self.wrote, asyncio.timeout(SOON):
+            await self.wrote.wait_for(lambda: self.writes >= times)
+
+
+def candidate(desk: Desk, who: str, lifetime: timedelta = LIFETIME) -> Lease:
+    kube = cast("Kube", desk)
+    return Lease(kube, "system", "op", who, lifetime, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def test_the_first_takes_it_and_keeps_it() -> None:
+    desk = Desk()
+    lease = candidate(desk, "a")
+    await asyncio.wait_for(lease.acquire(), SOON)
+    holding = asyncio.create_task(lease.hold())
+    await desk.written(4)
+    assert (desk.holder, holding.done()) == ("a", False)
+    assert desk.lease is not None
+    assert desk.lease["spec"]["leaseTransitions"] == 1
+    holding.cancel()
+
+
+async def test_the_second_waits_until_the_first_lets_go() -> None:
+    desk = Desk()
+    first, second = candidate(desk, "a"), candidate(desk, "b")
+    await first.acquire()
+    holding = asyncio.create_task(first.hold())
+    waiting = asyncio.create_task(second.acquire())
+    await desk.written(5)
+    assert not waiting.done()
+    holding.cancel()
+    await first.release()
+    await asyncio.wait_for(waiting, SOON)
+    assert desk.holder == "b"
+
+
+async def test_the_second_takes_over_from_a_dead_one_after_its_lifetime() -> None:
+    desk = Desk()
+    await candidate(desk, "dead").acquire()
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    await asyncio.wait_for(candidate(desk, "b").acquire(), SOON)
+    assert loop.time() - begin >= 1, "a lifetime on the wire is whole seconds"
+    assert desk.holder == "b"
+
+
+@pytest.mark.parametrize("trouble", ["away", "hangs"])
+async def test_a_holder_without_an_answer_gives_up_before_its_lease_ends(trouble: str) -> None:
+    desk, lifetime = Desk(), timedelta(seconds=1)
+    lease = candidate(desk, "a", lifetime)
+    await lease.acquire()
+    holding = asyncio.create_task(lease.hold())
+    setattr(desk, trouble, True)
+    begin = asyncio.get_running_loop().time()
+    await asyncio.wait_for(holding, SOON)
+    assert asyncio.get_running_loop().time() - begin < lifetime.total_seconds()
+
+
+async def test_a_holder_that_was_replaced_stops_at_its_next_renewal() -> None:
+    desk = Desk()
+    lease = candidate(desk, "a", timedelta(seconds=1))
+    await lease.acquire()
+    holding = asyncio.create_task(lease.hold())
+    assert desk.lease is not None
+    stolen = {**desk.lease["spec"], "holderIdentity": "b"}
+    await desk.replace({**desk.lease, "spec": stolen})
+    await asyncio.wait_for(holding, SOON)
+    await lease.release()
+    assert desk.holder == "b", "what is not ours is not released"
+
+
+async def test_somebody_elses_annotation_costs_no_lease() -> None:
+    desk = Desk()
+    lease = candidate(desk, "a")
+    await lease.acquire()
+    assert desk.lease is not None
+    await desk.replace(desk.lease)
+    holding = asyncio.create_task(lease.hold())
+    await desk.written(4)
+    assert (desk.holder, holding.done()) == ("a", False)
+    holding.cancel()
+
+
+async def test_a_release_that_nobody_hears_is_no_failure() -> None:
+    desk = Desk()
+    lease = candidate(desk, "a")
+    await lease.acquire()
+    desk.away = True
+    await lease.release()

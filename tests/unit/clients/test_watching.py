@@ -1,0 +1,122 @@
+"""What is overheard of a session."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from lockstep.clients.watching import Overheard, Target, target
+from tests.unit.clients.scripted import Say, Scripted, connection, scripted
+
+TARGETS: dict[str, tuple[str, Target]] = {
+    "everywhere": ("/api/v1/pods?limit=500", Target("pods", "", watch=False, page=False)),
+    "one namespace": (
+        "/apis/apps/v1/namespaces/pay/deployments?watch=true",
+        Target("deployments", "pay", watch=True, page=False)),
+    "a further page": ("/api/v1/pods?continue=abc", Target("pods", "", watch=False, page=True)),
+    "namespaces themselves": (
+        "/api/v1/namespaces", Target("namespaces", "", watch=False, page=False)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "expected"), TARGETS.values(), ids=TARGETS)
+def test_target(url: str, expected: Target) -> None:
+    assert target(URL(f"https://api:6443{url}")) == expected
+
+
+@dataclass
+class Ears:
+    lists: list[tuple[Any, ...]] = field(default_factory=list)
+    watches: list[tuple[str, str]] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def overheard(*answers: Say) -> AsyncIterator[tuple[aiohttp.ClientSession, Scripted, Ears]]:
+    ears = Ears()
+    listener = Overheard(
+        plurals=frozenset({"pods"}),
+        listed=lambda *told: ears.lists.append(told),
+        connected=lambda *told: ears.watches.append(told),
+        count=lambda *told: ears.counted.append(" ".join(told)),
+    )
+    async with (
+        scripted(*answers) as server,
+        await listener.session(connection(server.url, "secret")) as session,
+    ):
+        yield session, server, ears
+
+
+def page(*items: object, more: str = "", version: str = "7") -> Say:
+    metadata = {"resourceVersion": version, **({"continue": more} if more else {})}
+    return Say(body={"metadata": metadata, "items": list(items)})
+
+
+async def get(session: aiohttp.ClientSession, server: Scripted, path: str) -> None:
+    response = await session.get(server.url + path)
+    await response.read()
+
+
+async def test_a_list_is_told_as_a_whole() -> None:
+    async with overheard(page("a", "b")) as (session, server, ears):
+        await get(session, server, "/api/v1/pods")
+    assert ears.lists == [("pods", "", ["a", "b"], 7)]
+    assert ears.counted == ["list pods 200"]
+    assert server.asked[0].headers["authorization"] == "bearer secret"
+
+
+async def test_an_empty_list_is_told_too() -> None:
+    async with overheard(page()) as (session, server, ears):
+        await get(session, server, "/api/v1/namespaces/pay/pods")
+    assert ears.lists == [("pods", "pay", [], 7)]
+
+
+async def test_pages_are_told_together_once_the_last_has_come() -> None:
+    answers = (page("a", more="x"), page("b", more="y"), page("c"))
+    async with overheard(*answers) as (session, server, ears):
+        await get(session, server, "/api/v1/pods")
+        await get(session, server, "/api/v1/pods?continue=x")
+        assert ears.lists == []
+        await get(session, server, "/api/v1/pods?continue=y")
+    assert ears.lists == [("pods", "", ["a", "b", "c"], 7)]
+
+
+async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
+    answers = (page("old", more="x"), page("a", more="y"), page("b"))
+    async with overheard(*answers) as (session, server, ears):
+        await get(session, server, "/api/v1/pods")
+        await get(session, server, "/api/v1/pods")
+        await get(session, server, "/api/v1/pods?continue=y")
+    assert ears.lists == [("pods", "", ["a", "b"], 7)]
+
+
+async def test_an_error_is_no_list() -> None:
+    refused = Say(code=403, body={"metadata": {}, "items": []})
+    async with overheard(refused) as (session, server, ears):
+        await get(session, server, "/api/v1/pods")
+    assert (ears.lists, ears.counted) == ([], ["list pods 403"])
+
+
+async def test_a_watch_that_was_accepted_is_told() -> None:
+    async with overheard(Say(), Say(code=429)) as (session, server, ears):
+        await get(session, server, "/api/v1/pods?watch=true")
+        await get(session, server, "/api/v1/pods?watch=true")
+    assert ears.watches == [("pods", "")]
+    assert (ears.lists, ears.counted) == ([], ["watch pods 200", "watch pods 429"])
+
+
+async def test_what_is_not_ours_is_only_counted() -> None:
+    async with overheard(Say(body={"resources": []})) as (session, server, ears):
+        await get(session, server, "/apis/apps/v1")
+    assert (ears.lists, ears.counted) == ([], ["get discovery 200"])
+
+
+async def test_no_answer_is_counted() -> None:
+    async with overheard(Say()) as (session, _, ears):
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await session.get("http://127.0.0.1:1/api/v1/pods?watch=true")
+    assert ears.counted == ["watch pods none"]

@@ -1,0 +1,161 @@
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lockstep.api.base import GROUP
+from lockstep.settings import Settings
+from lockstep.shell.caches import CHILDREN, OWN
+from tests.e2e.deploy import IMAGE, NAMESPACE
+from tests.e2e.rbac import Right, granted
+
+ROOT = Path(__file__).parents[3]
+BASE = ROOT / "manifests" / "base"
+
+Manifest = dict[str, Any]
+
+
+def read(file: Path) -> Manifest:
+    found: Manifest = yaml.safe_load(file.read_text())
+    return found
+
+
+OBJECTS = [read(file) for file in sorted(BASE.glob("*.yaml")) if file.stem != "kustomization"]
+DEPLOYMENT = read(BASE / "deployment.yaml")["spec"]
+POD = DEPLOYMENT["template"]["spec"]
+[CONTAINER] = POD["containers"]
+SETTINGS = Settings.model_construct()  # the defaults, whatever is in the environment
+RIGHTS = granted(OBJECTS)
+
+
+def test_the_folders_list_what_is_in_them() -> None:
+    crds = read(ROOT / "crds" / "Kustomization")["resources"]
+    base = read(BASE / "kustomization.yaml")["resources"]
+    assert crds == sorted(file.name for file in (ROOT / "crds").glob("*.yaml"))
+    assert sorted(base) == sorted(
+        ["../../crds", *(it.name for it in BASE.glob("*.yaml") if it.stem != "kustomization")]
+    )
+
+
+PROMISES: dict[str, tuple[Any, Any]] = {
+    "never two operators": (
+        (DEPLOYMENT["replicas"], DEPLOYMENT["strategy"]),
+        (1, {"type": "Recreate"}),
+    ),
+    "off a lost node after ten seconds": (
+        {it["key"].rpartition("/")[2]: it["tolerationSeconds"] for it in POD["tolerations"]},
+        {"not-ready": 10, "unreachable": 10},
+    ),
+    "evicted last": (POD["priorityClassName"], "system-cluster-critical"),
+    "admitted where critical pods need a quota": (
+        read(BASE / "resource-quota.yaml")["spec"]["scopeSelector"]["matchExpressions"][0],
+        {
+            "scopeName": "PriorityClass",
+            "operator": "In",
+            "values": [POD["priorityClassName"]],
+        },
+    ),
+    "not root, no privilege to gain, nothing to write": (
+        {**POD["securityContext"], **CONTAINER["securityContext"]},
+        {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    ),
+    "the namespace refuses anything less": (
+        read(BASE / "namespace.yaml")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"],
+        "restricted",
+    ),
+    "nobody but the operator's pod gets its token": (
+        (read(BASE / "service-account.yaml")["automountServiceAccountToken"],),
+        (False,),
+    ),
+    "probed where it answers": (
+        {kind: CONTAINER[kind]["httpGet"]["path"] for kind in CONTAINER if "Probe" in kind},
+        {"livenessProbe": "/healthz", "readinessProbe": "/readyz", "startupProbe": "/healthz"},
+    ),
+    "one port everywhere": (
+        {
+            CONTAINER["ports"][0]["containerPort"],
+            read(BASE / "service.yaml")["spec"]["ports"][0]["port"],
+            int(DEPLOYMENT["template"]["metadata"]["annotations"]["prometheus.io/port"]),
+        },
+        {SETTINGS.probe_port},
+    ),
+    "memory is bounded, processor time is not": (
+        list(CONTAINER["resources"]["limits"]),
+        ["memory"],
+    ),
+    "an image that nobody can mistake for a real one": (
+        CONTAINER["image"],
+        f"{IMAGE}@sha256:{'0' * 64}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "wanted"), PROMISES.values(), ids=PROMISES)
+def test_the_operator_runs(found: object, wanted: object) -> None:
+    assert found == wanted
+
+
+def test_a_stop_has_time_to_end_its_passes() -> None:
+    assert POD["terminationGracePeriodSeconds"] >= SETTINGS.stop_seconds + 5
+
+
+def settings_in(folder: Path) -> Iterator[tuple[str, str]]:
+    for generator in read(folder / "kustomization.yaml").get("configMapGenerator", ()):
+        for literal in generator["literals"]:
+            name, _, value = literal.partition("=")
+            yield name, value
+
+
+@pytest.mark.parametrize("folder", ["base", "overlays/local"])
+def test_settings_are_known_and_valid(folder: str) -> None:
+    given = dict(settings_in(ROOT / "manifests" / folder))
+    prefix = str(Settings.model_config["env_prefix"])
+    fields = {name.removeprefix(prefix).lower(): value for name, value in given.items()}
+    assert fields
+    assert set(fields) <= set(Settings.model_fields)
+    Settings.model_validate(fields)
+
+
+def test_the_base_sets_what_is_the_default_anyway() -> None:
+    assert dict(settings_in(BASE)) == {"LOCKSTEP_PROMETHEUS_URL": SETTINGS.prometheus_url}
+
+
+def test_every_setting_is_explained() -> None:
+    page = (ROOT / "docs" / "how-to" / "install.md").read_text()
+    told = {name.lower() for name in re.findall(r"`LOCKSTEP_(\w+)`", page)}
+    assert told == set(Settings.model_fields)
+
+
+def test_the_environment_of_the_container_is_known() -> None:
+    names = {it["name"].removeprefix("LOCKSTEP_").lower() for it in CONTAINER["env"]}
+    assert names <= set(Settings.model_fields)
+
+
+def test_everything_watched_may_be_listed_and_watched() -> None:
+    ours = {f"{plural}.{GROUP}" for plural in OWN}
+    children = {f"{plural}.{group}".rstrip(".") for plural, (group, _) in CHILDREN.items()}
+    wanted = {Right(it, verb) for it in ours | children for verb in ("list", "watch")}
+    assert wanted <= RIGHTS
+
+
+def test_users_objects_and_secrets_are_out_of_reach() -> None:
+    written = {it.resource for it in RIGHTS if it.verb not in {"get", "list", "watch"}}
+    assert {it for it in written if it.endswith(GROUP)} == {f"modeldeployments/status.{GROUP}"}
+    assert not [it for it in RIGHTS if re.search(r"secret|configmap|\*", f"{it}")]
+
+
+def test_the_lease_is_the_only_one_it_may_take() -> None:
+    leases = {it for it in RIGHTS if it.resource.startswith("leases") and it.verb != "create"}
+    assert {(it.namespace, it.name) for it in leases} == {(NAMESPACE, SETTINGS.lease_name)}
+    assert SETTINGS.lease_namespace == NAMESPACE

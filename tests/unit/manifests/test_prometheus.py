@@ -1,0 +1,53 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lockstep.shell.metrics import Metrics
+from tests.cluster.prometheus import RELABELLING
+
+ROOT = Path(__file__).parents[3]
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((ROOT / "manifests/prometheus/alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+NAMES = [rule["alert"] for rule in RULES]
+
+
+def measured() -> set[str]:
+    """Every metric of the operator, as Prometheus names it."""
+    metrics = Metrics()
+    metrics.watch(
+        last_pass_age=lambda: 0.0,
+        queue_depth=lambda: 0.0,
+        rollouts=dict,
+        leading=lambda: 1.0,
+    )
+    return set(re.findall(r"^# TYPE (\S+)", metrics.exposed().decode(), re.MULTILINE))
+
+
+def test_alerts_name_only_what_the_operator_measures() -> None:
+    named = {name for rule in RULES for name in re.findall(r"\blockstep_\w+", rule["expr"])}
+    assert named
+    assert named <= measured()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=NAMES)
+def test_an_alert_says_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert rule["annotations"]["summary"]
+    assert len(rule["annotations"]["description"]) > 80
+
+
+def test_the_alerts_are_explained_one_by_one() -> None:
+    page = (ROOT / "docs/how-to/alerts.md").read_text()
+    assert re.findall(r"`(Lockstep\w+)`", page) == NAMES
+
+
+def test_what_is_shipped_relabels_as_the_tests_do() -> None:
+    shipped = yaml.safe_load((ROOT / "manifests/prometheus/relabelling.yaml").read_text())
+    [job] = shipped["scrape_configs"]
+    assert job["relabel_configs"] == list(RELABELLING)

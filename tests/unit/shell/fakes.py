@@ -1,0 +1,167 @@
+"""An API server in a dict, and the shell's parts around it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from lockstep.adapters.kube_custom import write_status
+from lockstep.adapters.kube_refusals import Refusal
+from lockstep.adapters.routers.replica_ratio import ReplicaRatio
+from lockstep.api.base import Manifest
+from lockstep.api.status import ModelDeploymentStatus
+from lockstep.clients.kube import PATHS, Kube
+from lockstep.core.observed import Observed
+from lockstep.core.plan import Plan
+from lockstep.errors import ForeignObjectError, LostRaceError
+from lockstep.shell.act import Act
+from lockstep.shell.caches import Caches
+from lockstep.shell.memory import Memory
+from lockstep.shell.metrics import Metrics
+from lockstep.shell.observe import Observe
+from lockstep.shell.store import Store
+from lockstep.shell.tell import Tell
+from tests.unit.shell.written import FRAUD
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class FakeKube:
+    """Keeps objects, counts versions, and remembers what it was asked."""
+
+    objects: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    version: int = 100
+    refusal: Refusal | None = None
+    trouble: Exception | None = None
+
+    def have(self, raw: Manifest) -> None:
+        self.objects[raw["kind"], raw["metadata"]["name"]] = raw
+
+    def _write(self, raw: Manifest, generation: int = 1) -> Manifest:
+        self.version += 1
+        metadata = {"uid": f"uid-{raw['metadata']['name']}", **raw["metadata"]}
+        metadata |= {"resourceVersion": str(self.version), "generation": generation}
+        written = {**raw, "metadata": metadata}
+        self.have(written)
+        return written
+
+    def _asked(self, verb: str, kind: str, name: str) -> None:
+        self.log.append(f"{verb} {kind} {name}")
+        if self.trouble:
+            raise self.trouble
+
+    async def read(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        assert namespace == FRAUD.namespace
+        self._asked("read", kind, name)
+        return self.objects.get((kind, name))
+
+    async def create(self, manifest: Manifest, owner_uid: str) -> Manifest:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self._asked("create", kind, name)
+        there = self.objects.get((kind, name))
+        if there is None:
+            return self._write(manifest)
+        owners = there["metadata"].get("ownerReferences") or ()
+        if any(owner["uid"] == owner_uid for owner in owners):
+            return there
+        raise ForeignObjectError(kind, name)
+
+    async def apply(self, manifest: Manifest, uid: str) -> Manifest:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self._asked("apply", kind, name)
+        there = self.objects[kind, name]
+        assert there["metadata"]["uid"] == uid
+        if there["spec"] == {**there["spec"], **manifest["spec"]}:
+            return there
+        spec = {**there["spec"], **manifest["spec"]}
+        changed = {**there, "spec": spec}
+        return self._write(changed, there["metadata"].get("generation", 0) + 1)
+
+    async def merge(self, manifest: Manifest, patch: Manifest) -> Manifest:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self._asked("merge", kind, name)
+        there = self.objects[kind, name]
+        return self._write({**there, "spec": {**there["spec"], **patch["spec"]}})
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        assert (namespace, uid) == (FRAUD.namespace, self.objects[kind, name]["metadata"]["uid"])
+        self._asked("delete", kind, name)
+        del self.objects[kind, name]
+
+    async def patch_status(
+        self, namespace: str, name: str, version: str, status: Manifest
+    ) -> Manifest:
+        assert namespace == FRAUD.namespace
+        self._asked("status", "ModelDeployment", name)
+        there = self.objects["ModelDeployment", name]
+        if there["metadata"]["resourceVersion"] != version:
+            raise LostRaceError("stale")
+        known = {**there["status"], **status}
+        after = {key: value for key, value in known.items() if value is not None}
+        return self._write({**there, "status": after})
+
+    async def create_once(self, manifest: Manifest) -> Manifest | None:
+        self._asked("create once", manifest["kind"], manifest["metadata"]["name"])
+        return manifest
+
+    async def dry_run(self, manifest: Manifest) -> Refusal | None:
+        self._asked("dry run", manifest["kind"], "")
+        return self.refusal
+
+
+@dataclass
+class Bench:
+    """The shell's steps on one fake API server; ``now`` is moved by hand."""
+
+    kube: FakeKube = field(default_factory=FakeKube)
+    now: datetime = NOW
+    memory: Memory = field(default_factory=Memory)
+    caches: Caches = field(default_factory=lambda: Caches(()))
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def _clock(self) -> datetime:
+        return self.now
+
+    @property
+    def client(self) -> Kube:
+        return cast("Kube", self.kube)
+
+    @property
+    def observe(self) -> Observe:
+        return Observe(self.caches, self.memory, self.client, ReplicaRatio(), self._clock)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.caches, self.memory, self.client)
+
+    @property
+    def act(self) -> Act:
+        return Act(self.caches, self.memory, self.client, ReplicaRatio(), self._clock)
+
+    @property
+    def tell(self) -> Tell:
+        return Tell(self.client, self.metrics, self._clock)
+
+    def see(self, *raws: Manifest) -> "Bench":
+        """Objects that stand on the API server and were noticed."""
+        for raw in raws:
+            self.kube.have(raw)
+            self.caches.heard(PATHS[raw["kind"]][1], None, raw)
+        return self
+
+    def later(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+    async def look(self) -> Observed:
+        seen = await self.observe.look(FRAUD)
+        assert seen is not None
+        return seen
+
+
+def status(**fields: Any) -> Manifest:
+    return write_status(ModelDeploymentStatus(**fields))
+
+
+def plan(**fields: Any) -> Plan:
+    return Plan(status=ModelDeploymentStatus(**fields))

@@ -1,0 +1,226 @@
+"""kopf itself, in its thread, against an API server of a hundred lines: what it lists is taken as a
+whole, what it watches comes one by one, and what vanished in between is gone.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import kopf
+import pytest
+from aiohttp import web
+
+from lockstep import handlers
+from lockstep.api.base import Manifest
+from lockstep.clients.watching import Overheard
+from lockstep.errors import InvariantError
+from lockstep.shell.caches import Caches
+from lockstep.shell.doorbell import Door, Doorbell
+from tests.unit.clients.scripted import connection
+from tests.unit.shell.written import FRAUD, child, model_deployment
+
+SOON = 10.0
+SERVED = {
+    "/api/v1": ("pods", "services", "namespaces"),
+    "/apis/apps/v1": ("deployments", "controllerrevisions"),
+    "/apis/lockstep.dev/v1alpha1": ("modeldeployments", "exitcriteria", "clusterexitcriteria"),
+    "/apis/apiextensions.k8s.io/v1": ("customresourcedefinitions",),
+}
+GROUPS = ("apps/v1", "lockstep.dev/v1alpha1", "apiextensions.k8s.io/v1")
+GONE: Manifest = {"type": "ERROR", "object": {"code": 410, "message": "too old"}}
+
+
+@dataclass
+class TinyApi:
+    """``objects`` are what a list finds; ``say`` puts an event into the watches of a resource."""
+
+    objects: dict[str, list[Manifest]] = field(default_factory=lambda: defaultdict(list))
+    streams: dict[str, list[asyncio.Queue[Manifest | None]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    lists: list[str] = field(default_factory=list)
+    queries: dict[str, dict[str, str]] = field(default_factory=dict)
+    version: int = 100
+    url: str = ""
+
+    def say(self, plural: str, *events: Manifest | None) -> None:
+        for stream in self.streams[plural]:
+            for event in events:
+                stream.put_nowait(event)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.path
+        plural = path.rsplit("/", 1)[-1]
+        if path == "/api":
+            return web.json_response({"versions": ["v1"]})
+        if path == "/apis":
+            return web.json_response({"groups": [_group(name) for name in GROUPS]})
+        if path in SERVED:
+            return web.json_response({"resources": [_resource(name) for name in SERVED[path]]})
+        if request.query.get("watch"):
+            return await self._watch(request, plural)
+        self.lists.append(plural)
+        self.queries[plural] = dict(request.query)
+        metadata = {"resourceVersion": str(self.version)}
+        return web.json_response({"metadata": metadata, "items": self.objects[plural]})
+
+    async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        stream: asyncio.Queue[Manifest | None] = asyncio.Queue()
+        self.streams[plural].append(stream)
+        try:
+            while event := await stream.get():
+                await response.write(json.dumps(event).encode() + b"\n")
+        finally:
+            self.streams[plural].remove(stream)
+        return response
+
+
+def _group(name: str) -> Manifest:
+    group, version = name.split("/")
+    return {
+        "name": group,
+        "versions": [{"version": version}],
+        "preferredVersion": {"version": version},
+    }
+
+
+def _resource(plural: str) -> Manifest:
+    return {
+        "name": plural,
+        "kind": plural,
+        "singularName": plural,
+        "namespaced": plural not in ("namespaces", "clusterexitcriteria"),
+        "verbs": ["list", "watch", "get"],
+    }
+
+
+@asynccontextmanager
+async def tiny_api() -> AsyncIterator[TinyApi]:
+    api, app = TinyApi(), web.Application()
+    app.router.add_route("GET", "/{tail:.*}", api.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield api
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class Listener:
+    caches: Caches
+    task: asyncio.Task[None]
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SOON):
+            while not seen():
+                assert not self.task.done(), self.task
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def listening(
+    api: TinyApi, monkeypatch: pytest.MonkeyPatch, namespaces: tuple[str, ...] = ()
+) -> AsyncIterator[Listener]:
+    async def known(*_: object) -> None:
+        """There is no file to read credentials from."""
+
+    monkeypatch.setattr("lockstep.clients.connection._load", known)
+    caches, loop = Caches(namespaces), asyncio.get_running_loop()
+    overheard = Overheard(
+        plurals=frozenset(plural for plural, _ in caches.scopes),
+        listed=lambda *told: _there(loop, caches.listed, *told),
+        connected=lambda *_: None,
+        count=lambda *_: None,
+    )
+    door = Door(
+        connection=connection(api.url),
+        overheard=overheard,
+        heard=lambda *told: _there(loop, caches.heard, *told),
+    )
+    task = asyncio.create_task(Doorbell(handlers.REGISTRY, door, namespaces).listen())
+    try:
+        yield Listener(caches, task)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _there(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *told: object) -> None:
+    loop.call_soon_threadsafe(function, *told)
+
+
+def names(caches: Caches) -> list[str]:
+    return [record.meta.name for record in caches.deployments.children(FRAUD)]
+
+
+async def test_everything_is_seen_before_it_is_called_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with tiny_api() as api:
+        api.objects["modeldeployments"] = [model_deployment()]
+        api.objects["deployments"] = [child("r1"), child("r2")]
+        async with listening(api, monkeypatch) as listener:
+            await listener.until(lambda: listener.caches.complete)
+            assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
+            assert listener.caches.keys() == (FRAUD,)
+    assert sorted(api.lists) == sorted({plural for plural, _ in listener.caches.scopes})
+    assert api.queries["deployments"]["labelSelector"] == "lockstep.dev/deployment"
+    assert "labelSelector" not in api.queries["modeldeployments"]
+
+
+async def test_events_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["deployments"]))
+        api.say("deployments", {"type": "ADDED", "object": child("r1", version=101)})
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+        api.say("deployments", {"type": "DELETED", "object": child("r1", version=102)})
+        await listener.until(lambda: names(listener.caches) == [])
+
+
+async def test_what_vanished_while_the_watch_was_broken_is_gone_after_the_next_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with tiny_api() as api:
+        api.objects["deployments"] = [child("r1"), child("r2")]
+        async with listening(api, monkeypatch) as listener:
+            await listener.until(lambda: bool(api.streams["deployments"]))
+            assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
+            api.objects["deployments"], api.version = [], 200
+            api.say("deployments", GONE)
+            await listener.until(lambda: names(listener.caches) == [])
+    assert api.lists.count("deployments") == 2
+
+
+async def test_a_watch_that_ended_in_good_order_goes_on_without_a_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["deployments"]))
+        (before,) = api.streams["deployments"]
+        api.say("deployments", None)
+        await listener.until(lambda: api.streams["deployments"] not in ([], [before]))
+        api.say("deployments", {"type": "ADDED", "object": child("r1", version=101)})
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+    assert api.lists.count("deployments") == 1
+
+
+async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch, ("pay", "shop")) as listener:
+        await listener.until(lambda: listener.caches.complete)
+    assert api.lists.count("pods") == 2
+    assert api.lists.count("clusterexitcriteria") == 1
+
+
+async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "REGISTRY", kopf.OperatorRegistry())  # knows no way to log in
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
+            await asyncio.wait_for(asyncio.shield(listener.task), SOON)

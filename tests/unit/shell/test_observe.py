@@ -1,0 +1,214 @@
+"""From caches to one frozen Observed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lockstep.api.base import Manifest
+from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.status import Phase
+from lockstep.core.children import controller_revision
+from lockstep.core.observed import CallerService, Foreign, Nobody, Observed, Only, Unreadable
+from lockstep.core.plan import StoreRevision
+from lockstep.errors import InvariantError
+from lockstep.shell.memory import Pending
+from lockstep.shell.observe import FOREIGN_BELIEVED
+from tests.unit.shell.fakes import Bench, status
+from tests.unit.shell.written import (
+    FRAUD,
+    OWNER,
+    callers,
+    child,
+    model_deployment,
+    rendered_template,
+    standing,
+)
+
+STORED = StoreRevision(
+    revision="r1",
+    scheme="1",
+    number=1,
+    inputs={"version": "1.0.0"},
+    template=rendered_template(),
+)
+REVISION = standing(controller_revision.controller_revision(OWNER, STORED), "uid-rev")
+ONLY_R1 = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "r1"}
+
+
+def pod(name: str = "p", revision: str = "r1", phase: str = "Running") -> Manifest:
+    labels = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": revision}
+    metadata = {"name": name, "namespace": "pay", "uid": name, "resourceVersion": "10"}
+    ready = {"type": "Ready", "status": "True"}
+    return {
+        "kind": "Pod",
+        "metadata": {**metadata, "labels": labels},
+        "status": {"phase": phase, "conditions": [ready]},
+    }
+
+
+def changed(raw: Manifest, **spec: Any) -> Manifest:
+    """The same object after somebody else's edit."""
+    metadata = {**raw["metadata"], "resourceVersion": "11", "generation": 2}
+    return {**raw, "metadata": metadata, "spec": {**raw["spec"], **spec}}
+
+
+def drifted(seen: Observed) -> bool:
+    found = seen.arm("r1").deployment
+    assert found is not None
+    return found.drifted
+
+
+async def test_what_is_not_there_is_not_seen() -> None:
+    assert await Bench().observe.look(FRAUD) is None
+
+
+async def test_what_is_going_is_left_alone() -> None:
+    raw = model_deployment()
+    raw["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert await Bench().see(raw).observe.look(FRAUD) is None
+
+
+async def test_arms_have_their_deployment_and_their_pods() -> None:
+    bench = Bench().see(model_deployment(), REVISION, child(), child("r2", 1), pod("a"), pod("b"))
+    bench.see(pod("stray", "r3"), pod("ended", "r1", "Failed"))
+    seen = await bench.look()
+    assert {name: (arm.wanted, len(arm.pods)) for name, arm in seen.arms.items()} == {
+        "r1": (2, 2),
+        "r2": (1, 0),
+        "r3": (0, 1),
+    }
+    assert [it.revision for it in seen.stored] == ["r1"]
+
+
+async def test_a_child_of_an_earlier_owner_of_this_name_is_not_ours() -> None:
+    old = child()
+    owner = {**old["metadata"]["ownerReferences"][0], "uid": "an earlier one"}
+    old["metadata"]["ownerReferences"] = [owner]
+    seen = await Bench().see(model_deployment(), old).look()
+    assert seen.arms == {}
+
+
+async def test_a_deployment_as_we_made_it_has_not_drifted() -> None:
+    assert not drifted(await Bench().see(model_deployment(), REVISION, child()).look())
+
+
+EDITS: dict[str, dict[str, object]] = {
+    "the image": {"template": {"spec": {"containers": [{"name": "server", "image": "evil:1"}]}}},
+    "minReadySeconds": {"minReadySeconds": 9},
+    "the history limit": {"revisionHistoryLimit": 10},
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+async def test_an_edit_by_hand_is_drift(edit: dict[str, object]) -> None:
+    bench = Bench().see(model_deployment(), REVISION, changed(child(), **edit))
+    assert drifted(await bench.look())
+
+
+async def test_replicas_are_planned_not_compared_unless_somebody_else_wrote_them() -> None:
+    scaled = changed(child(), replicas=50)
+    assert not drifted(await Bench().see(model_deployment(), REVISION, scaled).look())
+    entry = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    scaled["metadata"]["managedFields"] = [entry]
+    assert drifted(await Bench().see(model_deployment(), REVISION, scaled).look())
+
+
+async def test_without_its_stored_template_nothing_can_be_said_about_drift() -> None:
+    bench = Bench().see(model_deployment(), changed(child(), minReadySeconds=9))
+    assert not drifted(await bench.look())
+
+
+async def test_a_difference_that_an_apply_did_not_change_is_notation() -> None:
+    bench = Bench().see(model_deployment(), REVISION, changed(child(), minReadySeconds=9))
+    bench.memory.settled["uid-r1"] = 2
+    assert not drifted(await bench.look())
+    bench.memory.settled["uid-r1"] = 1
+    assert drifted(await bench.look()), "another generation is looked at anew"
+
+
+async def test_the_service_says_whom_callers_reach() -> None:
+    seen = await Bench().see(model_deployment(), callers(ONLY_R1)).look()
+    assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"))
+
+
+async def test_a_selector_that_is_not_ours_is_drift_towards_nobody_we_know() -> None:
+    seen = await Bench().see(model_deployment(), callers({"app": "x"})).look()
+    assert seen.service == CallerService(uid="uid-svc", routing=Nobody(), drifted=True)
+
+
+async def test_another_port_is_drift() -> None:
+    raw = model_deployment(service={"port": 8000, "targetPort": 8080})
+    seen = await Bench().see(raw, callers(ONLY_R1)).look()
+    assert seen.service is not None
+    assert seen.service.drifted
+
+
+async def test_a_service_of_somebody_else_is_not_seen_as_ours() -> None:
+    raw = callers(ONLY_R1)
+    raw["metadata"]["ownerReferences"] = []
+    seen = await Bench().see(model_deployment(), raw).look()
+    assert seen.service is None
+
+
+async def test_a_spec_that_cannot_be_read_is_seen_with_its_children() -> None:
+    raw = model_deployment(replicas=-1)
+    seen = await Bench().see(raw, REVISION, child(), callers(ONLY_R1)).look()
+    assert isinstance(seen.spec, Unreadable)
+    assert seen.arm("r1").deployment is not None
+    assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"))
+
+
+async def test_criteria_are_those_the_spec_names() -> None:
+    metric = {"name": "p99", "prometheus": {"query": "up"}, "successWhen": {"max": 1}}
+    metadata = {"name": "quality", "namespace": "pay", "uid": "c", "resourceVersion": "3"}
+    bench = Bench()
+    found = {"metadata": metadata, "spec": {"metrics": [metric]}}
+    bench.caches.heard("exitcriteria", None, found)
+    refs = [{"name": "quality"}, {"name": "missing"}]
+    stages = [{"name": "a", "weight": 5, "soak": "1m", "exitCriteria": refs}]
+    bench.see(model_deployment(strategy={"canary": {"stages": stages}}))
+    seen = await bench.look()
+    assert list(seen.criteria) == [CriteriaRef(name="quality")]
+
+
+async def test_the_newest_planned_status_is_used_while_the_stored_one_stands() -> None:
+    bench = Bench().see(model_deployment(status=status(phase=Phase.PROGRESSING)))
+    seen = await bench.look()
+    newest = seen.status.model_copy(update={"message": "3 samples"})
+    wire = status(phase=Phase.PROGRESSING)
+    bench.memory.pending[FRAUD] = Pending(seen.uid, wire, newest)
+    assert (await bench.look()).status.message == "3 samples"
+    bench.see(model_deployment(11, status(phase=Phase.PAUSED)))
+    assert (await bench.look()).status.phase is Phase.PAUSED, "somebody wrote another one"
+
+
+async def test_a_status_that_is_not_ours_stops_the_pass() -> None:
+    bench = Bench().see(model_deployment(status={"phase": "Splendid"}))
+    with pytest.raises(InvariantError):
+        await bench.look()
+
+
+async def test_a_name_that_was_taken_is_looked_up_again_before_it_is_believed() -> None:
+    bench = Bench().see(model_deployment())
+    foreign = Foreign("Service", "fraud")
+    theirs = callers({"app": "x"})
+    theirs["metadata"]["ownerReferences"] = []
+    bench.kube.have(theirs)
+    bench.memory.taken(FRAUD, foreign, bench.now)
+    assert (await bench.look()).foreign == (foreign,)
+    assert bench.kube.log == [], "it is believed for a while"
+    bench.now += FOREIGN_BELIEVED
+    assert (await bench.look()).foreign == (foreign,)
+    assert (await bench.look()).foreign == (foreign,)
+    assert bench.kube.log == ["read Service fraud"]
+    del bench.kube.objects["Service", "fraud"]
+    bench.now += FOREIGN_BELIEVED
+    assert (await bench.look()).foreign == ()
+
+
+async def test_looking_twice_sees_the_same() -> None:
+    bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1), pod())
+    first = await bench.look()
+    assert replace(first) == await bench.look()
+    assert bench.kube.log == []

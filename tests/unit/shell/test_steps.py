@@ -1,0 +1,273 @@
+"""Store, act, tell and ask, each on its own."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+import pytest
+
+from lockstep.adapters.kube_refusals import Refusal
+from lockstep.api.status import GateStatus, ModelDeploymentStatus, Phase, Verdict
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.needs import DryRun, Needs, Smoke
+from lockstep.core.observed import Answers, DryRunResult, Everyone, Foreign, Only, SmokeResult
+from lockstep.core.plan import (
+    Action,
+    Event,
+    EventType,
+    Plan,
+    PruneRevision,
+    PutDeployment,
+    RemoveDeployment,
+    SetTraffic,
+    StoreRevision,
+)
+from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
+from lockstep.shell.ask import Ask
+from tests.unit.shell.fakes import NOW, Bench, plan, status
+from tests.unit.shell.written import (
+    FRAUD,
+    TEMPLATE,
+    callers,
+    child,
+    model_deployment,
+    rendered_template,
+)
+
+ONLY_R1 = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "r1"}
+
+
+def put(revision: str = "r1", replicas: int = 2, *, exists: bool = True) -> PutDeployment:
+    return PutDeployment(
+        revision=revision,
+        replicas=replicas,
+        template=rendered_template(revision),
+        min_ready_seconds=0,
+        exists=exists,
+    )
+
+
+def traffic(port: int = 80, *, exists: bool = True) -> SetTraffic:
+    return SetTraffic(routing=Everyone(), port=port, target_port=8080, exists=exists)
+
+
+# Store
+
+
+async def test_an_equal_status_costs_no_request() -> None:
+    bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY)))
+    await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
+    assert bench.kube.log == []
+
+
+async def test_our_own_write_is_known_at_once() -> None:
+    bench = Bench().see(model_deployment())
+    await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
+    assert bench.kube.log == ["status ModelDeployment fraud"]
+    assert (await bench.look()).status.phase is Phase.HEALTHY
+    await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
+    assert len(bench.kube.log) == 1
+
+
+async def test_a_pass_that_thought_about_an_older_spec_does_nothing() -> None:
+    bench = Bench().see(model_deployment(10))
+    seen = await bench.look()
+    bench.see(model_deployment(11, replicas=5))
+    with pytest.raises(LostRaceError):
+        await bench.store.store(seen, plan(phase=Phase.HEALTHY), NOW)
+    assert bench.kube.log == []
+
+
+async def test_a_write_of_somebody_else_that_was_not_heard_yet_wins() -> None:
+    bench = Bench().see(model_deployment(10))
+    seen = await bench.look()
+    bench.kube.have(model_deployment(11))
+    with pytest.raises(LostRaceError):
+        await bench.store.store(seen, plan(phase=Phase.HEALTHY), NOW)
+
+
+def measured(samples: int) -> ModelDeploymentStatus:
+    gate = GateStatus(name="p99", criteria="C/s", samples=samples)
+    return ModelDeploymentStatus(phase=Phase.PROGRESSING, gates=(gate,))
+
+
+async def test_evidence_gathers_in_memory_between_writes() -> None:
+    bench = Bench().see(model_deployment())
+    for samples in range(1, 40):
+        seen = await bench.look()
+        assert sum(gate.samples for gate in seen.status.gates) == samples - 1
+        await bench.store.store(seen, Plan(status=measured(samples)), bench.now)
+        bench.later(seconds=1)
+    assert bench.kube.log == ["status ModelDeployment fraud"] * 2, "at the start and after 30 s"
+
+
+async def test_what_is_done_is_stored_first_even_if_only_evidence_changed() -> None:
+    bench = Bench().see(model_deployment())
+    await bench.store.store(await bench.look(), Plan(status=measured(1)), bench.now)
+    acting = Plan(status=measured(2), actions=(RemoveDeployment("r1"),))
+    await bench.store.store(await bench.look(), acting, bench.now)
+    assert len(bench.kube.log) == 2
+
+
+# Act
+
+ACTIONS: dict[str, tuple[Action, list[str]]] = {
+    "a new Deployment is created": (
+        put("r2", exists=False), ["create Deployment fraud-r2"]),
+    "a known one is applied": (put(replicas=5), ["apply Deployment fraud-r1"]),
+    "one that should be known and is not is created": (
+        put("r2"), ["create Deployment fraud-r2"]),
+    "a Deployment is removed by its uid": (
+        RemoveDeployment("r1"), ["delete Deployment fraud-r1"]),
+    "one that is gone needs no removal": (RemoveDeployment("r9"), []),
+    "callers are moved by an apply": (traffic(), ["apply Service fraud"]),
+    "another port replaces the ports first": (
+        traffic(8000), ["merge Service fraud", "apply Service fraud"]),
+    "a revision is stored once": (
+        StoreRevision(revision="r2", scheme="1", number=2, inputs={}, template=TEMPLATE),
+        ["create ControllerRevision fraud-r2"]),
+    "a revision that is gone needs no pruning": (PruneRevision("fraud-r9"), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "asked"), ACTIONS.values(), ids=ACTIONS)
+async def test_an_action_is_one_request_and_again_none_or_the_same(
+    action: Action, asked: list[str]
+) -> None:
+    bench = Bench().see(model_deployment(), child(), callers(ONLY_R1))
+    seen = await bench.look()
+    await bench.act.act(seen, action)
+    assert bench.kube.log == asked
+
+
+async def test_the_answer_to_a_write_is_seen_by_the_next_look() -> None:
+    bench = Bench().see(model_deployment(), child(), callers(ONLY_R1))
+    seen = await bench.look()
+    await bench.act.act(seen, put(replicas=5))
+    await bench.act.act(seen, traffic())
+    after = await bench.look()
+    assert after.arm("r1").wanted == 5
+    assert after.service is not None
+    assert after.service.routing == Everyone()
+
+
+async def test_an_apply_that_changed_nothing_settles_the_difference() -> None:
+    bench = Bench().see(model_deployment(), child(), callers(ONLY_R1))
+    seen = await bench.look()
+    await bench.act.act(seen, put())
+    same = SetTraffic(routing=Only("r1"), port=80, target_port=8080, exists=True)
+    await bench.act.act(seen, same)
+    assert bench.memory.settled == {"uid-r1": 1, "uid-svc": 10}
+    await bench.act.act(seen, put(replicas=3))
+    assert bench.memory.settled["uid-r1"] == 1, "what changed is not settled"
+
+
+async def test_a_taken_name_is_remembered_for_the_next_look() -> None:
+    bench = Bench().see(model_deployment())
+    theirs = callers({"app": "x"})
+    theirs["metadata"]["ownerReferences"] = []
+    bench.kube.have(theirs)
+    with pytest.raises(ForeignObjectError):
+        await bench.act.act(await bench.look(), traffic(exists=False))
+    assert (await bench.look()).foreign == (Foreign("Service", "fraud"),)
+
+
+# Tell
+
+
+async def test_every_event_is_told_once_and_failing_to_is_no_failure() -> None:
+    bench = Bench().see(model_deployment())
+    bench.kube.trouble = TransientError("away")
+    events = (Event(EventType.NORMAL, "A", "a"), Event(EventType.WARNING, "B", "b"))
+    decided = Plan(status=ModelDeploymentStatus(), events=events)
+    await bench.tell.tell(await bench.look(), decided)
+    assert len(bench.kube.log) == 2
+
+
+async def test_a_verdict_is_counted_when_it_falls() -> None:
+    bench = Bench().see(model_deployment())
+    gate = GateStatus(name="p99", criteria="C/s", verdict=Verdict.FAIL)
+    fallen = Plan(status=ModelDeploymentStatus(gates=(gate,)))
+    seen = await bench.look()
+    await bench.tell.tell(seen, fallen)
+    await bench.store.store(seen, fallen, NOW)
+    await bench.tell.tell(await bench.look(), fallen)
+    assert b'lockstep_gate_verdicts_total{verdict="Fail"} 1.0' in bench.metrics.exposed()
+
+
+# Ask
+
+QUESTION = Question("", "up", NOW)
+
+
+class Oracle:
+    """Prometheus and a pod, in one."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+    async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+        return dict.fromkeys(questions, self.answer)
+
+
+class AnsweringPod:
+    async def ask(self, test: Smoke) -> SmokeResult:
+        return SmokeResult(test.revision, None)
+
+
+TRIAL = DryRun(revision="r1", deployment={"kind": "Deployment"}, pod={"kind": "Pod"})
+OUTCOMES: dict[str, tuple[Answer, str]] = {
+    "a number": (Reply((Series(1.0),)), "answered"),
+    "no data": (Reply(()), "no_data"),
+    "no usable answer": (Broken("HTML"), "broken"),
+}
+
+
+@pytest.mark.parametrize(("answer", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
+async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
+    bench = Bench()
+    ask = Ask(Oracle(answer), AnsweringPod(), bench.client, bench.metrics)
+    got = await ask.ask(Needs(questions=(QUESTION,)))
+    assert got == Answers(metrics={QUESTION: answer})
+    counted = f'lockstep_prometheus_queries_total{{outcome="{outcome}"}} 1.0'
+    assert counted.encode() in bench.metrics.exposed()
+
+
+async def test_asking_nothing_asks_nobody() -> None:
+    bench = Bench()
+    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    assert await ask.ask(Needs()) == Answers()
+    assert bench.kube.log == []
+
+
+async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
+    bench = Bench()
+    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    got = await ask.ask(Needs(dry_run=TRIAL))
+    assert got.dry_run == DryRunResult("r1", None)
+    assert bench.kube.log == ["dry run Deployment ", "dry run Pod "]
+
+
+async def test_a_refused_dry_run_names_what_was_refused() -> None:
+    bench = Bench()
+    bench.kube.refusal = Refusal("exceeded quota", waiting=True)
+    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    got = await ask.ask(Needs(dry_run=TRIAL))
+    assert got.dry_run == DryRunResult("r1", "Deployment: exceeded quota", waiting=True)
+
+
+async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> None:
+    bench = Bench()
+    bench.kube.trouble = TransientError("away", retry_after=timedelta(seconds=1))
+    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    with pytest.raises(TransientError):
+        await ask.ask(Needs(dry_run=TRIAL))
+
+
+async def test_memory_of_what_is_gone_is_let_go() -> None:
+    bench = Bench().see(model_deployment())
+    await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
+    raw = bench.kube.objects["ModelDeployment", "fraud"]
+    bench.caches.heard("modeldeployments", "DELETED", raw)
+    assert await bench.observe.look(FRAUD) is None
+    assert not bench.memory.versions
+    assert not bench.memory.written_at

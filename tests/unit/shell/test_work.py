@@ -1,0 +1,177 @@
+"""How passes end, and what follows."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lockstep.core.key import Key
+from lockstep.core.needs import Needs
+from lockstep.core.observed import Answers, Observed
+from lockstep.core.plan import Action, Plan
+from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
+from lockstep.shell.caches import Caches
+from lockstep.shell.metrics import Metrics
+from lockstep.shell.queue import Queue
+from lockstep.shell.work import Work
+from tests.unit.shell.written import FRAUD, model_deployment
+
+SOON = 5.0
+CHURN = Key("pay", "churn")
+
+
+@dataclass
+class Thinking:
+    """A world and a planner in which every pass is what ``looks`` says in its turn."""
+
+    looks: list[Callable[[], Observed | None]]
+    passes: list[Key] = field(default_factory=list)
+    done: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def look(self, key: Key) -> Observed | None:
+        self.passes.append(key)
+        async with self.done:
+            self.done.notify_all()
+        look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return look()
+
+    async def ask(self, seen: Observed, needs: Needs) -> Answers:
+        raise AssertionError(seen, needs)
+
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
+        raise AssertionError(seen, decided, now)
+
+    async def act(self, seen: Observed, action: Action) -> None:
+        raise AssertionError(seen, action)
+
+    async def tell(self, seen: Observed, decided: Plan) -> None:
+        raise AssertionError(seen, decided)
+
+    def needs(self, observed: Observed, now: datetime) -> Needs:
+        raise AssertionError(observed, now)
+
+    def plan(self, observed: Observed, now: datetime) -> Plan:
+        raise AssertionError(observed, now)
+
+    async def passed(self, times: int) -> None:
+        async with self.done, asyncio.timeout(SOON):
+            await self.done.wait_for(lambda: len(self.passes) >= times)
+
+
+def raising(error: Exception) -> Callable[[], Observed | None]:
+    def look() -> Observed | None:
+        raise error
+
+    return look
+
+
+def nothing() -> Observed | None:
+    return None
+
+
+@asynccontextmanager
+async def working(thinking: Thinking, workers: int = 1) -> AsyncIterator[tuple[Work, Metrics]]:
+    caches, metrics = Caches(()), Metrics()
+    caches.heard("modeldeployments", None, model_deployment())
+    work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC))
+    work.ring(FRAUD)
+    work.start(workers)
+    try:
+        yield work, metrics
+    finally:
+        await work.stop(timedelta(0))
+
+
+ENDS: dict[str, tuple[Exception, str]] = {
+    "a lost race": (LostRaceError("stale"), "lost_race"),
+    "a name that is taken": (ForeignObjectError("Service", "fraud"), "foreign"),
+    "no answer": (TransientError("away", retry_after=timedelta(0)), "transient"),
+    "a defect of ours": (KeyError("oops"), "crashed"),
+}
+
+
+@pytest.mark.parametrize(("error", "outcome"), ENDS.values(), ids=ENDS)
+async def test_a_pass_that_failed_is_followed_by_another(
+    error: Exception, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep.shell.work.backoff", lambda *_, **__: timedelta(0))
+    thinking = Thinking([raising(error), nothing])
+    async with working(thinking) as (_, metrics):
+        await thinking.passed(2)
+    assert thinking.passes == [FRAUD, FRAUD]
+    assert f'lockstep_passes_total{{outcome="{outcome}"}} 1.0'.encode() in metrics.exposed()
+
+
+async def test_one_broken_object_does_not_stop_the_others() -> None:
+    thinking = Thinking([raising(KeyError("oops")), nothing])
+    async with working(thinking) as (work, _):
+        work.ring(CHURN)
+        await thinking.passed(2)
+    assert set(thinking.passes) == {FRAUD, CHURN}
+
+
+async def test_a_broken_promise_waits_for_somebody_to_look() -> None:
+    thinking = Thinking([raising(InvariantError("status.phase: not ours")), nothing])
+    async with working(thinking) as (work, metrics):
+        await thinking.passed(1)
+        work.ring(CHURN)
+        await thinking.passed(2)
+    assert thinking.passes == [FRAUD, CHURN], "no pass of its own follows soon"
+    assert b'outcome="invariant"} 1.0' in metrics.exposed()
+
+
+async def test_a_bell_wakes_what_waits() -> None:
+    thinking = Thinking([raising(InvariantError("x")), nothing])
+    async with working(thinking) as (work, _):
+        await thinking.passed(1)
+        work.ring(FRAUD)
+        await thinking.passed(2)
+    assert thinking.passes == [FRAUD, FRAUD]
+
+
+async def test_a_pass_under_way_may_end_when_work_stops() -> None:
+    begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(Thinking):
+        async def look(self, key: Key) -> Observed | None:
+            assert key == FRAUD
+            begun.set()
+            await go_on.wait()
+            ended.set()
+            return None
+
+    async with working(Slow([nothing])) as (work, _):
+        await asyncio.wait_for(begun.wait(), SOON)
+        stopping = asyncio.create_task(work.stop(timedelta(seconds=SOON)))
+        go_on.set()
+        await asyncio.wait_for(stopping, SOON)
+    assert ended.is_set()
+
+
+async def test_a_pass_that_does_not_end_is_cut_off() -> None:
+    begun = asyncio.Event()
+
+    class Endless(Thinking):
+        async def look(self, key: Key) -> Observed | None:
+            assert key == FRAUD
+            begun.set()
+            await asyncio.Event().wait()
+            return None
+
+    async with working(Endless([nothing])) as (work, _):
+        await asyncio.wait_for(begun.wait(), SOON)
+        await asyncio.wait_for(work.stop(timedelta(milliseconds=20)), SOON)
+        assert work.last_pass_age() == 0.0
+
+
+async def test_the_age_of_the_last_pass_is_0_while_there_is_nothing_to_do() -> None:
+    work = Work(
+        Queue(), Caches(()), Thinking([nothing]), Thinking([nothing]), Metrics(), datetime.now
+    )
+    assert work.last_pass_age() == 0.0
+    work.start(1)
+    assert work.last_pass_age() == 0.0
+    await work.stop(timedelta(0))
