@@ -19,7 +19,9 @@ class Show:
         self._console = console
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        """Words are kept whole on a terminal, lines in a log."""
+        wraps = self._console.is_terminal
+        self._console.print(text, highlight=False, markup=False, soft_wrap=not wraps)
 
     @contextmanager
     def act(self, title: str, stages: Stages) -> Iterator["Screen | Lines"]:

@@ -61,7 +61,7 @@ def _gist(look: Look) -> tuple[object, ...]:
 def _walk(look: Look, stages: Stages) -> list[tuple[str, str]]:
     """The stages, the present one marked with the weight that ready pods make of it."""
     if not look.stage:
-        return [(f"{name} {weight}%   ", "dim") for name, weight in stages]
+        return []
     at = [name for name, _ in stages].index(look.stage) if look.stage in dict(stages) else -1
     words: list[tuple[str, str]] = []
     for index, (name, weight) in enumerate(stages):

@@ -20,7 +20,7 @@ NAMESPACE: Final = "lockstep-system"
 NAME: Final = "lockstep-operator"
 IMAGE: Final = "registry.invalid/lockstep-operator"
 READY_SECONDS: Final = 120.0
-POLL_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.5
 LOG_LINES: Final = 5
 
 Manifest = dict[str, Any]

@@ -29,7 +29,7 @@ NOT_CREATED: Final = Trouble("PodSecurity", 'pods "fraud" is forbidden: violates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How late the parts are, in seconds, and how often pods get sick; ``places``: room for pods."""
+    """How late the parts are, in seconds, and how often pods get sick; ``places`` for pods."""
 
     lag: tuple[float, float] = (0.2, 0.2)
     controller: tuple[float, float] = (0.3, 0.3)

@@ -58,7 +58,9 @@ def ends(story: Story) -> None:
             keep("a pause has a reason", paused and paused[0].reason and status.message)
             keep("somebody serves during a pause", _served(story))
         case _:
-            raise BrokenPromiseError(f"there is always an end, not {status.phase}: {status.message}")
+            raise BrokenPromiseError(
+                f"there is always an end, not {status.phase}: {status.message}"
+            )
 
 
 def is_silent(story: Story) -> None:
@@ -115,5 +117,3 @@ def _served(story: Story) -> bool:
 def _is_ruined(story: Story) -> bool:
     stable = story.status.stable
     return stable is not None and story.cluster.natures.get(stable.revision) is Nature.CRASHES
-
-

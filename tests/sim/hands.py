@@ -14,7 +14,6 @@ from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Arm, CallerService, Foreign, Observed
 from lockstep.core.plan import (
     Action,
-    Event,
     Plan,
     PruneRevision,
     PutDeployment,

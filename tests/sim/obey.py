@@ -29,7 +29,9 @@ def carried_out(observed: Observed, action: Action) -> Observed:
         case StoreRevision():
             return replace(observed, stored=(*observed.stored, _stored(observed, action)))
         case PutDeployment():
-            return _with(observed, replace(_arm(observed, action), deployment=_put(observed, action)))
+            return _with(
+                observed, replace(_arm(observed, action), deployment=_put(observed, action))
+            )
         case RemoveDeployment(revision):
             return _with(observed, replace(observed.arm(revision), deployment=None))
         case SetTraffic(routing=routing):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lockstep.api.exit_criteria import Metric
 from lockstep.api.model_deployment import ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.status import ModelDeploymentStatus
-from lockstep.core.observed import Arm, Everyone, Observed, Only, Routing
+from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
 from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
 from lockstep.core.rollout.replicas import Counts, share, split
 from lockstep.core.rollout.stages import room, stages
@@ -64,7 +64,7 @@ def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Ac
     if _sent_by_hand(before):
         return
     after = carried_out(before, action)
-    if spec_of(before).replicas == 0 and isinstance(action, PutDeployment):
+    if spec_of(before).replicas == 0:
         return
     was, becomes = serving(before, ready=True), serving(after, ready=True)
     keep(
@@ -104,18 +104,21 @@ def _sent_by_hand(before: Observed) -> bool:
 def _floor(spec: ModelDeploymentSpec) -> int:
     canary = spec.strategy.canary
     gap = canary is not None and canary.max_surge == 0 and canary.stable_scale.value == "Shrink"
-    return spec.replicas - 1 if gap else spec.replicas
+    least = min(1, spec.replicas)
+    return max(least, spec.replicas - 1) if gap else spec.replicas
 
 
 def _takes_back(before: Observed, decided: Plan, action: SetTraffic) -> bool:
     stable, candidate = decided.status.stable, decided.status.candidate
+    allowed = _allowed(decided.status) | _paced(before, decided.status)
+    if any(arm.ready and arm.revision not in allowed for arm in reached(before)):
+        return True
     if _paced(before, decided.status):
         return False
-    if any(arm.ready and arm.revision not in _allowed(decided.status) for arm in reached(before)):
-        return True
     home = stable is not None and action.routing == Only(stable.revision)
-    gave_up = candidate is None or not candidate.smoke_tested or _candidate_is_gone(before, decided)
-    return home and gave_up
+    begins = before.status.candidate is None or not before.status.candidate.smoke_tested
+    unproven = candidate is None or not candidate.smoke_tested
+    return home and (begins or unproven or _candidate_is_gone(before, decided))
 
 
 def _candidate_is_gone(before: Observed, decided: Plan) -> bool:
@@ -143,7 +146,7 @@ def _asked(arm: Arm) -> int:
 
 def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
     space = room(spec)
-    most = spec.replicas + space.max_surge
+    most = max(2, spec.replicas + space.max_surge)  # one of each arm at the least
     if space.keep:
         most = max(most, 2 * spec.replicas)
     if status.stage and status.candidate and status.stable:
@@ -261,8 +264,7 @@ def callers_do_not_return_to_the_condemned(
         return
     keep(
         "callers do not return to the condemned",
-        before.generation != recalled.generation
-        or not reaches(action.routing, recalled.revision),
+        before.generation != recalled.generation or not reaches(action.routing, recalled.revision),
         f"{action.routing} after a rollback of {recalled.revision}",
     )
 
@@ -325,9 +327,7 @@ def weight_is_not_exceeded(now: Standing) -> None:
 
 def somebody_serves(now: Standing) -> bool:
     """Whether a ready pod is selected, or no revision that may be called has one."""
-    selected = any(
-        arm.ready for arm in now.arms.values() if reaches(now.routing, arm.revision)
-    )
+    selected = any(arm.ready for arm in now.arms.values() if reaches(now.routing, arm.revision))
     return selected or not any(now.ready(revision) for revision in _allowed(now.status))
 
 
@@ -359,7 +359,8 @@ def evidence_precedes_progress(
         return
     for ref in walked[stage.index].exit_criteria:
         found = observed.criteria[ref]
-        for metric in getattr(found, "spec").metrics:
+        assert isinstance(found, Criteria)
+        for metric in found.spec.metrics:
             wanted = _wanted(metric)
             got = good.get(metric.prometheus.query.partition("{")[0], 0)
             keep(
@@ -375,4 +376,3 @@ def _wanted(metric: Metric) -> int:
     if metric.count is None:
         return metric.min_samples - metric.failure_limit
     return metric.count - metric.failure_limit - metric.inconclusive_limit
-

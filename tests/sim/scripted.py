@@ -132,9 +132,7 @@ SCRIPTS: Final[dict[str, Script]] = {
     "a wrong answer in the smoke test and no caller ever": Script(
         _setting(v2=Nature.WRONG_ANSWER), _second, 150
     ),
-    "an image that cannot be pulled fails fast": Script(
-        _setting(v2=Nature.NO_IMAGE), _second, 150
-    ),
+    "an image that cannot be pulled fails fast": Script(_setting(v2=Nature.NO_IMAGE), _second, 150),
     "a node without room is waited for": Script(_setting(v2=Nature.NO_ROOM), _second, 300),
     "a newer version supersedes the one on trial": Script(_setting(), _superseded),
     "back to the stable content ends the trial": Script(_setting(), _returned, 200),

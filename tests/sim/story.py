@@ -1,4 +1,4 @@
-"""One story: a toy cluster, an operator in it, people who edit, and promises watched at every step."""
+"""One story: a toy cluster, an operator in it, people who edit, promises watched at every step."""
 
 import functools
 import random
@@ -31,7 +31,7 @@ from tests.sim.written import KEY, Nature, criteria, revision_of, template
 PASS_SECONDS: Final = 0.005
 MOST_PASSES: Final = 6000
 REACTION_SECONDS: Final = 60.0
-"""How long callers may find nobody while a pod that may serve them is ready and the operator is up."""
+"""How long callers may find nobody while a pod that may serve is ready and the operator is up."""
 REPEATS: Final = 8
 """Passes after which a world that stands still has nothing left to be done."""
 
@@ -121,9 +121,7 @@ class Story:
         self.objects.put(("criteria", ""), criteria())
         self.objects.relist()
         self.agenda.watchers.append(self._watch)
-        self.hands.watchers.append(
-            Watcher(stored=self._stored, acts=self._acts, told=self._told)
-        )
+        self.hands.watchers.append(Watcher(stored=self._stored, acts=self._acts, told=self._told))
 
     # The loop -------------------------------------------------------------------------------------
 
@@ -216,9 +214,7 @@ class Story:
         if spec == held.spec:
             return
         self.transcript.note(f"user: {why}")
-        changed = replace(
-            held, spec=spec, template=_template(spec), generation=held.generation + 1
-        )
+        changed = replace(held, spec=spec, template=_template(spec), generation=held.generation + 1)
         self.objects.put(RESOURCE, changed)
 
     def meddle(self, service: CallerService | None) -> None:
@@ -235,9 +231,7 @@ class Story:
             pods.setdefault(pod.revision, []).append(pod)
         children = self.objects.of("deployments")
         return {
-            name: Arm(
-                revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ()))
-            )
+            name: Arm(revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ())))
             for name in {*children, *pods}
         }
 
@@ -350,5 +344,3 @@ def _remembered(observed: Observed) -> Observed:
 
 def _template(spec: ModelDeploymentSpec) -> dict[str, Any]:
     return template(spec.model.version)
-
-

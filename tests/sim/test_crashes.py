@@ -1,4 +1,4 @@
-"""The operator dies before every line of its passes, one line at a time: it ends as if it had not."""
+"""The operator dies before every line of its passes, one at a time: it ends as if it had not."""
 
 from dataclasses import replace
 

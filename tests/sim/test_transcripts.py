@@ -32,7 +32,7 @@ def test_no_transcript_is_left_without_its_story() -> None:
 
 @pytest.mark.parametrize("title", SCRIPTS)
 def test_callers_of_a_calm_story_always_find_somebody(title: str) -> None:
-    """With lag, drain and all: new connections meet no error that a pod's own death did not make."""
+    """With lag, drain and all: new connections meet no error but of a pod that died by itself."""
     story = play(SCRIPTS[title])
     own_deaths = title == "an unhealthy stable does not block its fix"
     by_hand = title == "a child edited by hand is put back"

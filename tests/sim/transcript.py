@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from tests.sim.story import Story
 
 VERSIONS: Final = tuple(f"{number}.0.0" for number in range(1, 13))
-_HEAD: Final = f"{'time':>8}  {'phase':<11}  {'stage':<14}  {'callers':<13}  {'pods ready':<22}  message"
+_HEAD: Final = (
+    f"{'time':>8}  {'phase':<11}  {'stage':<14}  {'callers':<13}  {'pods ready':<22}  message"
+)
 
 
 class Transcript:

@@ -1,4 +1,4 @@
-"""What users write in the stories, and what is the matter with the models that they write it about."""
+"""What users write in the stories, and what is the matter with the models they write it about."""
 
 import functools
 from datetime import timedelta

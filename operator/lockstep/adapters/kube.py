@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest

@@ -20,8 +20,8 @@ class DeploymentRecord:
 def prune(raw: Manifest) -> DeploymentRecord:
     """Read a Deployment.
 
-    ``drifted`` tells so far only whether somebody else scaled it; the rest is compared by who knows
-    what we would render. ``available`` is taken even from a status that lags behind the last scaling: the template never
+    ``drifted`` tells only whether somebody else scaled it; what we would render is not known here.
+    ``available`` is taken even from a status that lags behind the last scaling: the template never
     changes, so the pods it counts are still there; a 0 in between would look like an outage.
     """
     known, spec, status = meta(raw), raw["spec"], raw.get("status", {})

@@ -75,13 +75,21 @@ def _trouble(container: Manifest) -> Trouble | None:
         return Trouble(
             _REASONS[reason], _cut(message or f"container {container['name']}: {reason}")
         )
-    if reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= _CRASHES:
+    if _down(container) and container.get("restartCount", 0) >= _CRASHES:
         return Trouble("CrashLoop", _crashes(container))
     return None
 
 
+def _down(container: Manifest) -> bool:
+    """The kubelet may say CrashLoopBackOff for no more than the instant before the next try."""
+    state = container.get("state", {})
+    backing_off = (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff"
+    return backing_off or (state.get("terminated") or {}).get("exitCode", 0) != 0
+
+
 def _crashes(container: Manifest) -> str:
-    last = container.get("lastState", {}).get("terminated") or {}
+    ended = (container.get(state, {}).get("terminated") for state in ("state", "lastState"))
+    last: Manifest = next(filter(None, ended), {})
     why = last.get("reason", "")
     named = f" ({why})" if why not in {"", "Error"} else ""
     said = f": {last['message'].strip()}" if last.get("message") else ""

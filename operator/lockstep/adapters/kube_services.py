@@ -9,7 +9,10 @@ from lockstep.api.base import Manifest
 
 @dataclass(frozen=True, slots=True)
 class ServiceRecord:
-    """``redirected``: somebody else wrote the selector. ``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
+    """``redirected``: somebody else wrote the selector.
+
+    ``body`` keeps the fields that are ours as they stand, to be compared with what we render.
+    """
 
     meta: Meta
     selector: dict[str, str]

@@ -32,9 +32,9 @@ _JSON: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _YAML: Final = "application/yaml"
+_REVISION: Final = "ControllerRevision"
 _SOON: Final = timedelta(seconds=1)
 _UNWELL: Final = {408, 429, 500, 502, 503, 504}
-_IMMUTABLE: Final = {"ControllerRevision"}  # what is there cannot be brought into another shape
 _NOT_OURS_TO_MEND: Final = {401, 403, 404, 410}
 
 Count = Callable[[str, str, str], None]
@@ -135,8 +135,9 @@ class Kube:
             raise TransientError(f"{kind} {name} is just going", retry_after=_SOON)
         if known.owner_uid != owner_uid:
             raise ForeignObjectError(kind, name)
-        if kind in _IMMUTABLE and there:
-            return there
+        if kind == _REVISION:  # its data is what it is
+            labels = manifest["metadata"]["labels"]
+            return await self.merge(manifest, {"metadata": {"uid": known.uid, "labels": labels}})
         return await self.apply(manifest, known.uid)
 
     async def apply(self, manifest: Manifest, uid: str) -> Manifest:
@@ -282,7 +283,7 @@ def _create(manifest: Manifest, query: Mapping[str, str]) -> _Request:
         path=_path(kind, manifest["metadata"]["namespace"]),
         query=query,
         body=manifest,
-        content_type=_YAML if kind == "ControllerRevision" else _JSON,
+        content_type=_YAML if kind == _REVISION else _JSON,
     )
 
 

@@ -6,19 +6,19 @@ from datetime import timedelta
 def backoff(
     failures: int,
     *,
-    base: timedelta = timedelta(seconds=1),
-    cap: timedelta = timedelta(minutes=2),
+    base: timedelta = timedelta(milliseconds=250),
+    cap: timedelta = timedelta(seconds=15),
 ) -> timedelta:
     """Wait before the next try.
 
     Args:
         failures: Consecutive failed passes so far, 1 or more.
-        base: Wait after the first failure.
-        cap: Longest wait ever returned; short, because a rollback may be what waits.
+        base: Wait after the first failure; short, because one answer may just have been lost.
+        cap: Longest wait ever returned; short too, because a rollback may be what waits.
 
     Returns:
         ``base`` doubled once per further failure and held at ``cap``:
-        1 s, 2 s, 4 s, and so on up to 2 min with the defaults.
+        0.25 s, 0.5 s, 1 s, and so on up to 15 s with the defaults.
     """
     doublings = min(failures - 1, 20)  # keeps the product far from overflow
     return min(base * (1 << doublings), cap)

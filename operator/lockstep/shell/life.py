@@ -44,8 +44,7 @@ class Life:
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({listening, leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            grace = self.grace if stopping.done() else timedelta(0)
-            await self.work.stop(grace)
+            await self._drain(leading if stopping.done() else None)
         finally:
             await _end(leading, stopping)
             await self.lease.release()
@@ -53,6 +52,14 @@ class Life:
         for task in (leading, listening):
             if not task.cancelled() and (error := task.exception()):
                 raise error
+
+    async def _drain(self, leading: asyncio.Task[None] | None) -> None:
+        """Let passes under way end, as long as nobody else may work; without a lease, at once."""
+        if leading is not None:
+            draining = asyncio.create_task(self.work.stop(self.grace))
+            await asyncio.wait({draining, leading}, return_when=asyncio.FIRST_COMPLETED)
+            await _end(draining)
+        await self.work.stop(timedelta(0))
 
     async def _lead(self) -> None:
         await self.caches.completed.wait()
@@ -63,10 +70,10 @@ class Life:
         lost = asyncio.create_task(self.lease.hold())
         broken = asyncio.create_task(self.work.ended())
         try:
-            await asyncio.wait({lost, broken}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({lost, broken}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _end(lost, broken)
-        raise InvariantError("the lease was lost" if lost.done() else "a worker ended")
+        raise InvariantError("the lease was lost" if lost in done else "a worker ended")
 
     async def _crds(self) -> None:
         """Wait for our kinds: kopf looks once, and never watches what was not there."""

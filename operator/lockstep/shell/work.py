@@ -58,8 +58,10 @@ class Work:
         self._tasks = {asyncio.create_task(self._work()) for _ in range(workers)}
 
     async def ended(self) -> None:
-        """Return only when a worker has ended, which no object's trouble should bring about."""
+        """Return only when a worker has ended by itself, which no object should bring about."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        if self._stopping:
+            await asyncio.Event().wait()
 
     async def stop(self, grace: timedelta) -> None:
         """Take no new key; passes under way get ``grace`` to end by themselves."""

@@ -37,6 +37,12 @@ def crashing(restarts: int, code: int, reason: str = "Error", message: str = "")
     )
 
 
+def ended(restarts: int, code: int) -> Manifest:
+    """Down, and the kubelet has not said yet that it backs off: for half a minute at times."""
+    state = {"terminated": {"exitCode": code, "reason": "Error"}}
+    return {"name": "server", "restartCount": restarts, "state": state}
+
+
 TROUBLES: dict[str, tuple[Manifest, Trouble | None]] = {
     "an image that cannot be pulled": (
         waiting("ImagePullBackOff", PULL), Trouble("ImagePullFailed", PULL)),
@@ -61,6 +67,11 @@ TROUBLES: dict[str, tuple[Manifest, Trouble | None]] = {
     "two are a loop": (
         crashing(2, 1),
         Trouble("CrashLoop", "container server was restarted 2 times, last exit code 1")),
+    "a second crash is a loop before the kubelet calls it one": (
+        ended(2, 3),
+        Trouble("CrashLoop", "container server was restarted 2 times, last exit code 3")),
+    "one restart is not a loop yet": (ended(1, 3), None),
+    "an end without error is what init containers come to": (ended(2, 0), None),
     "a container out of memory is called so": (
         crashing(3, 137, "OOMKilled"),
         Trouble("CrashLoop",

@@ -97,11 +97,15 @@ async def test_our_own_object_that_we_had_lost_sight_of_is_brought_into_shape() 
     assert verbs(server.asked)[-1] == f"PATCH {PATH}/fraud-r1"
 
 
-async def test_our_own_revision_is_as_it_was_made() -> None:
-    there = {**owned_by(UID).body, "kind": "ControllerRevision"}
-    async with kube(TAKEN, Say(body=there)) as (client, server):
-        assert await client.create({**DEPLOYMENT, "kind": "ControllerRevision"}, UID) == there
-    assert [asked.method for asked in server.asked] == ["POST", "GET"]
+async def test_a_revision_that_we_had_lost_sight_of_gets_its_labels_back() -> None:
+    labels = {"lockstep.dev/deployment": "fraud"}
+    metadata = {"name": "fraud-r1", "namespace": "pay", "labels": labels}
+    revision: Manifest = {"kind": "ControllerRevision", "metadata": metadata, "data": {"b": 1}}
+    async with kube(TAKEN, owned_by(UID), Say(body=revision)) as (client, server):
+        await client.create(revision, UID)
+    patch = server.asked[-1]
+    assert patch.headers["content-type"] == "application/merge-patch+json"
+    assert patch.body == {"metadata": {"uid": "uid-r1", "labels": labels}}
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,22 @@
 Most of these worlds will never be; a planner that is right only in likely ones is not safe.
 """
 
+import functools
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-import pytest
-
 from lockstep.api.exit_criteria import ExitCriteriaSpec
-from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import GateStatus, ModelDeploymentStatus, Phase, StageStatus, Verdict
+from lockstep.core.needs import Needs
 from lockstep.core.observed import (
     Answers,
     Arm,
+    CallerService,
     Criteria,
     DryRunResult,
     Everyone,
@@ -26,18 +28,38 @@ from lockstep.core.observed import (
     SmokeResult,
     Trouble,
 )
+from lockstep.core.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from tests.sim import promises
 from tests.sim.obey import carried_out, obey
 from tests.sim.resource import wire
-from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, named, rejection
+from tests.unit.rollout.worlds import (
+    KEY,
+    NOW,
+    V1,
+    V2,
+    V3,
+    VERSIONS,
+    arm,
+    named,
+    rejection,
+    spec_of,
+    stored,
+    template,
+)
 
-STRIDE: Final = 23
-"""Of the whole product every so many worlds are looked at in a run of seconds; a prime, so that
-every value meets every other one."""
+Facts = Mapping[str, Any]
+
+STRIDE: Final = 127
+"""In a run of seconds every so many worlds of the product are looked at, in `make soak` the others.
+
+A prime that divides no number of choices, so that every choice meets every other one.
+"""
 REPEATS: Final = 8
 
 MINUTE: Final = timedelta(minutes=1)
+WANTED: Final = {version: name for name, version in VERSIONS.items()}
+STORED: Final = tuple(stored(name, number) for number, name in enumerate(VERSIONS, 1))
 GATED: Final = [{"name": "gate"}]
 CRITERIA: Final = {
     CriteriaRef(name="gate"): Criteria(
@@ -108,9 +130,8 @@ def _gate(verdict: Verdict | None) -> tuple[GateStatus, ...]:
 
 
 STABLES: Final = (None, "absent", "down", "one", "whole")
-CANDIDATES: Final = (
-    None,
-    *itertools.product((False, True), ("absent", "down", "one", "crashing", "whole")),
+CANDIDATES: Final = tuple(
+    itertools.product((False, True), ("absent", "down", "one", "crashing", "whole"))
 )
 ROUTINGS: Final = (None, Nobody(), Only(V1), Only(V2), Only(V3), Everyone())
 STAGES: Final = (
@@ -124,52 +145,156 @@ STAGES: Final = (
     ),
     StageStatus(name="full", index=1, progress_at=NOW - 20 * MINUTE, progress_ready=0),
 )
-PRODUCT: Final[Mapping[str, tuple[Any, ...]]] = {
-    "strategy": tuple(SPECS),
-    "replicas": (0, 1, 3),
-    "paused": (False, True),
-    "version": ("1.0.0", "2.0.0", "3.0.0"),
-    "stable": STABLES,
-    "candidate": CANDIDATES,
-    "third": (None, "one"),
-    "routing": ROUTINGS,
-    "stage": STAGES,
-    "gate": (None, Verdict.MEASURING, Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE),
-    "rejected": (False, True),
-    "wrong": (False, True),
+NO_TRIAL: Final[Facts] = {
+    "candidate": None,
+    "stage": None,
+    "gate": None,
+    "wrong": False,
+    "left": "absent",
+    "rejected": False,
 }
+VERDICTS: Final = (None, *Verdict)
 
 
-def _world(facts: Mapping[str, Any]) -> Observed:
+def _trials() -> Iterator[Facts]:
+    """What may be on trial, how far it is and what is known against it."""
+    for candidate, stage, gate, wrong in itertools.product(
+        CANDIDATES, STAGES, VERDICTS, (False, True)
+    ):
+        if stage.entered_at or gate is None:
+            yield {
+                **NO_TRIAL,
+                "candidate": candidate,
+                "stage": stage,
+                "gate": gate,
+                "wrong": wrong,
+            }
+
+
+def _leftovers() -> Iterator[Facts]:
+    """What may be left of a trial that is over."""
+    for left, rejected in itertools.product(("absent", "one", "whole"), (False, True)):
+        yield {**NO_TRIAL, "left": left, "rejected": rejected}
+
+
+def _callers() -> Iterator[Facts]:
+    """Stable and whom callers reach; without a stable, nobody was called but by a proven trial."""
+    for stable, routing in itertools.product(STABLES, ROUTINGS):
+        if stable or routing in {None, Nobody()}:
+            yield {"stable": stable, "routing": routing}
+
+
+PRODUCT: Final[tuple[tuple[Facts, ...], ...]] = (
+    tuple({"strategy": name} for name in SPECS),
+    tuple({"replicas": replicas} for replicas in (0, 1, 3)),
+    tuple({"paused": paused} for paused in (False, True)),
+    tuple({"version": version} for version in VERSIONS.values()),
+    tuple({"third": third} for third in ("absent", "one")),
+    tuple(_callers()),
+    (*_leftovers(), *_trials()),
+)
+WORLDS: Final = math.prod(len(choices) for choices in PRODUCT)
+
+
+def _facts(number: int) -> Facts:
+    """The world of that number."""
+    facts: dict[str, Any] = {}
+    for choices in PRODUCT:
+        number, choice = divmod(number, len(choices))
+        facts |= choices[choice]
+    return facts
+
+
+@functools.cache
+def _spec(strategy: str, replicas: int, paused: bool, version: str) -> ModelDeploymentSpec:  # noqa: FBT001
+    changes = {"replicas": replicas, "paused": paused, "smokeTest": {"path": "/"}}
+    return spec_of(version, **SPECS[strategy], **changes)
+
+
+def _spec_in(facts: Facts) -> ModelDeploymentSpec:
+    return _spec(facts["strategy"], facts["replicas"], facts["paused"], facts["version"])
+
+
+def _arms(facts: Facts) -> dict[str, Arm]:
     replicas, candidate = facts["replicas"], facts["candidate"]
-    arms = [
+    arms = (
         _pods(V1, facts["stable"] or "absent", replicas),
-        _pods(V2, candidate[1], replicas) if candidate else None,
-        _pods(V3, facts["third"] or "absent", 1),
-    ]
-    trial = named(V2, smoke_tested=candidate[0]) if candidate else None
-    stage = facts["stage"] if candidate else None
-    smoke = SmokeResult(V2, "HTTP 500, expected 200" if facts["wrong"] else None)
-    wanted = {"1.0.0": V1, "2.0.0": V2, "3.0.0": V3}[facts["version"]]
-    return World(
-        version=facts["version"],
-        spec=SPECS[facts["strategy"]]
-        | {"replicas": replicas, "paused": facts["paused"], "smokeTest": {"path": "/"}},
-        stable=V1 if facts["stable"] else None,
-        candidate=trial,
-        stage=stage,
+        _pods(V2, candidate[1] if candidate else facts["left"], replicas),
+        _pods(V3, facts["third"], 1),
+    )
+    return {it.revision: it for it in arms if it}
+
+
+def _status(facts: Facts) -> ModelDeploymentStatus:
+    candidate = facts["candidate"]
+    return ModelDeploymentStatus(
+        phase=Phase.PROGRESSING,
+        stable=named(V1) if facts["stable"] else None,
+        candidate=named(V2, smoke_tested=candidate[0]) if candidate else None,
+        stage=facts["stage"],
+        gates=_gate(facts["gate"]),
         rejected=rejection(V2, keep_until=NOW + MINUTE) if facts["rejected"] else None,
-        arms=tuple(it for it in arms if it),
-        routing=facts["routing"],
-        stored=(V1, V2, V3),
-        status={"gates": _gate(facts["gate"]) if trial else (), "phase": Phase.PROGRESSING},
-        rest={"criteria": CRITERIA},
-        answers=Answers(smoke=smoke, dry_run=DryRunResult(wanted, None)),
-    ).observed()
+    )
 
 
-def _worlds(first: int, stride: int) -> Iterator[tuple[dict[str, Any], Observed]]:
-    for values in itertools.islice(itertools.product(*PRODUCT.values()), first, None, stride):
-        facts = dict(zip(PRODUCT, values, strict=True))
-        if _is_possible(facts):
-            yield facts, _world(facts)
+def _world(facts: Facts) -> Observed:
+    routing, version = facts["routing"], facts["version"]
+    smoke = SmokeResult(V2, "HTTP 500, expected 200" if facts["wrong"] else None)
+    return Observed(
+        key=KEY,
+        uid="u",
+        generation=7,
+        spec=_spec_in(facts),
+        template=template(version),
+        status=_status(facts),
+        arms=_arms(facts),
+        service=CallerService(uid="s", routing=routing) if routing else None,
+        stored=STORED,
+        criteria=CRITERIA,
+        answers=Answers(smoke=smoke, dry_run=DryRunResult(WANTED[version], None)),
+    )
+
+
+def _falls_silent(seen: Observed, decided: Plan) -> None:
+    """Repeated passes soon plan nothing, unless they wait for an answer."""
+    before = obey(seen, decided)
+    for _ in range(REPEATS):
+        before = replace(before, answers=Answers())
+        if needs(before, NOW) != Needs():
+            return
+        again = plan(before, NOW)
+        if not again.actions and wire(again.status) == wire(before.status):
+            assert not again.events, again.events
+            return
+        before = obey(before, again)
+    raise AssertionError("repeated passes never fall silent")
+
+
+def _promises_hold(seen: Observed) -> None:
+    needs(seen, NOW)
+    decided = plan(seen, NOW)
+    standing = seen
+    for action in decided.actions:
+        for of_action in promises.OF_ACTIONS:
+            of_action(standing, decided, action)
+        standing = carried_out(standing, action)
+    for of_pass in promises.OF_PASSES:
+        of_pass(seen, replace(standing, status=decided.status), decided)
+    _falls_silent(seen, decided)
+
+
+def broken(first: int, stride: int) -> list[str]:
+    """The promises that do not hold in some of the worlds, with the world."""
+    found = []
+    for number in range(first, WORLDS, stride):
+        facts = _facts(number)
+        try:
+            _promises_hold(_world(facts))
+        except AssertionError as error:
+            found.append(f"{error}\n  in {facts}")
+    return found
+
+
+def test_the_promises_hold_in_worlds_of_every_kind() -> None:
+    found = broken(0, STRIDE)
+    assert not found, f"{len(found)} worlds: " + "\n".join(found[:5])

@@ -7,6 +7,8 @@ import pytest
 from lockstep.shell.backoff import backoff
 
 
-@pytest.mark.parametrize(("failures", "seconds"), [(1, 1), (2, 2), (5, 16), (8, 120), (10**6, 120)])
-def test_it_doubles_up_to_its_cap(failures: int, seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 0.25), (2, 0.5), (4, 2), (7, 15), (10**6, 15)]
+)
+def test_it_doubles_up_to_its_cap(failures: int, seconds: float) -> None:
     assert backoff(failures) == timedelta(seconds=seconds)

@@ -9,6 +9,7 @@ import pytest
 
 from lockstep.clients.kube import Kube
 from lockstep.clients.lease import Lease
+from lockstep.core.key import Key
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.caches import OWN, Caches
 from lockstep.shell.doorbell import Doorbell
@@ -133,6 +134,28 @@ async def test_nothing_is_decided_without_the_lease(theatre: Theatre) -> None:
     theatre.stop.set()
     await asyncio.wait_for(living, SOON)
     assert theatre.thinking.passes == []
+
+
+async def test_passes_under_way_end_before_the_lease_is_let_go(theatre: Theatre) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def look(key: Key) -> None:
+        assert key == FRAUD
+        begun.set()
+        await go_on.wait()
+        theatre.stage.log.append("pass ended")
+
+    theatre.thinking.look = look  # type: ignore[method-assign]
+    theatre.stage.free.set()
+    living = asyncio.create_task(theatre.life.live(theatre.stop))
+    await until(theatre.stage.log, "listening")
+    theatre.listed()
+    await asyncio.wait_for(begun.wait(), SOON)
+    theatre.stop.set()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait_for(living, SOON)
+    assert theatre.stage.log == ["listening", "acquired", "pass ended", "released", "deaf"]
 
 
 async def test_a_lost_lease_ends_the_process(theatre: Theatre) -> None:

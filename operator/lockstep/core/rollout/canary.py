@@ -14,7 +14,7 @@ from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts, split
 from lockstep.core.rollout.stages import deadline, found, problem, room, stages
 from lockstep.core.rollout.steering import advance
-from lockstep.core.rollout.view import Aim, Stance, View, soonest
+from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +84,25 @@ class Trial:
 
     @property
     def arrived(self) -> bool:
-        """Whether pods and callers are where the stage wants them; a stable that is down is not waited for."""
+        """Whether pods and callers are where the stage wants them; a dead stable is not awaited."""
         aim = self.aim()
-        if not self.stable.ready:
-            return self.candidate.available >= self.target.candidate and (
-                self.view.routing == aim.routing
-            )
-        return (
+        there = (
             self.candidate.available >= self.target.candidate
+            and self.view.routing == aim.routing
+            and reaches(self.view.routing, self.candidate.revision)
+        )
+        if not self.stable.ready:
+            return there
+        return (
+            there
             and self.candidate.present <= self.target.candidate
             and self.stable.present <= self.target.stable
-            and self.view.routing == aim.routing
             and dict(aim.counts) == self.counts
         )
 
     @property
     def overdue(self) -> bool:
-        """Whether something else than the candidate's pods has kept it from arriving for too long."""
+        """Whether something else than the candidate's pods keeps it from arriving for too long."""
         since, view = self.status.progress_at, self.view
         if since is None or self.status.progress_ready is not None:
             return False

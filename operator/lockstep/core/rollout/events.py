@@ -1,10 +1,10 @@
 """What is told: the difference between two statuses, so that it is told once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lockstep.api.status import Condition, GateStatus, ModelDeploymentStatus, Phase, Truth, Verdict
-from lockstep.core.observed import Observed
-from lockstep.core.plan import Event, EventType
+from lockstep.core.observed import ChildDeployment, Observed, Only, Unreadable
+from lockstep.core.plan import Action, Event, EventType, PutDeployment, SetTraffic
 from lockstep.core.rollout.messages import named
 
 
@@ -13,15 +13,28 @@ def between(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tupl
     return tuple(_changes(before, after))
 
 
-def restored(observed: Observed) -> tuple[Event, ...]:
-    """One event for each child that somebody edited and that is being put back."""
+def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]:
+    """One event for each child that somebody edited and that ``actions`` put back.
+
+    Told only while the spec is the one that was last seen: what differs after a change of spec
+    is ours to bring up to date, and nobody's edit. Of a settled deployment the size of stable
+    and whom the Service selects are known as well.
+    """
+    status = observed.status
+    if status.observed_generation != observed.generation:
+        return ()
+    settled = status.phase is Phase.HEALTHY and status.stable is not None
     children = [arm.deployment for arm in observed.arms.values()]
     drifted = [
         f"Deployment {child.name}"
         for child in children
-        if child and child.drifted and not child.terminating
+        if child
+        and any(isinstance(it, PutDeployment) and it.revision == child.revision for it in actions)
+        and (child.drifted or (settled and _resized(observed, child)))
     ]
-    if observed.service and observed.service.drifted:
+    rerouted = any(isinstance(action, SetTraffic) for action in actions)
+    edited = observed.service and (observed.service.drifted or (settled and _redirected(observed)))
+    if rerouted and edited:
         drifted.append(f"Service {observed.key.name}")
     return tuple(
         Event(
@@ -31,6 +44,17 @@ def restored(observed: Observed) -> tuple[Event, ...]:
         )
         for child in drifted
     )
+
+
+def _resized(observed: Observed, child: ChildDeployment) -> bool:
+    stable = observed.status.stable
+    known = not isinstance(observed.spec, Unreadable) and stable is not None
+    return known and child.revision == stable.revision and child.replicas != observed.spec.replicas
+
+
+def _redirected(observed: Observed) -> bool:
+    stable, service = observed.status.stable, observed.service
+    return stable is not None and service is not None and service.routing != Only(stable.revision)
 
 
 def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:

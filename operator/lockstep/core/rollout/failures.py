@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from lockstep.api.base import format_duration
-from lockstep.core.observed import Arm, Pod
+from lockstep.core.observed import Arm, Pod, Trouble
 from lockstep.core.rollout.view import View, soonest
+
+
+QUOTA: Final = "QuotaExceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,9 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     smoke = view.observed.answers.smoke
     if smoke and smoke.problem and smoke.revision == arm.revision:
         yield Failure("SmokeTestFailed", f"smoke test: {smoke.problem}", final=True)
-    if arm.deployment and arm.deployment.create_failure and arm.present < arm.wanted:
-        trouble = arm.deployment.create_failure
-        yield Failure(trouble.reason, f"no pod could be created: {trouble.message}")
+    refused = _refused(arm)
+    if refused and (refused.reason != QUOTA or _waited(view, grace(view))):
+        yield Failure(refused.reason, f"no pod could be created: {refused.message}")
     for pod in _staying(arm):
         if pod.trouble:
             yield Failure(pod.trouble.reason, f"pod {pod.name}: {pod.trouble.message}")
@@ -37,12 +41,24 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     yield from _no_progress(view, arm)
 
 
+def _refused(arm: Arm) -> Trouble | None:
+    """Why the cluster makes no pod, while one is missing."""
+    missing = arm.deployment is not None and arm.present < arm.wanted
+    return arm.deployment.create_failure if arm.deployment and missing else None
+
+
+def _waited(view: View, limit: timedelta) -> bool:
+    """Whether the progress clock has run for ``limit``."""
+    since = view.memory.stage.progress_at if view.memory.stage else None
+    return since is not None and view.now >= since + limit
+
+
 def _staying(arm: Arm) -> list[Pod]:
     return [pod for pod in arm.pods if not pod.terminating]
 
 
 def grace(view: View) -> timedelta:
-    """How long a pod may find no node."""
+    """How long a pod may find no node, or no quota: pods that drain still take both."""
     given = view.spec.unschedulable_grace
     return view.spec.progress_deadline if given is None else given
 
@@ -59,7 +75,7 @@ def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
 def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
     stage = view.memory.stage
     since = stage.progress_at if stage and stage.progress_ready is not None else None
-    if since is None or any(pod.unschedulable_since for pod in _staying(arm)):
+    if since is None or obstacle(arm):
         return
     deadline = view.spec.progress_deadline
     if view.now >= since + deadline:
@@ -73,7 +89,8 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
 def next_failure(view: View, arm: Arm) -> timedelta | None:
     """When waiting any longer would turn into a failure; what is overdue is awaited no more."""
     since = view.memory.stage.progress_at if view.memory.stage else None
-    ends = [since + view.spec.progress_deadline] if since else []
+    limit = grace(view) if _refused(arm) else view.spec.progress_deadline
+    ends = [since + limit] if since else []
     ends += [
         pod.unschedulable_since + grace(view) for pod in _staying(arm) if pod.unschedulable_since
     ]
@@ -81,7 +98,10 @@ def next_failure(view: View, arm: Arm) -> timedelta | None:
 
 
 def obstacle(arm: Arm) -> str:
-    """Why pods are missing, when the scheduler has said it; empty otherwise."""
+    """Why pods are missing, when the scheduler or a quota says it; empty otherwise."""
+    refused = _refused(arm)
+    if refused:
+        return f"; no pod could be created: {refused.message}"
     said = (pod.unschedulable for pod in _staying(arm) if pod.unschedulable)
     sentence = next(said, "")
     return f"; the scheduler says: {sentence}" if sentence else ""

@@ -51,10 +51,9 @@ def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str)
 
 
 def _routing(view: View, candidate: Arm) -> Routing:
-    """Callers reach the candidate once it is proven; until then whoever served before it."""
+    """Callers reach the candidate once it is proven; whom a lost status knew, they go on reaching."""
     mine = Only(candidate.revision)
     if proving.proven(view) and (candidate.ready or view.routing == mine):
         return mine
-    if isinstance(view.routing, Only) and view.routing != mine:
-        return view.routing
-    return Nobody()
+    lost = view.observed.status.phase is None
+    return view.routing if view.routing and lost else Nobody()

@@ -126,7 +126,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
 
 
 def _recovered(view: View) -> View:
-    """A lost status is rebuilt from the children: stable is the oldest revision that callers reach."""
+    """A lost status is rebuilt from the children: stable is the oldest whom callers reach."""
     memory = view.memory
     if memory.phase is not None or memory.stable or memory.candidate:
         return view
@@ -173,7 +173,7 @@ def _recalled(view: View) -> View:
 def _kept_serving(view: View, candidate: RevisionStatus) -> View:
     """A first revision that already has callers is what the next one has to beat."""
     serving = view.memory.stable is None and view.routing == Only(candidate.revision)
-    return view.recall(stable=candidate) if serving else view
+    return view.recall(stable=candidate) if serving and candidate.smoke_tested else view
 
 
 def _again(view: View, candidate: RevisionStatus) -> View:

@@ -31,12 +31,15 @@ class Room:
 
     @property
     def floor(self) -> int:
-        """Available pods below which nothing is taken away."""
-        return self.replicas if self.max_surge or self.keep else self.replicas - 1
+        """Available pods below which nothing is taken away; never the last one."""
+        if self.max_surge or self.keep:
+            return self.replicas
+        return max(min(1, self.replicas), self.replicas - 1)
 
     def most(self, target: Counts) -> int:
-        """Pods that may exist at once on the way to ``target``."""
-        return max(self.replicas + self.max_surge, target.candidate + target.stable)
+        """Pods that may exist at once on the way to ``target``: one of each arm at the least."""
+        both = min(2, 2 * self.replicas)
+        return max(self.replicas + self.max_surge, target.candidate + target.stable, both)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +83,7 @@ def _ratios(weight: int, room: Room) -> list[Counts]:
         return [Counts(n, room.replicas) for n in _around(below, room.replicas)]
     totals = range(max(2, room.replicas), max(2, room.replicas + room.max_surge) + 1)
     return [
-        Counts(n, total - n)
-        for total in totals
-        for n in _around(total * weight // 100, total - 1)
+        Counts(n, total - n) for total in totals for n in _around(total * weight // 100, total - 1)
     ]
 
 
@@ -132,9 +133,7 @@ def step(candidate: Side, stable: Side, target: Counts, room: Room, others: int 
     )
 
 
-def make_way(
-    candidate: Side, stable: Side, target: Counts, room: Room, others: int
-) -> Counts:
+def make_way(candidate: Side, stable: Side, target: Counts, room: Room, others: int) -> Counts:
     """The next counts while a third revision serves because stable has nobody who could.
 
     Stable, sick as it is, must not keep the candidate out: it leaves it at least one place.

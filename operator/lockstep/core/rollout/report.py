@@ -32,11 +32,11 @@ _MESSAGE: Final = 1024
 def plan(view: View, stance: Stance) -> Plan:
     """Everything that follows from a stance."""
     status = _status(view, stance)
-    actions = tuple(_actions(view, stance))
+    actions, before = tuple(_actions(view, stance)), view.observed.status
     return Plan(
         status=status,
         actions=actions,
-        events=(*events.between(view.observed.status, status), *events.restored(view.observed)),
+        events=(*events.between(before, status), *events.restored(view.observed, actions)),
         look_again=soonest(stance.wait, AFTER_ACTING if actions else None),
     )
 

@@ -56,8 +56,9 @@ def onwards(view: View, stable: Arm, candidate: Arm, weight: int, target: Counts
     if weight == WHOLE and candidate.ready and complete:
         return everybody
     if any(arm.reachable for arm in view.others):
+        alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
-        return everybody if unhelped else back(view, stable)
+        return everybody if alone or unhelped else back(view, stable)
     if view.routing == Everyone() or candidate.available:
         return Everyone()
     return back(view, stable)
@@ -127,9 +128,7 @@ def _paced(view: View) -> bool:
     rejected = view.memory.rejected
     if rejected is None or view.spec.rollback.speed is not RollbackSpeed.PACED:
         return False
-    return reaches(view.routing, rejected.revision) and not any(
-        arm.reachable for arm in view.others if arm.revision != rejected.revision
-    )
+    return reaches(view.routing, rejected.revision)
 
 
 def _paced_return(view: View, stable: Arm) -> Aim:
@@ -137,12 +136,16 @@ def _paced_return(view: View, stable: Arm) -> Aim:
     rejected = view.memory.rejected
     failed = view.observed.arm(rejected.revision if rejected else "")
     done = stable.available >= view.spec.replicas
-    routing = Only(stable.revision) if done else _shared(view, stable)
+    routing = Only(stable.revision) if done else _shared(view, stable, failed)
     return Aim(counts=_returning(view, stable, failed, routing), routing=routing)
 
 
-def _shared(view: View, stable: Arm) -> Routing:
-    return Everyone() if stable.ready else back(view, stable)
+def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
+    """Both arms, once stable answers and nobody could meet a third revision."""
+    third = any(arm.reachable for arm in view.others if arm.revision != failed.revision)
+    if third and view.routing == Only(failed.revision) and failed.ready:
+        return Only(failed.revision)
+    return Everyone() if stable.ready and not third else back(view, stable)
 
 
 def max_surge(view: View) -> int:
