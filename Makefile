@@ -48,7 +48,7 @@ sim: $(STAMP) ## The planner in a toy cluster that is late, dies and lies
 
 apiserver: $(STAMP) ## A real etcd and kube-apiserver
 	$(call STEP,apiserver)
-	@$(PY) -m pytest tests/apiserver -m apiserver
+	@$(PY) -m pytest tests/apiserver -m apiserver -n 3
 
 cluster: $(STAMP) ## The local cluster itself: up, broken, mended
 	$(call STEP,cluster)
@@ -58,7 +58,7 @@ cluster: $(STAMP) ## The local cluster itself: up, broken, mended
 e2e: $(STAMP) ## Real pods, real Prometheus, the operator from its image and manifests
 	$(call STEP,e2e)
 	@$(PY) -m tests.cluster up
-	@$(PY) -m pytest tests/e2e -m e2e
+	@$(PY) -m pytest tests/e2e -m e2e -n 4 --maxschedchunk 1
 
 soak: $(STAMP) ## Longer seeds: 10,000 crash points
 	$(call STEP,soak)

@@ -75,4 +75,4 @@ class Api:
             raise
 
     async def items(self, path: str, **query: str) -> list[Manifest]:
-        return list((await self("GET", path, **query)).get("items") or [])
+        return list((await self("GET", path, None, **query)).get("items") or [])

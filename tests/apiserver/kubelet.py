@@ -104,7 +104,8 @@ class Kubelet:
 
 def _of(pod: Manifest, deployment: Manifest) -> bool:
     wanted = deployment["spec"]["selector"]["matchLabels"].items()
-    return wanted <= (pod["metadata"].get("labels") or {}).items()
+    labels: dict[str, str] = pod["metadata"].get("labels") or {}
+    return all(labels.get(key) == value for key, value in wanted)
 
 
 def _is_ready(pod: Manifest) -> bool:

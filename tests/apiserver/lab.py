@@ -153,7 +153,7 @@ class Lab:
             prometheus_url=self.prometheus.address,
             api_timeout_seconds=2.0,
             lease_namespace=self.namespace,
-            lease_seconds=5.0,
+            lease_seconds=15.0,
             stop_seconds=2.0,
             probe_port=0,
             kubeconfig=self.kubeconfig,

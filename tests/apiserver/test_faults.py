@@ -21,7 +21,7 @@ async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
-def some(fault: Fault, share: float = 0.3) -> Rule:
+def some(fault: Fault, share: float = 0.12) -> Rule:
     """A seeded share of writes and dry runs meets the fault."""
     dice = random.Random(7)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.apiserver.lab import Lab, id_of, lab, reason_of
 
 pytestmark = pytest.mark.apiserver
 
-GATED = {
+GATED: dict[str, Any] = {
     "strategy": {
         "canary": {
             "stages": [
@@ -24,7 +25,7 @@ GATED = {
         }
     }
 }
-SMOKE = {
+SMOKE: dict[str, Any] = {
     "smokeTest": {
         "path": "/infer",
         "expect": {"jsonPath": "$.outputs[0].data[0]", "min": 0.8, "max": 0.9},
@@ -90,7 +91,7 @@ async def test_a_smoke_test_comes_before_the_first_caller(world: Lab) -> None:
     service = {"targetPort": world.prometheus.port}
     await world.apply("1.0.0", service=service, **SMOKE)
     await world.healthy("1.0.0")
-    wrong = {
+    wrong: dict[str, Any] = {
         "smokeTest": {"path": "/infer", "expect": {"jsonPath": "$.outputs[0].data[0]", "max": 0.5}}
     }
     await world.apply("2.0.0", service=service, **wrong)

@@ -27,7 +27,7 @@ class Call:
         return self.at + self.seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Calls:
     """Some calls, in the order in which they began."""
 
@@ -87,8 +87,8 @@ class Calls:
             max(expected * (1 - share), 1)
         ) and bool(tries)
 
-    def __str__(self) -> str:
-        """Counts by revision and code, and what went wrong."""
+    def __repr__(self) -> str:
+        """Counts by kind, revision and code, and what went wrong: what a failed assertion shows."""
         answers = Counter((call.kind, call.revision or "nobody", call.code) for call in self.all)
         problems = Counter(call.problem for call in self.all if call.problem)
         return f"{dict(answers)} {dict(problems) or ''}".strip()

@@ -45,7 +45,7 @@ def test_a_canary_is_promoted_under_load_and_no_new_connection_fails(lab: Lab) -
     half_pods = lab.uids(candidate)
     done = lab.until(healthy("2.0.0"), 90)
     lab.wait("alone", lambda: names_of(lab.deployments()) == {f"fraud-{candidate}"}, 30)
-    ended = callers.now()
+    ended = callers.now() + SETTLING_SECONDS
     lab.wait("calling on", lambda: len(callers.calls().between(ended)) > 100, 15)
     calls = callers.calls().between(began)
 

@@ -25,14 +25,15 @@ def test_quota_is_waited_for_and_named(lab: Lab) -> None:
     assert "exceeded quota: few-pods" in waiting["status"]["message"]
     assert truths(waiting)["SpecValid"] == "Unknown"
     assert truths(waiting)["Available"] == "True"
-    lab.apply(quota(4))
+    lab.apply(quota(3))  # no more than the surge needs, while pods that drain still count
     lab.until(healthy("2.0.0"))
 
     stages = (stage("half", 50, "1s"), stage("full", 100))
     wide = {"replicas": 4, "strategy": canary(*stages, max_surge=2)}
     lab.apply(quota(5), lab.fraud("2.0.0", **wide))
     lab.until(healthy("2.0.0"))
-    lab.apply(lab.fraud("3.0.0", **wide))  # one more pod would do, but it takes two
+    lab.apply(lab.fraud("3.0.0", **wide, unschedulableGrace="6s"))  # it takes two pods more
+    lab.until(says("no pod could be created: "), 10)
     lost = lab.until(rolled_back("3.0.0", "QuotaExceeded"))
     assert "exceeded quota: few-pods" in lost["status"]["message"]
     assert truths(lost)["Available"] == "True"

@@ -87,6 +87,25 @@ ROLLED_BACK = {
 }
 
 
+def test_a_paced_rollback_follows_the_stable_pods_that_are_ready(lab: Lab) -> None:
+    paced = {"rollback": {"speed": "Paced", "keepFailed": "2s"}}
+    lab.apply(criteria(), lab.fraud("1.0.0", strategy=LONG))
+    stable = revision(lab.until(healthy("1.0.0")))
+    callers = lab.callers(120, new=40)
+    began = callers.now()
+    lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG, **paced))
+    rejected = lab.until(rolled_back("2.0.0", "GateFailed"))["status"]["rejected"]
+    lab.wait("vanished", lambda: lab.vanished(rejected["revision"]), 40)
+    calls = callers.calls().between(began)
+
+    last = calls.new.by(rejected["revision"]).all[-1].at - instant(rejected["at"])
+    lab.measured("last new connection at the candidate", f"{last:+.2f} s from the rollback")
+    lab.measured("new connections", f"{len(calls.new)} calls, {len(calls.new.unanswered)} errors")
+    assert not calls.unanswered, calls
+    assert not calls.by(stable).failed, calls
+    assert len(lab.uids(stable)) == 4
+
+
 @dataclass(frozen=True, slots=True)
 class Hopeless:
     """``words``: what the message has to say; ``within``: seconds until it is told."""
@@ -108,7 +127,7 @@ HOPELESS = {
         "ImagePullFailed", NOWHERE, 40, container={"image": NOWHERE}
     ),
     "it crashes": Hopeless(
-        "CrashLoop", "last exit code 3", 45, {"CRASH_AFTER": "0.3", "STARTUP": "60"}
+        "CrashLoop", "last exit code 3", 40, {"CRASH_AFTER": "0.3", "STARTUP": "60"}
     ),
     "it is never ready": Hopeless(
         "ProgressDeadlineExceeded",
@@ -197,8 +216,8 @@ def test_a_stable_that_answers_nobody_does_not_block_its_fix(lab: Lab) -> None:
     callers = lab.callers(100, new=20)
     lab.turn_unready(lab.pods(revision(first)))
     lab.wait("unavailable", lambda: truths(lab.look())["Available"] == "False", 20)
-    lab.apply(lab.fraud("2.0.0", smokeTest=SMOKE_TEST))
     asked = callers.now()
+    lab.apply(lab.fraud("2.0.0", smokeTest=SMOKE_TEST))
     second = revision(lab.until(healthy("2.0.0")))
     helped = callers.calls().new.by(second).all[0].at - asked
     lab.measured("from the fix's manifest to its first caller", f"{helped:.1f} s")

@@ -16,24 +16,20 @@ def patch(lab: Lab, kind: str, name: str, **spec: object) -> None:
     lab.kubectl("patch", kind, name, "--type=merge", "--patch", json.dumps({"spec": spec}))
 
 
-def test_children_edited_by_hand_are_put_back(lab: Lab) -> None:
+def test_children_edited_by_hand_are_put_back_and_it_is_said(lab: Lab) -> None:
     lab.apply(lab.fraud("1.0.0", strategy=QUICK))
     seen = lab.until(healthy("1.0.0"))
     child = f"fraud-{revision(seen)}"
-    pods, service = lab.uids(revision(seen)), lab.find("Service", "fraud")
+    pods, service = lab.uids(revision(seen)), lab.find("Service", "fraud")["spec"]
 
     patch(lab, "service", "fraud", selector={"lockstep.dev/revision": "00000000"})
-    lab.wait("selecting again", lambda: _spec(lab, "Service", "fraud") == service["spec"], 10)
-    lab.kubectl("label", "service", "fraud", "lockstep.dev/deployment=other", "--overwrite")
+    lab.wait("selecting again", lambda: _spec(lab, "Service", "fraud") == service, 10)
+    lab.wait("told", lambda: _told(lab) == {"Service fraud"}, 10)
     lab.kubectl("annotate", "deployment", child, "team=fraud")
     patch(lab, "deployment", child, minReadySeconds=7)
     lab.wait("0 s", lambda: _spec(lab, "Deployment", child).get("minReadySeconds", 0) == 0, 10)
-    told = lab.wait("told", lambda: _both(lab.events("ChildRestored")), 10)
-    assert any(line.startswith("Service fraud was edited by hand") for line in told)
-    assert any(line.startswith(f"Deployment {child} was edited by hand") for line in told)
+    lab.wait("told", lambda: _told(lab) == {"Service fraud", f"Deployment {child}"}, 10)
     assert lab.find("Deployment", child)["metadata"]["annotations"]["team"] == "fraud"
-    assert lab.uids(revision(seen)) == pods
-
     for kind, name in (("Deployment", child), ("Service", "fraud")):
         lab.kubectl("label", kind, name, "lockstep.dev/deployment-")
         lab.wait("labelled", partial(_labelled, lab, kind, name), 20)
@@ -42,13 +38,23 @@ def test_children_edited_by_hand_are_put_back(lab: Lab) -> None:
 
     lab.kubectl("scale", f"deployment/{child}", "--replicas=1")
     lab.wait("four pods", lambda: _spec(lab, "Deployment", child)["replicas"] == 4, 10)
-    lab.until(healthy("1.0.0"))
     lab.kubectl("delete", f"deployment/{child}", "service/fraud", "--wait=false")
-    lab.wait(
-        "new", lambda: not lab.gone("Service", "fraud") and not lab.uids(revision(seen)) & pods, 20
-    )
+    lab.wait("new pods", lambda: not lab.uids(revision(seen)) & pods, 20)
     lab.until(healthy("1.0.0"))
-    assert _spec(lab, "Service", "fraud")["selector"] == service["spec"]["selector"]
+    assert _spec(lab, "Service", "fraud")["selector"] == service["selector"]
+
+
+def test_what_the_owner_changed_is_nobodys_edit_by_hand(lab: Lab) -> None:
+    lab.apply(lab.fraud("1.0.0", replicas=2, strategy=QUICK))
+    seen = lab.until(healthy("1.0.0"))
+    child, pods = f"fraud-{revision(seen)}", lab.uids(revision(seen))
+    changes = {"minReadySeconds": 1, "service": {"port": 81}, "replicas": 3}
+    lab.apply(lab.fraud("1.0.0", strategy=QUICK, **changes))
+    lab.until(healthy("1.0.0"))
+    lab.wait("port 81", lambda: _spec(lab, "Service", "fraud")["ports"][0]["port"] == 81, 10)
+    lab.wait("1 s", lambda: _spec(lab, "Deployment", child).get("minReadySeconds") == 1, 10)
+    assert pods < lab.uids(revision(seen)), "no pod was restarted"
+    assert not _told(lab)
 
 
 def test_children_go_with_their_owner_or_outlive_it_as_its_deletion_says(lab: Lab) -> None:
@@ -78,5 +84,6 @@ def _labelled(lab: Lab, kind: str, name: str) -> bool:
     return bool(labels.get("lockstep.dev/deployment") == "fraud")
 
 
-def _both(told: list[str]) -> list[str] | None:
-    return told if len(told) >= 2 else None
+def _told(lab: Lab) -> set[str]:
+    """The children of which it was said that they were put back."""
+    return {line.partition(" was edited by hand")[0] for line in lab.events("ChildRestored")}

@@ -1,4 +1,4 @@
-"""People who edit at random: new versions, second thoughts, scaling, pauses, hands in the cluster."""
+"""People who edit at random: new versions, second thoughts, scaling, and hands in the cluster."""
 
 import functools
 import random

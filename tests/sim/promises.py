@@ -281,13 +281,17 @@ OF_PASSES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The truth of one moment: the pods of each revision, whom the Service selects."""
+    """The truth of one moment: the pods of each revision, whom the Service selects.
+
+    ``edited``: the spec was changed a moment ago, and pods are still on the way to it.
+    """
 
     spec: ModelDeploymentSpec
     status: ModelDeploymentStatus
     arms: Mapping[str, Arm]
     routing: Routing | None
     proven: frozenset[str]
+    edited: bool = False
 
     def ready(self, revision: str) -> int:
         arm = self.arms.get(revision)
@@ -308,21 +312,29 @@ def the_unproven_is_out_of_reach(now: Standing) -> None:
 
 
 def weight_is_not_exceeded(now: Standing) -> None:
-    """While stable is whole, callers meet the candidate no more often than its stage says."""
+    """While stable is whole, callers meet the candidate no more often than its stage says.
+
+    After another spec for the stage the pods need a while to follow.
+    """
     stable, candidate, stage = now.status.stable, now.status.candidate, now.status.stage
-    if not (stable and candidate and stage) or now.routing != Everyone():
+    if not (stable and candidate and stage) or now.routing != Everyone() or now.edited:
         return
-    target = split(stages(now.spec)[stage.index].weight, room(now.spec))
+    weight = stages(now.spec)[stage.index].weight
+    target = split(weight, room(now.spec))
     if now.ready(stable.revision) < target.stable:
         return
     actual = share(
         Counts(candidate=now.ready(candidate.revision), stable=now.ready(stable.revision))
     )
+    allowed = max(weight, share(target))
     keep(
         "the candidate gets no more than its stage says",
-        actual <= share(target),
-        f"{actual}% of the callers, {share(target)}% is the stage's",
+        actual <= allowed,
+        f"{actual}% of the callers, {allowed}% is the stage's",
     )
+
+
+OF_MOMENTS = (the_unproven_is_out_of_reach, weight_is_not_exceeded)
 
 
 def somebody_serves(now: Standing) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from lockstep.core.observed import CallerService, Nobody
 from tests.sim.cluster import Weather
+from tests.sim.objects import RESOURCE
 from tests.sim.story import Setting, Story
 from tests.sim.written import COUNTED, Nature, Way, of_version, spec
 
@@ -118,6 +119,20 @@ def _by_hand(story: Story) -> None:
     story.agenda.at(_FIRST, meddle)
 
 
+def _loses_status(story: Story) -> None:
+    story.transcript.note("the status is lost")
+    story.objects.put(RESOURCE, replace(story.resource, status={}))
+
+
+def _forgotten(story: Story) -> None:
+    story.agenda.at(_FIRST, lambda: _loses_status(story))
+
+
+def _forgotten_on_trial(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    story.agenda.at(_FIRST + 50, lambda: _loses_status(story))
+
+
 SCRIPTS: Final[dict[str, Script]] = {
     "a first deployment": Script(_setting(), _first, 60),
     "a canary is promoted": Script(_setting(), _second),
@@ -141,10 +156,19 @@ SCRIPTS: Final[dict[str, Script]] = {
     "scaled in while half of the callers are on the candidate": Script(_setting(), _scaled_in),
     "paused in the middle of a stage": Script(_setting(), _paused),
     "a child edited by hand is put back": Script(_setting(), _by_hand, 60),
+    "a lost status is rebuilt from the children": Script(_setting(), _forgotten, 60),
+    "a status lost in the middle of a trial starts it anew": Script(
+        _setting(), _forgotten_on_trial
+    ),
     "an operator that dies before every line of a pass": Script(
         replace(_setting(v2=Nature.FAILS_UNDER_LOAD), crashes=_dying_lines(3)), _second
     ),
 }
+
+
+def promoted(way: Way) -> Script:
+    """A second version that nothing is wrong with."""
+    return Script(_setting(way), _second)
 
 
 def play(script: Script, crashes: frozenset[int] = frozenset()) -> Story:

@@ -32,6 +32,8 @@ PASS_SECONDS: Final = 0.005
 MOST_PASSES: Final = 6000
 REACTION_SECONDS: Final = 60.0
 """How long callers may find nobody while a pod that may serve is ready and the operator is up."""
+FOLLOW_SECONDS: Final = 120.0
+"""How long pods may take to follow an edited spec, with an operator that dies on the way."""
 REPEATS: Final = 8
 """Passes after which a world that stands still has nothing left to be done."""
 
@@ -112,6 +114,7 @@ class Story:
         self.starved_since: float | None = None
         self.meddled_at: float | None = None
         self.unanswered = 0
+        self.edited_at = 0.0
         self._checked = -1
         self._said: tuple[object, ModelDeploymentStatus] = (None, ModelDeploymentStatus())
         self._standing: Observed | None = None
@@ -214,6 +217,7 @@ class Story:
         if spec == held.spec:
             return
         self.transcript.note(f"user: {why}")
+        self.edited_at = self.agenda.seconds
         changed = replace(held, spec=spec, template=_template(spec), generation=held.generation + 1)
         self.objects.put(RESOURCE, changed)
 
@@ -251,9 +255,11 @@ class Story:
             arms=self.arms(),
             routing=service.routing if service else None,
             proven=frozenset(self.parts.proven),
+            edited=self.agenda.seconds < self.edited_at + FOLLOW_SECONDS,
         )
         if self.meddled_at is None:
-            self._kept(lambda: promises.the_unproven_is_out_of_reach(standing))
+            for promise in promises.OF_MOMENTS:
+                self._kept(functools.partial(promise, standing))
         served = promises.somebody_serves(standing)
         if served or self.hands.foreign or self.meddled_at is not None:
             self.starved_since = None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim.scripted import SCRIPTS, play
+from tests.sim.scripted import SCRIPTS, play, promoted
+from tests.sim.written import Way
 
 GOLDEN = Path(__file__).with_name("golden")
 UPDATE = "LOCKSTEP_UPDATE_GOLDEN"
@@ -28,6 +29,14 @@ def test_the_story_is_told_as_before(title: str) -> None:
 
 def test_no_transcript_is_left_without_its_story() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == {_file(title).name for title in SCRIPTS}
+
+
+@pytest.mark.parametrize("way", [Way.SHRINK, Way.KEEP, Way.NO_SURGE, Way.ROLLING])
+def test_a_promotion_restarts_no_pod(way: Way) -> None:
+    story = play(promoted(way))
+    assert story.status.stable is not None
+    assert story.status.stable.version == "2.0.0"
+    assert set(story.cluster.started.values()) == {story.spec.replicas}
 
 
 @pytest.mark.parametrize("title", SCRIPTS)

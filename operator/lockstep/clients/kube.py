@@ -4,6 +4,7 @@ The generic calls of kubernetes.aio are used rather than its DynamicClient, whic
 API group at start, or its typed classes, which refuse fields that they do not know.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ _APPLY: Final = "application/apply-patch+yaml"
 _YAML: Final = "application/yaml"
 _REVISION: Final = "ControllerRevision"
 _SOON: Final = timedelta(seconds=1)
+_AT_ONCE: Final = timedelta(milliseconds=100)
+_PUT_OFF: Final = {429, 500, 502, 503}
 _UNWELL: Final = {408, 429, 500, 502, 503, 504}
 _NOT_OURS_TO_MEND: Final = {401, 403, 404, 410}
 
@@ -66,7 +69,7 @@ class _Request:
 class _Reply:
     code: int
     body: Manifest
-    retry_after: timedelta
+    retry_after: timedelta | None
 
     @property
     def ok(self) -> bool:
@@ -79,6 +82,14 @@ class _Reply:
     @property
     def message(self) -> str:
         return str(self.body.get("message", "")) or f"HTTP {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """No answer; ``lost``: the connection ended, the request may have been carried out."""
+
+    why: str
+    lost: bool
 
 
 class Kube:
@@ -221,6 +232,24 @@ class Kube:
         return _expect(reply, request)
 
     async def _send(self, request: _Request) -> _Reply:
+        """Ask, and once more when the answer was lost or put off for a moment.
+
+        Every request may be repeated, and a pass of several would seldom get through an API server
+        that loses one in three. What takes longer is the pass's own business.
+        """
+        answer = await self._ask(request)
+        wait = _moment(answer)
+        if wait is not None:
+            await asyncio.sleep(wait.total_seconds())
+            answer = await self._ask(request)
+        if isinstance(answer, _Silence):
+            what = f"{request.verb} {request.path} was not answered: {answer.why}"
+            raise TransientError(what, retry_after=_SOON)
+        if answer.code == 401:  # noqa: PLR2004
+            await self._connection.renew()
+        return answer
+
+    async def _ask(self, request: _Request) -> _Reply | _Silence:
         query = f"?{urlencode(request.query)}" if request.query else ""
         headers = {
             **await self._connection.headers(),
@@ -237,17 +266,13 @@ class Kube:
                 _request_timeout=self._timeout,
             )
             code = str(answer.status)
-            reply = _read(answer.status, await answer.read(), answer.headers)
-        except (aiohttp.ClientError, OpenApiException, OSError, TimeoutError) as error:
-            what = str(error) or type(error).__name__
-            raise TransientError(
-                f"{request.verb} {request.path} was not answered: {what}", retry_after=_SOON
-            ) from error
+            return _read(answer.status, await answer.read(), answer.headers)
+        except TimeoutError:
+            return _Silence(f"nothing within {self._timeout.total:g} s", lost=False)
+        except (aiohttp.ClientError, OpenApiException, OSError) as error:
+            return _Silence(str(error) or type(error).__name__, lost=True)
         finally:
             self._count(request.verb, request.resource, code)
-        if reply.code == 401:  # noqa: PLR2004
-            await self._connection.renew()
-        return reply
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:
@@ -304,13 +329,21 @@ def _patch(
 
 def _read(code: int, content: bytes, headers: Mapping[str, Any]) -> _Reply:
     wait = str(headers.get("Retry-After", ""))
-    retry_after = timedelta(seconds=int(wait)) if wait.isdecimal() else _SOON
+    retry_after = timedelta(seconds=int(wait)) if wait.isdecimal() else None
     try:
         body = json.loads(content)
     except ValueError:
         body = {"message": f"HTTP {code} with a body that is not JSON"}
         code = code if code >= 300 else 502  # noqa: PLR2004 (something between us and the server)
     return _Reply(code, body if isinstance(body, dict) else {}, retry_after)
+
+
+def _moment(answer: _Reply | _Silence) -> timedelta | None:
+    """How long to wait before asking again at once; None when that is not for us to do."""
+    if isinstance(answer, _Silence):
+        return _AT_ONCE if answer.lost else None
+    wait = answer.retry_after or _AT_ONCE
+    return wait if answer.code in _PUT_OFF and wait <= _SOON else None
 
 
 def _expect(reply: _Reply, request: _Request) -> Manifest:
@@ -323,5 +356,5 @@ def _error(reply: _Reply, what: str) -> LockstepError:
     if reply.code == 409:  # noqa: PLR2004
         return LostRaceError(what)
     if reply.code in _UNWELL | _NOT_OURS_TO_MEND:
-        return TransientError(what, retry_after=reply.retry_after)
+        return TransientError(what, retry_after=reply.retry_after or _SOON)
     return InvariantError(what)

@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol
 
 from lockstep.clients.kube import Kube
 from lockstep.core.gates.question import Answer, Broken, Question
 from lockstep.core.needs import DryRun, Needs, Smoke
 from lockstep.core.observed import Answers, DryRunResult, SmokeResult
 from lockstep.shell.metrics import Metrics
+
+DRY_RUN_BELIEVED: Final = timedelta(seconds=10)
+"""Shorter than the planner's next look; passes that are rung for meanwhile ask nothing again."""
 
 
 class Prometheus(Protocol):
@@ -23,6 +28,13 @@ class Prober(Protocol):
     async def ask(self, test: Smoke) -> SmokeResult: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    trial: DryRun
+    result: DryRunResult
+    until: float
+
+
 class Ask:
     """The second step of the walk."""
 
@@ -33,6 +45,7 @@ class Ask:
         self._prober = prober
         self._kube = kube
         self._metrics = metrics
+        self._tried: dict[tuple[str, str], _Tried] = {}
 
     async def ask(self, needs: Needs) -> Answers:
         """Put everything that this pass needs.
@@ -61,6 +74,16 @@ class Ask:
     async def _dry_run(self, trial: DryRun | None) -> DryRunResult | None:
         if trial is None:
             return None
+        name = str(trial.deployment["metadata"]["namespace"]), trial.revision
+        known, now = self._tried.get(name), asyncio.get_running_loop().time()
+        if known is None or known.trial != trial or now >= known.until:
+            result = await self._try(trial)
+            known = _Tried(trial, result, now + DRY_RUN_BELIEVED.total_seconds())
+            self._tried = {it: tried for it, tried in self._tried.items() if now < tried.until}
+            self._tried[name] = known
+        return known.result
+
+    async def _try(self, trial: DryRun) -> DryRunResult:
         for manifest in (trial.deployment, trial.pod):
             refusal = await self._kube.dry_run(manifest)
             if refusal:

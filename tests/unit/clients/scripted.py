@@ -15,7 +15,7 @@ from lockstep.clients.connection import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """One answer; ``never``: the connection stays open and silent."""
+    """One answer; ``code`` 0: the connection is cut; ``never``: it stays open and silent."""
 
     code: int = 200
     body: Any = field(default_factory=dict)
@@ -46,10 +46,12 @@ class Scripted:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.asked.append(Asked(request.method, request.path, dict(request.query), headers, body))
         say = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if say.code == 0 and request.transport:
+            request.transport.abort()
         if say.never:
             await asyncio.Event().wait()
         text = say.body if isinstance(say.body, str) else json.dumps(say.body)
-        return web.Response(status=say.code, text=text, headers=dict(say.headers))
+        return web.Response(status=say.code or 500, text=text, headers=dict(say.headers))
 
 
 @asynccontextmanager

@@ -188,23 +188,38 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "dry run": lambda client: client.dry_run(DEPLOYMENT),
     "served": lambda client: client.served(),
 }
-UNWELL: dict[str, tuple[Say, float]] = {
-    "429 with a wait": (Say(code=429, body={}, headers={"Retry-After": "7"}), 7),
-    "500": (status(500, "InternalError"), 1),
-    "503": (status(503, "ServiceUnavailable"), 1),
-    "504": (status(504, "Timeout"), 1),
-    "401": (status(401, "Unauthorized"), 1),
-    "a proxy's page": (Say(body="<html>welcome</html>"), 1),
-    "a proxy's error page": (Say(code=502, body="<html>bad gateway</html>"), 1),
+UNWELL: dict[str, tuple[Say, float, int]] = {
+    "429 with a long wait": (Say(code=429, body={}, headers={"Retry-After": "7"}), 7, 1),
+    "429 without a wait": (Say(code=429, body={}), 1, 2),
+    "500": (status(500, "InternalError"), 1, 2),
+    "503": (status(503, "ServiceUnavailable"), 1, 2),
+    "504": (status(504, "Timeout"), 1, 1),
+    "401": (status(401, "Unauthorized"), 1, 1),
+    "a proxy's page": (Say(body="<html>welcome</html>"), 1, 2),
+    "a proxy's error page": (Say(code=502, body="<html>bad gateway</html>"), 1, 2),
 }
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.clients.kube._AT_ONCE", timedelta(milliseconds=1))
+
+
+async def test_an_answer_that_was_lost_is_asked_for_once_more() -> None:
+    lost, unwell = Say(code=0), status(503, "ServiceUnavailable")
+    for first in (lost, unwell):
+        async with kube(first, Say(body=DEPLOYMENT)) as (client, server):
+            assert await client.apply(DEPLOYMENT, "uid-r1") == DEPLOYMENT
+        assert len(server.asked) == 2
+
+
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-@pytest.mark.parametrize(("say", "seconds"), UNWELL.values(), ids=UNWELL)
+@pytest.mark.parametrize(("say", "seconds", "tries"), UNWELL.values(), ids=UNWELL)
 async def test_a_server_that_is_unwell_is_tried_again(
     call: Callable[[Kube], Awaitable[object]],
     say: Say,
     seconds: float,
+    tries: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def renewed(*_: object) -> None:
@@ -215,7 +230,7 @@ async def test_a_server_that_is_unwell_is_tried_again(
         with pytest.raises(TransientError) as caught:
             await call(client)
     assert caught.value.retry_after == timedelta(seconds=seconds)
-    assert len(server.asked) == 1, "no hidden retries: the pass decides when to try again"
+    assert len(server.asked) == tries
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

@@ -102,6 +102,17 @@ def trouble(name: str, ready: int, wanted: int, why: str = "CrashLoop") -> Arm:
     return arm(name, ready, wanted, trouble=Trouble(why, "exit code 1"))
 
 
+def refused(name: str, why: str) -> Arm:
+    child = ChildDeployment(
+        name=f"fraud-{name}",
+        uid="d",
+        revision=name,
+        replicas=1,
+        create_failure=Trouble(why, "pods is forbidden"),
+    )
+    return Arm(revision=name, deployment=child)
+
+
 def drifted(whole: Arm) -> Arm:
     assert whole.deployment is not None
     return replace(whole, deployment=replace(whole.deployment, drifted=True))
@@ -514,21 +525,21 @@ CASES: dict[str, tuple[World, str, str]] = {
         "",
     ),
     "a refused pod fails the candidate with the cluster's reason": (
+        trial(arms=(arm(V1, 4), refused(V2, "PodSecurity")), routing=Only(V1)),
+        "RolledBack",
+        "",
+    ),
+    "quota is waited for: pods that drain still count": (
+        trial(arms=(arm(V1, 4), refused(V2, "QuotaExceeded")), routing=Only(V1)),
+        "Moving",
+        "",
+    ),
+    "quota that never comes free fails the candidate": (
         trial(
-            arms=(
-                arm(V1, 4),
-                Arm(
-                    revision=V2,
-                    deployment=ChildDeployment(
-                        name=f"fraud-{V2}",
-                        uid="d",
-                        revision=V2,
-                        replicas=1,
-                        create_failure=Trouble("QuotaExceeded", "exceeded quota: pods"),
-                    ),
-                ),
-            ),
+            arms=(arm(V1, 4), refused(V2, "QuotaExceeded")),
             routing=Only(V1),
+            spec={"unschedulableGrace": "30s"},
+            stage=StageStatus(name="half", index=0, progress_at=NOW - MINUTES, progress_ready=0),
         ),
         "RolledBack",
         "",

@@ -103,7 +103,7 @@ def theatre(monkeypatch: pytest.MonkeyPatch) -> Theatre:
 
 async def until(log: list[str], line: str) -> None:
     async with asyncio.timeout(SOON):
-        while line not in log:  # noqa: ASYNC110 (a list has no event)
+        while line not in log:
             await asyncio.sleep(0)
 
 
@@ -127,7 +127,7 @@ async def test_nothing_is_decided_without_the_lease(theatre: Theatre) -> None:
     living = asyncio.create_task(theatre.life.live(theatre.stop))
     await until(theatre.stage.log, "listening")
     theatre.listed()
-    while theatre.health.standing == "starting":  # noqa: ASYNC110 (a field has no event)
+    while theatre.health.standing == "starting":
         await asyncio.sleep(0)
     assert (theatre.health.standing, theatre.health.ready()) == ("standing by", [])
     assert theatre.thinking.passes == []

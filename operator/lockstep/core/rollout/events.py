@@ -47,9 +47,10 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
 
 
 def _resized(observed: Observed, child: ChildDeployment) -> bool:
-    stable = observed.status.stable
-    known = not isinstance(observed.spec, Unreadable) and stable is not None
-    return known and child.revision == stable.revision and child.replicas != observed.spec.replicas
+    stable, spec = observed.status.stable, observed.spec
+    if stable is None or isinstance(spec, Unreadable) or child.revision != stable.revision:
+        return False
+    return child.replicas != spec.replicas
 
 
 def _redirected(observed: Observed) -> bool:

@@ -9,7 +9,6 @@ from lockstep.api.base import format_duration
 from lockstep.core.observed import Arm, Pod, Trouble
 from lockstep.core.rollout.view import View, soonest
 
-
 QUOTA: Final = "QuotaExceeded"
 
 

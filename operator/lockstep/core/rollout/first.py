@@ -51,7 +51,7 @@ def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str)
 
 
 def _routing(view: View, candidate: Arm) -> Routing:
-    """Callers reach the candidate once it is proven; whom a lost status knew, they go on reaching."""
+    """Callers reach a proven candidate; a lost status takes its callers from nobody."""
     mine = Only(candidate.revision)
     if proving.proven(view) and (candidate.ready or view.routing == mine):
         return mine

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
-from lockstep.api.status import ModelDeploymentStatus, Phase, Truth, Weights
+from lockstep.api.status import ModelDeploymentStatus, Phase, RevisionStatus, Truth, Weights
 from lockstep.core import conditions, revision
 from lockstep.core.conditions import Claim, truth
 from lockstep.core.observed import Arm, Everyone, Observed, Only, Routing, Unreadable
@@ -100,7 +100,7 @@ def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
 def _weights(view: View, stance: Stance) -> Weights:
     memory = stance.memory
     if memory.candidate is None:
-        return Weights(desired=0, actual=0)
+        return Weights(desired=0, actual=_left_behind(view, memory.stable))
     stage = memory.stage
     walked = stages(view.spec)
     known = stage is not None and memory.stable is not None and stage.index < len(walked)
@@ -108,6 +108,17 @@ def _weights(view: View, stance: Stance) -> Weights:
     stable = view.observed.arm(memory.stable.revision).ready if memory.stable else 0
     candidate = view.observed.arm(memory.candidate.revision)
     return Weights(desired=desired, actual=_actual(view.routing, candidate, stable))
+
+
+def _left_behind(view: View, stable: RevisionStatus | None) -> int:
+    """Percent of callers that still meet an ended trial's pods."""
+    reached = {
+        arm.revision: arm.ready
+        for arm in view.observed.arms.values()
+        if reaches(view.routing, arm.revision)
+    }
+    ours = reached.pop(stable.revision, 0) if stable else 0
+    return share(Counts(candidate=sum(reached.values()), stable=ours))
 
 
 def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
