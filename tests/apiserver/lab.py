@@ -128,6 +128,12 @@ class Lab:
             await asyncio.sleep(0.05)
         raise AssertionError(f"not within {DEADLINE:g} s: {what}\n{json.dumps(status, indent=1)}")
 
+    async def callers_on(self, version: str) -> None:
+        """Wait until the Service selects this version alone."""
+        async with asyncio.timeout(DEADLINE):
+            while (await self.selector()).get("lockstep.dev/revision") != id_of(version):
+                await asyncio.sleep(0.05)
+
     async def only(self, version: str) -> dict[str, str]:
         """Wait until no pod of another version is left; gives the pods."""
         async with asyncio.timeout(DEADLINE):

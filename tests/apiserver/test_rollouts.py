@@ -48,7 +48,7 @@ async def test_a_canary_is_promoted_by_either_kind_of_apply(world: Lab, kubectl:
     await world.apply("3.0.0")
     status = await world.healthy("3.0.0")
     assert [it["outcome"] for it in status["history"]] == ["Promoted"] * 3
-    assert (await world.selector())["lockstep.dev/revision"] == id_of("3.0.0")
+    await world.callers_on("3.0.0")
     await world.only("3.0.0")
 
 
@@ -59,7 +59,7 @@ async def test_a_failed_gate_sends_every_caller_back(world: Lab) -> None:
     world.prometheus.sick.add(id_of("2.0.0"))
     await world.apply("2.0.0", **GATED)
     status = await world.reason("RolledBack")
-    assert (await world.selector())["lockstep.dev/revision"] == id_of("1.0.0")
+    await world.callers_on("1.0.0")
     assert "errors was 0.3" in status["message"]
     assert status["stable"]["version"] == "1.0.0"
 

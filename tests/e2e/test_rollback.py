@@ -219,6 +219,6 @@ def test_a_stable_that_answers_nobody_does_not_block_its_fix(lab: Lab) -> None:
     asked = callers.now()
     lab.apply(lab.fraud("2.0.0", smokeTest=SMOKE_TEST))
     second = revision(lab.until(healthy("2.0.0")))
-    helped = callers.calls().new.by(second).all[0].at - asked
-    lab.measured("from the fix's manifest to its first caller", f"{helped:.1f} s")
+    helped = min(call.ended for call in callers.calls().by(second)) - asked
+    lab.measured("from the fix's manifest to its first answer", f"{helped:.1f} s")
     assert helped < 15

@@ -30,7 +30,8 @@ def test_children_edited_by_hand_are_put_back_and_it_is_said(lab: Lab) -> None:
     lab.wait("0 s", lambda: _spec(lab, "Deployment", child).get("minReadySeconds", 0) == 0, 10)
     lab.wait("told", lambda: _told(lab) == {"Service fraud", f"Deployment {child}"}, 10)
     assert lab.find("Deployment", child)["metadata"]["annotations"]["team"] == "fraud"
-    for kind, name in (("Deployment", child), ("Service", "fraud")):
+    ours = (("Deployment", child), ("Service", "fraud"), ("ControllerRevision", child))
+    for kind, name in ours:
         lab.kubectl("label", kind, name, "lockstep.dev/deployment-")
         lab.wait("labelled", partial(_labelled, lab, kind, name), 20)
     lab.until(healthy("1.0.0"))

@@ -16,7 +16,7 @@ QUICK = (
     "a gate fails at half and everybody is back at once",
     "back to the stable content ends the trial",
 )
-LONG_SEEDS = 32
+LONG_SEEDS = 40
 LINES_APART = 7
 """Of a random story every so many lines are tried, beginning elsewhere for each seed."""
 

@@ -74,7 +74,8 @@ class Ask:
     async def _dry_run(self, trial: DryRun | None) -> DryRunResult | None:
         if trial is None:
             return None
-        name = str(trial.deployment["metadata"]["namespace"]), trial.revision
+        metadata = trial.deployment["metadata"]
+        name = metadata["namespace"], metadata["name"]
         known, now = self._tried.get(name), asyncio.get_running_loop().time()
         if known is None or known.trial != trial or now >= known.until:
             result = await self._try(trial)

@@ -46,6 +46,7 @@ class Life:
             await asyncio.wait({listening, leading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             await self._drain(leading if stopping.done() else None)
         finally:
+            await self.work.stop(timedelta(0))
             await _end(leading, stopping)
             await self.lease.release()
             await _end(listening)

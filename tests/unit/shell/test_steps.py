@@ -214,7 +214,12 @@ class AnsweringPod:
         return SmokeResult(test.revision, None)
 
 
-TRIAL = DryRun(revision="r1", deployment={"kind": "Deployment"}, pod={"kind": "Pod"})
+NAMED = {"namespace": "payments", "name": "fraud-r1"}
+TRIAL = DryRun(
+    revision="r1",
+    deployment={"kind": "Deployment", "metadata": NAMED},
+    pod={"kind": "Pod", "metadata": NAMED},
+)
 OUTCOMES: dict[str, tuple[Answer, str]] = {
     "a number": (Reply((Series(1.0),)), "answered"),
     "no data": (Reply(()), "no_data"),
@@ -244,7 +249,10 @@ async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
     got = await ask.ask(Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", None)
-    assert bench.kube.log == ["dry run Deployment ", "dry run Pod "]
+    asked = list(bench.kube.log)
+    assert [line.split()[2] for line in asked] == ["Deployment", "Pod"]
+    assert (await ask.ask(Needs(dry_run=TRIAL))).dry_run == got.dry_run
+    assert bench.kube.log == asked, "a pass that was rung for meanwhile asks nothing again"
 
 
 async def test_a_refused_dry_run_names_what_was_refused() -> None:

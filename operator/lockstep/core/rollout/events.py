@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lockstep.api.status import Condition, GateStatus, ModelDeploymentStatus, Phase, Truth, Verdict
-from lockstep.core.observed import ChildDeployment, Observed, Only, Unreadable
+from lockstep.core.observed import Observed
 from lockstep.core.plan import Action, Event, EventType, PutDeployment, SetTraffic
 from lockstep.core.rollout.messages import named
 
@@ -17,24 +17,20 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
     """One event for each child that somebody edited and that ``actions`` put back.
 
     Told only while the spec is the one that was last seen: what differs after a change of spec
-    is ours to bring up to date, and nobody's edit. Of a settled deployment the size of stable
-    and whom the Service selects are known as well.
+    is ours to bring up to date, and nobody's edit.
     """
-    status = observed.status
-    if status.observed_generation != observed.generation:
+    if observed.status.observed_generation != observed.generation:
         return ()
-    settled = status.phase is Phase.HEALTHY and status.stable is not None
     children = [arm.deployment for arm in observed.arms.values()]
     drifted = [
         f"Deployment {child.name}"
         for child in children
         if child
         and any(isinstance(it, PutDeployment) and it.revision == child.revision for it in actions)
-        and (child.drifted or (settled and _resized(observed, child)))
+        and child.drifted
     ]
     rerouted = any(isinstance(action, SetTraffic) for action in actions)
-    edited = observed.service and (observed.service.drifted or (settled and _redirected(observed)))
-    if rerouted and edited:
+    if rerouted and observed.service and observed.service.drifted:
         drifted.append(f"Service {observed.key.name}")
     return tuple(
         Event(
@@ -44,18 +40,6 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         )
         for child in drifted
     )
-
-
-def _resized(observed: Observed, child: ChildDeployment) -> bool:
-    stable, spec = observed.status.stable, observed.spec
-    if stable is None or isinstance(spec, Unreadable) or child.revision != stable.revision:
-        return False
-    return child.replicas != spec.replicas
-
-
-def _redirected(observed: Observed) -> bool:
-    stable, service = observed.status.stable, observed.service
-    return stable is not None and service is not None and service.routing != Only(stable.revision)
 
 
 def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
