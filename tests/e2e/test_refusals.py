@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 def test_quota_is_waited_for_and_named(lab: Lab) -> None:
     plan = {"replicas": 2, "strategy": QUICK}
     lab.apply(quota(2), lab.fraud("1.0.0", **plan))
-    lab.until(healthy("1.0.0"))
+    first = revision(lab.until(healthy("1.0.0")))
     lab.apply(lab.fraud("2.0.0", **plan))
     waiting = lab.until(phase("Progressing", "QuotaExceeded"))
     assert "exceeded quota: few-pods" in waiting["status"]["message"]
@@ -32,6 +32,7 @@ def test_quota_is_waited_for_and_named(lab: Lab) -> None:
     wide = {"replicas": 4, "strategy": canary(*stages, max_surge=2)}
     lab.apply(quota(5), lab.fraud("2.0.0", **wide))
     lab.until(healthy("2.0.0"))
+    lab.wait("room again", lambda: lab.vanished(first), 20)
     lab.apply(lab.fraud("3.0.0", **wide, unschedulableGrace="6s"))  # it takes two pods more
     lab.until(says("no pod could be created: "), 10)
     lost = lab.until(rolled_back("3.0.0", "QuotaExceeded"))
