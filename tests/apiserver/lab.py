@@ -175,7 +175,7 @@ class Lab:
         """As a SIGTERM does."""
         self._stop.set()
         if self._operator:
-            await self._operator
+            await asyncio.gather(self._operator, return_exceptions=True)
         self._operator = None
 
     async def die(self) -> None:
@@ -216,8 +216,8 @@ async def lab(kubeconfig: Path, namespace: str, folder: Path) -> AsyncIterator[L
         try:
             yield made
         finally:
-            if made._operator:
-                await made.die()
+            proxy.heal()
+            await made.stop()
             playing.cancel()
             with suppress(asyncio.CancelledError):
                 await playing

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 import yaml
@@ -68,9 +68,9 @@ class Lab:
         """kubectl apply, as users do."""
         self.kubectl("apply", "--filename", "-", stdin=yaml.safe_dump_all(wanted))
 
-    def fraud(self, version: str, **changes: object) -> Manifest:
+    def fraud(self, version: str, **changes: Any) -> Manifest:
         """The ModelDeployment of this scenario, see ``manifests.fraud``."""
-        return manifests.fraud(self.image, version, **changes)  # type: ignore[arg-type]
+        return manifests.fraud(self.image, version, **changes)
 
     def look(self) -> Manifest:
         """The ModelDeployment as it is now."""
