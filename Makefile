@@ -6,7 +6,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 STEP = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help install demo test lint format types unit sim apiserver cluster e2e soak crds docs lock \
+.PHONY: help install demo test lint format types unit examples sim apiserver cluster e2e soak crds docs lock \
         cluster-up cluster-down cluster-status clean
 
 help: ## What can be done here
@@ -26,7 +26,7 @@ install: $(STAMP) ## The virtual environment with every locked dependency
 demo: $(STAMP) ## A cluster, the operator, a model through a canary, a bad one rolled back
 	@$(PY) -m examples.demo
 
-test: lint types unit sim apiserver cluster e2e ## All checks and tests (what CI runs)
+test: lint types unit examples sim apiserver cluster e2e ## All checks and tests (what CI runs)
 
 lint: $(STAMP) ## Ruff (all rules) and the one direction of the house
 	$(call STEP,lint)
@@ -40,7 +40,11 @@ types: $(STAMP) ## mypy --strict
 
 unit: $(STAMP) ## Pure functions and small parts, in seconds
 	$(call STEP,unit)
-	@$(PY) -m pytest tests/unit --durations=5
+	@$(PY) -m pytest tests/unit -n 2 --durations=5
+
+examples: $(STAMP) ## The example server, its models and the demo's decisions
+	$(call STEP,examples)
+	@$(PY) -m pytest tests/examples
 
 sim: $(STAMP) ## The planner in a toy cluster that is late, dies and lies
 	$(call STEP,sim)

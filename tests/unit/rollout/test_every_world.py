@@ -50,7 +50,7 @@ from tests.unit.rollout.worlds import (
 
 Facts = Mapping[str, Any]
 
-STRIDE: Final = 127
+STRIDE: Final = 397
 """In a run of seconds every so many worlds of the product are looked at, in `make soak` the others.
 
 A prime that divides no number of choices, so that every choice meets every other one.
