@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -116,7 +117,7 @@ class Kube:
             query={},
         )
         reply = await self._send(request)
-        if reply.code == 404:  # noqa: PLR2004
+        if reply.code == HTTPStatus.NOT_FOUND:
             return frozenset()
         _expect(reply, request)
         return frozenset(resource["name"] for resource in reply.body.get("resources", ()))
@@ -125,7 +126,7 @@ class Kube:
         """One object as it is now; None when there is none."""
         request = _request("get", "GET", kind, namespace, name)
         reply = await self._send(request)
-        if reply.code == 404:  # noqa: PLR2004
+        if reply.code == HTTPStatus.NOT_FOUND:
             return None
         return _expect(reply, request)
 
@@ -137,7 +138,7 @@ class Kube:
         """
         request = _create(manifest, {"fieldManager": MANAGER})
         reply = await self._send(request)
-        if reply.code != 409:  # noqa: PLR2004
+        if reply.code != HTTPStatus.CONFLICT:
             return _expect(reply, request)
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         there = await self.read(kind, manifest["metadata"]["namespace"], name)
@@ -182,7 +183,7 @@ class Kube:
         """Create an object; None when there is one of that name."""
         request = _create(manifest, {"fieldManager": MANAGER})
         reply = await self._send(request)
-        return None if reply.code == 409 else _expect(reply, request)  # noqa: PLR2004
+        return None if reply.code == HTTPStatus.CONFLICT else _expect(reply, request)
 
     async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
         """Remove exactly this object; that it is gone, or another has its name, is fine."""
@@ -221,7 +222,7 @@ class Kube:
         reply = await self._send(request)
         if reply.ok:
             return None
-        if reply.code in _UNWELL or reply.code == 401:  # noqa: PLR2004
+        if reply.code in _UNWELL or reply.code == HTTPStatus.UNAUTHORIZED:
             _expect(reply, request)
         return kube_refusals.read(reply.code, reply.reason, reply.message)
 
@@ -245,7 +246,7 @@ class Kube:
         if isinstance(answer, _Silence):
             what = f"{request.verb} {request.path} was not answered: {answer.why}"
             raise TransientError(what, retry_after=_SOON)
-        if answer.code == 401:  # noqa: PLR2004
+        if answer.code == HTTPStatus.UNAUTHORIZED:
             await self._connection.renew()
         return answer
 
@@ -353,7 +354,7 @@ def _expect(reply: _Reply, request: _Request) -> Manifest:
 
 
 def _error(reply: _Reply, what: str) -> LockstepError:
-    if reply.code == 409:  # noqa: PLR2004
+    if reply.code == HTTPStatus.CONFLICT:
         return LostRaceError(what)
     if reply.code in _UNWELL | _NOT_OURS_TO_MEND:
         return TransientError(what, retry_after=reply.retry_after or _SOON)

@@ -162,7 +162,3 @@ def lost(revision: RevisionStatus) -> str:
         f"the ControllerRevision of stable {named(revision)} is gone, so its pods cannot be made "
         "again and nothing new is started; restore it, or put the manifest back to that version"
     )
-
-
-def quota_overdue(message: str, view: View) -> str:
-    return f"{message} (for more than {format_duration(view.spec.progress_deadline)})"
