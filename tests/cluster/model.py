@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,15 @@ class Cluster:
     prometheus_url: str
     state: Path
 
-    @property
-    def audit_log(self) -> Path:
-        """One JSON object a line per finished request; only local and kind write it."""
-        return self.state / "log" / "audit.log"
+    def audit_lines(self) -> Iterator[str]:
+        """One JSON object per finished request, oldest first; only local and kind write them.
+
+        The API server puts a full log aside under a name that sorts by its time, and begins anew.
+        """
+        folder = self.state / "log"
+        for file in (*sorted(folder.glob("audit-*.log")), folder / "audit.log"):
+            with file.open(encoding="utf-8") as lines:
+                yield from lines
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:

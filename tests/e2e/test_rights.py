@@ -19,9 +19,10 @@ def test_the_manifests_grant_exactly_what_was_used(
 ) -> None:
     turns.wait_until_over(request.session.testscollected - 1)
     roles = [it for file in Path("manifests/base").glob("*.yaml") for it in _objects(file)]
-    lines = [line for line in world.cluster.audit_log.read_text().splitlines() if line]
     session = [
-        line for line in lines if json.loads(line)["requestReceivedTimestamp"] >= world.began
+        line
+        for line in world.cluster.audit_lines()
+        if json.loads(line)["requestReceivedTimestamp"] >= world.began
     ]
     difference = rbac.compare(rbac.granted(roles), rbac.used(session, ACCOUNT))
     assert not difference.missing, difference
