@@ -12,15 +12,15 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from lockstep.api import crds
+from lockstep.api import crds, decision
 from lockstep.api.status import ModelDeploymentStatus
 from tests.apiserver.conftest import Kubectl
 from tests.apiserver.wire import Wire
 from tests.unit.api.generated import HOSTILE, fields, largest, objects
-from tests.unit.api.later import LATER, NOT_IN_A_BLOCK, UNTIL_THEN
-from tests.unit.api.manifests import GONE, WHOLE, change, get
+from tests.unit.api.later import BESIDE_A_BLOCK, LATER
+from tests.unit.api.manifests import BLUE_GREEN, GONE, WHOLE, change, get
 from tests.unit.api.rule_cases import CASES
-from tests.unit.api.test_product import block
+from tests.unit.api.test_product import valid
 
 pytestmark = pytest.mark.apiserver
 
@@ -49,7 +49,8 @@ def _every_rule() -> Iterator[tuple[str, str, str]]:
 
 def test_every_cel_rule_is_in_the_table() -> None:
     told = {(case.kind, re.sub(r"\d+", "", case.at), case.says) for case in CASES.values()}
-    assert told == set(_every_rule())
+    changes = {("Decision", "", decision.NEVER_CHANGES.sentence)}  # about two versions of one
+    assert told | changes == set(_every_rule())
 
 
 def _objects(part: str) -> dict[str, Manifest]:
@@ -110,7 +111,7 @@ def test_an_unknown_field_is_refused_wherever_it_stands(
 ) -> None:
     manifests = {
         f"{kind} {path}": change(
-            _with_rolling(kind, path), {"metadata.name": f"row-{number}", f"{path}.typo": "x"}
+            _with_strategy(kind, path), {"metadata.name": f"row-{number}", f"{path}.typo": "x"}
         )
         for number, (kind, path) in enumerate(OBJECTS)
     }
@@ -130,9 +131,13 @@ def test_an_object_without_fields_takes_none(kubectl: Kubectl, how: tuple[str, .
     assert "spec.strategy.rolling: Too many: 1: must have at most 0 items" in said
 
 
-def _with_rolling(kind: str, path: str) -> Manifest:
-    rolling = path == "spec.strategy.rolling"
-    return change(WHOLE[kind], {"spec.strategy": {"rolling": {}}} if rolling else {})
+def _with_strategy(kind: str, path: str) -> Manifest:
+    """A manifest in which something stands at ``path``."""
+    if path == "spec.strategy.rolling":
+        return change(WHOLE[kind], {"spec.strategy": {"rolling": {}}})
+    if path.startswith("spec.strategy.blueGreen"):
+        return change(WHOLE[kind], {"spec.strategy": {"blueGreen": BLUE_GREEN}})
+    return WHOLE[kind]
 
 
 def test_a_client_without_validation_is_warned(kubectl: Kubectl, namespace: str) -> None:
@@ -162,7 +167,7 @@ def test_what_the_server_lets_in_is_whole_and_the_model_can_read_it(
     wire: Wire, kind: str, path: str
 ) -> None:
     for value in HOSTILE:
-        sent = change(_with_rolling(kind, path), {path: value})
+        sent = change(_with_strategy(kind, path), {path: value})
         answer = wire.dry_run(_collection(kind), sent)
         if answer["kind"] == "Status":
             assert answer["code"] in {400, 422}, answer
@@ -188,9 +193,7 @@ def _within(sent: object, kept: object) -> bool:
 
 
 def _valid(kind: str) -> Manifest:
-    """The block of product.md without what comes later."""
-    gone = dict.fromkeys(LATER[kind], GONE)
-    return change(block(kind), {**gone, **UNTIL_THEN[kind], "metadata.namespace": "default"})
+    return change(valid(kind), {"metadata.namespace": "default", "metadata.name": "fraud"})
 
 
 @pytest.mark.parametrize("how", APPLY.values(), ids=APPLY)
@@ -214,11 +217,13 @@ def test_what_comes_later_is_refused_by_name(
     assert unknown in said or undeclared in said, said
 
 
-@pytest.mark.parametrize("path", NOT_IN_A_BLOCK)
-def test_what_is_mentioned_beside_a_block_is_refused_too(wire: Wire, path: str) -> None:
-    manifest = change(WHOLE["ModelDeployment"], {path: NOT_IN_A_BLOCK[path]})
-    answer = wire.dry_run(_collection("ModelDeployment"), manifest)
-    assert answer["message"].endswith(f'unknown field "{path}"')
+@pytest.mark.parametrize("how", APPLY.values(), ids=APPLY)
+@pytest.mark.parametrize("strategy", BESIDE_A_BLOCK.values(), ids=BESIDE_A_BLOCK)
+def test_a_strategy_beside_a_block_is_let_in(
+    kubectl: Kubectl, strategy: str, how: tuple[str, ...]
+) -> None:
+    manifest = change(_valid("ModelDeployment"), {"spec.strategy": yaml.safe_load(strategy)})
+    assert "(server dry run)" in _apply(kubectl, how, {"": manifest})
 
 
 FOREIGN = {
@@ -364,7 +369,12 @@ def test_an_autoscaler_finds_what_it_needs(kubectl: Kubectl, namespace: str) -> 
 
 @pytest.mark.parametrize(
     ("short", "kind"),
-    [("mldep", "ModelDeployment"), ("mlexit", "ExitCriteria"), ("mlcexit", "ClusterExitCriteria")],
+    [
+        ("mldep", "ModelDeployment"),
+        ("mlexit", "ExitCriteria"),
+        ("mlcexit", "ClusterExitCriteria"),
+        ("mldec", "Decision"),
+    ],
 )
 def test_short_names_and_explanations(kubectl: Kubectl, short: str, kind: str) -> None:
     explained = kubectl("explain", f"{short}.spec")
@@ -378,3 +388,38 @@ def test_criteria_are_listed_with_their_soak(kubectl: Kubectl, namespace: str) -
     header, row = kubectl("get", "lockstep", "-n", namespace).splitlines()
     assert header.split() == ["NAME", "SOAK", "AGE"]
     assert row.split()[:2] == ["exitcriteria.lockstep.dev/serving", "10m"]
+
+
+def test_decisions_are_listed_with_what_became_of_them(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(WHOLE["Decision"]))
+    status = {"outcome": "Refused", "message": "too late", "at": "2026-01-01T00:00:00.000Z"}
+    kubectl(
+        *("patch", "mldec", "fraud-approve", "-n", namespace, "--subresource=status"),
+        *("--type=merge", "-p", json.dumps({"status": status})),
+    )
+    header, row = kubectl("get", "mldec", "-n", namespace, "-o", "wide").splitlines()
+    columns = "NAME TARGET ACT REVISION STAGE BY OUTCOME MESSAGE AGE"
+    assert header.split() == columns.split()
+    assert re.split(r"\s{2,}", row.strip())[:-1] == [
+        *("fraud-approve", "fraud", "Approve", "7f9c2b1e", "quarter", "alice@example.com"),
+        *("Refused", "too late"),
+    ]
+    narrow = kubectl("get", "mldec", "-n", namespace).splitlines()[0]
+    assert "MESSAGE" not in narrow
+
+
+CHANGES: dict[str, Manifest] = {
+    "another act": {"act": "Reject"},
+    "another reason": {"reason": "on second thoughts"},
+    "one group less": {"groups": []},
+    "somebody else": {"by": "bob@example.com"},
+}
+
+
+@pytest.mark.parametrize("spec", CHANGES.values(), ids=CHANGES)
+def test_a_decision_never_changes(kubectl: Kubectl, namespace: str, spec: Manifest) -> None:
+    kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(WHOLE["Decision"]))
+    patch = ("patch", "mldec", "fraud-approve", "-n", namespace, "--type=merge", "-p")
+    ended = kubectl.try_(*patch, json.dumps({"spec": spec}))
+    assert decision.NEVER_CHANGES.sentence in ended.stderr
+    kubectl(*patch, json.dumps({"metadata": {"labels": {"incident": "7"}}}))

@@ -63,6 +63,7 @@ class Cluster:
         self.calm_at: float | None = None
         self.endpoints: frozenset[str] = frozenset()
         self.reached_since: dict[str, float] = {}
+        self.previewed_since: dict[str, float] = {}
         self.started: dict[str, int] = {}
         self.min_ready: dict[str, int] = {}
         self.templates: dict[str, Any] = {}

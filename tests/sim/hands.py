@@ -10,21 +10,24 @@ from datetime import datetime
 from typing import Any, Final
 
 from lockstep.core.key import Key
+from lockstep.core.names import preview_name
 from lockstep.core.needs import Needs
-from lockstep.core.observed import Answers, Arm, CallerService, Foreign, Observed
+from lockstep.core.observed import Answers, Arm, CallerService, Foreign, Observed, Only
 from lockstep.core.plan import (
     Action,
     Plan,
     PruneRevision,
     PutDeployment,
     RemoveDeployment,
+    RemovePreview,
+    SetPreview,
     SetTraffic,
     StoreRevision,
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from tests.sim.cluster import Cluster
 from tests.sim.obey import carried_out
-from tests.sim.objects import RESOURCE, SERVICE, Objects
+from tests.sim.objects import PREVIEW, RESOURCE, SERVICE, Objects
 from tests.sim.parts import Parts
 from tests.sim.resource import Resource, wire
 from tests.sim.written import KEY
@@ -77,6 +80,7 @@ class Hands:
             status=resource.said,
             arms=self._arms(),
             service=service,
+            preview=self.objects.cache.get(PREVIEW),
             stored=tuple(self.objects.of("stored", cached=True).values()),
             criteria=self.objects.cache.get(("criteria", ""), {}),
             foreign=tuple(self.foreign),
@@ -159,6 +163,15 @@ class Hands:
                 self.objects.learn(key)
             case SetTraffic():
                 self._route(action)
+            case SetPreview(revision=revision):
+                preview = CallerService(uid="v", routing=Only(revision))
+                self.cluster.previewed_since.setdefault(revision, self.cluster.agenda.seconds)
+                self._refuse_foreign("Service", preview_name(KEY.name))
+                self._write(lambda: self.objects.put(PREVIEW, preview))
+                self.objects.learn(PREVIEW)
+            case RemovePreview():
+                self._write(lambda: self.objects.drop(PREVIEW))
+                self.objects.learn(PREVIEW)
             case PruneRevision(name):
                 self._write(lambda: self.objects.drop(("stored", name)))
                 self.objects.learn(("stored", name))

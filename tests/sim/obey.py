@@ -3,13 +3,22 @@
 from dataclasses import replace
 
 from lockstep.core.names import deployment_name
-from lockstep.core.observed import Arm, CallerService, ChildDeployment, Observed, StoredRevision
+from lockstep.core.observed import (
+    Arm,
+    CallerService,
+    ChildDeployment,
+    Observed,
+    Only,
+    StoredRevision,
+)
 from lockstep.core.plan import (
     Action,
     Plan,
     PruneRevision,
     PutDeployment,
     RemoveDeployment,
+    RemovePreview,
+    SetPreview,
     SetTraffic,
     StoreRevision,
 )
@@ -37,6 +46,12 @@ def carried_out(observed: Observed, action: Action) -> Observed:
         case SetTraffic(routing=routing):
             uid = observed.service.uid if observed.service else "s"
             return replace(observed, service=CallerService(uid=uid, routing=routing))
+        case SetPreview(revision=revision):
+            uid = observed.preview.uid if observed.preview else "v"
+            preview = CallerService(uid=uid, routing=Only(revision))
+            return replace(observed, preview=preview)
+        case RemovePreview():
+            return replace(observed, preview=None)
         case PruneRevision(name):
             left = tuple(it for it in observed.stored if it.name != name)
             return replace(observed, stored=left)

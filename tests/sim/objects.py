@@ -12,6 +12,7 @@ Id = tuple[str, str]
 
 RESOURCE: Final[Id] = ("resource", "")
 SERVICE: Final[Id] = ("service", "")
+PREVIEW: Final[Id] = ("preview", "")
 
 
 class Objects:

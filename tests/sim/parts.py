@@ -92,17 +92,22 @@ class Parts:
                 return self._truth(question)
 
     def _truth(self, question: Question) -> Answer:
-        """What the revision's callers really meet; nothing about one that nobody calls."""
+        """What the revision's callers really meet; nothing about one that nobody calls.
+
+        Whoever tries a preview meets no load.
+        """
         found = _REVISION.search(question.query)
         revision = found[1] if found else ""
-        since = self.cluster.reached_since.get(revision)
+        called = self.cluster.reached_since.get(revision)
+        since = self.cluster.previewed_since.get(revision) if called is None else called
         if since is None:
             return Reply(())
         metric = question.query.partition("{")[0]
         if metric == "requests":
             value = 20.0 * (self.cluster.agenda.seconds - since)
         else:
-            fails = self.shared or self._nature(revision) is Nature.FAILS_UNDER_LOAD
+            loaded = called is not None and self._nature(revision) is Nature.FAILS_UNDER_LOAD
+            fails = self.shared or loaded
             value = FAILING if fails else USUAL
         self.samples.append(Sample(metric, revision, question.at, value))
         return Reply((Series(value),))

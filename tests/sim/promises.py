@@ -12,8 +12,8 @@ from lockstep.api.model_deployment import ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
 from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
-from lockstep.core.rollout.replicas import Counts, share, split
-from lockstep.core.rollout.stages import room, stages
+from lockstep.core.rollout.replicas import Counts, share
+from lockstep.core.rollout.stages import room, steps
 from lockstep.core.rollout.view import reaches
 from tests.sim.obey import carried_out
 from tests.sim.resource import wire
@@ -150,7 +150,7 @@ def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
     if space.keep:
         most = max(most, 2 * spec.replicas)
     if status.stage and status.candidate and status.stable:
-        target = split(stages(spec)[status.stage.index].weight, space)
+        target = steps(spec, status.candidate)[status.stage.index].target
         most = max(most, target.candidate + target.stable)
     return most
 
@@ -319,8 +319,8 @@ def weight_is_not_exceeded(now: Standing) -> None:
     stable, candidate, stage = now.status.stable, now.status.candidate, now.status.stage
     if not (stable and candidate and stage) or now.routing != Everyone() or now.edited:
         return
-    weight = stages(now.spec)[stage.index].weight
-    target = split(weight, room(now.spec))
+    step = steps(now.spec, candidate)[stage.index]
+    weight, target = step.weight, step.target
     if now.ready(stable.revision) < target.stable:
         return
     actual = share(
@@ -363,7 +363,7 @@ def evidence_precedes_progress(
     candidate, stage = before.candidate, before.stage
     if candidate is None or stage is None or before.stable is None:
         return
-    walked = stages(spec_of(observed))
+    walked = steps(spec_of(observed), candidate)
     promoted = after.stable is not None and after.stable.revision == candidate.revision
     passed = after.stage is not None and after.candidate is not None
     passed = passed and after.stage is not None and after.stage.index > stage.index

@@ -37,6 +37,7 @@ class Way(StrEnum):
     KEEP = "canary that keeps stable"
     NO_SURGE = "canary without surge"
     PACED = "canary that goes back at its pace"
+    BLUE_GREEN = "blue-green"
     ROLLING = "rolling"
 
 
@@ -65,9 +66,21 @@ def strategy(way: Way, stages: list[dict[str, Any]]) -> dict[str, Any]:
         Way.NO_SURGE: {"maxSurge": 0},
         Way.PACED: {},
     }
-    return {"rolling": {}} if way is Way.ROLLING else {"canary": {"stages": stages, **shape[way]}}
+    match way:
+        case Way.ROLLING:
+            return {"rolling": {}}
+        case Way.BLUE_GREEN:
+            return {"blueGreen": PREVIEW_THEN_ALL}
+        case _:
+            return {"canary": {"stages": stages, **shape[way]}}
 
 
+PREVIEW_THEN_ALL: Final[dict[str, Any]] = {
+    "previewReplicas": 1,
+    "prePromotion": {"deadline": "5m", "exitCriteria": [COUNTED]},
+    "postPromotion": {"duration": "40s", "exitCriteria": [SOAKED]},
+    "keepOld": "1m",
+}
 HALF_THEN_ALL: Final[list[dict[str, Any]]] = [
     {"name": "half", "weight": 50, "deadline": "5m", "exitCriteria": [COUNTED]},
     {"name": "full", "weight": 100, "soak": "20s"},

@@ -28,10 +28,9 @@ class ModelDeploymentRecord:
 
     def criteria(self) -> frozenset[CriteriaRef]:
         """The exit criteria that the spec refers to."""
-        if isinstance(self.spec, Unreadable) or self.spec.strategy.canary is None:
+        if isinstance(self.spec, Unreadable):
             return frozenset()
-        stages = self.spec.strategy.canary.stages
-        return frozenset(ref for stage in stages for ref in stage.exit_criteria)
+        return frozenset(self.spec.strategy.criteria())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -225,6 +226,28 @@ Duration = Annotated[
 
 PositiveDuration = Annotated[Duration, _at_least("1ms")]
 """A length of time above 0; on the wire a Go-style string."""
+
+
+def _wire_time(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+_TIME_PATTERN: Final = (
+    r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+AwareTime = Annotated[
+    AwareDatetime,
+    PlainSerializer(_wire_time, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "maxLength": 40, "pattern": _TIME_PATTERN}
+    ),
+]
+"""A moment as RFC 3339 has it, with its offset from UTC.
+
+The pattern is for the API server, whose date-time lets in an offset of +99:99.
+"""
 
 Interval = Annotated[Duration, _at_least("1s")]
 """How often something is asked: no team may flood Prometheus."""

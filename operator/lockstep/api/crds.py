@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from lockstep.api import exit_criteria, model_deployment
+from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION, Manifest, Rules, format_duration
 from lockstep.api.status import ModelDeploymentStatus
 
@@ -90,6 +90,26 @@ KINDS: Final = (
         meaning="Metrics and limits of the platform team that stages of every namespace refer to.",
         spec=exit_criteria.ClusterExitCriteriaSpec,
         columns=(SOAK, AGE),
+    ),
+    Kind(
+        kind=decision.KIND,
+        plural=decision.PLURAL,
+        short="mldec",
+        scope="Namespaced",
+        meaning="One person's recorded act on one revision of a ModelDeployment.",
+        spec=decision.DecisionSpec,
+        status=decision.DecisionStatus,
+        rules=(decision.NEVER_CHANGES,),
+        columns=(
+            _column("Target", ".spec.target.name"),
+            _column("Act", ".spec.act"),
+            _column("Revision", ".spec.revision"),
+            _column("Stage", ".spec.stage"),
+            _column("By", ".spec.by"),
+            _column("Outcome", ".status.outcome"),
+            _column("Message", ".status.message", priority=1),
+            AGE,
+        ),
     ),
 )
 

@@ -1,6 +1,7 @@
 """ModelDeployment: a served model and the way its revisions are rolled out."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, ClassVar, Final
@@ -9,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from lockstep.api.base import (
     OWN_PREFIX,
+    AwareTime,
     DnsLabel,
     Duration,
     KeyedBy,
@@ -189,8 +191,34 @@ class CriteriaRef(Spec):
     """Name of the criteria."""
 
 
+class Approval(Spec):
+    """People who have to agree before the stage may end; each says so with a Decision."""
+
+    required: Annotated[int, Field(ge=1, le=10)] = 1
+    """How many different people."""
+    groups: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
+        Field(max_length=16),
+    ] = ()
+    """Each of them is in one of these groups; empty: whoever may approve."""
+    expires_after: PositiveDuration = timedelta(hours=72)
+    """How long after it was asked for; then the trial waits for a person to retry the stage."""
+    exclude_author: bool = False
+    """Whether whoever wrote the revision may not approve it."""
+
+
+CRITERIA_TWICE: Final = Rule(
+    "self.all(one, self.exists_one(other, other.name == one.name && "
+    "(has(other.kind) ? other.kind : 'ExitCriteria') "
+    "== (has(one.kind) ? one.kind : 'ExitCriteria')))",
+    "names the same criteria twice",
+    lambda refs: len(set(refs)) == len(refs),
+)
+CriteriaRefs = Annotated[tuple[CriteriaRef, ...], Field(max_length=8), CRITERIA_TWICE]
+
+
 class Stage(Spec):
-    """A weight that is held until soak and gates allow the next one."""
+    """A weight that is held until soak, gates and approvals allow the next one."""
 
     name: DnsLabel
     """What the stage is called; unlike the others."""
@@ -200,18 +228,19 @@ class Stage(Spec):
     """The shortest time in the stage; criteria may ask for more."""
     deadline: PositiveDuration | None = None
     """The longest time in the stage, then the trial pauses. Default: soak and one hour."""
-    exit_criteria: Annotated[
-        tuple[CriteriaRef, ...],
-        Field(max_length=8),
-        Rule(
-            "self.all(one, self.exists_one(other, other.name == one.name && "
-            "(has(other.kind) ? other.kind : 'ExitCriteria') "
-            "== (has(one.kind) ? one.kind : 'ExitCriteria')))",
-            "names the same criteria twice",
-            lambda refs: len(set(refs)) == len(refs),
-        ),
-    ] = ()
+    exit_criteria: CriteriaRefs = ()
     """What has to pass before the stage may end."""
+    approval: Approval | None = None
+    """Who has to agree before the stage may end."""
+
+
+class Bake(Spec):
+    """The time after the last stage in which a failed gate still takes callers back."""
+
+    duration: PositiveDuration
+    """How long stable stays what it was; gates are measured to the end of it."""
+    exit_criteria: CriteriaRefs = ()
+    """What has to hold all the while."""
 
 
 class StableScale(StrEnum):
@@ -229,6 +258,44 @@ class Canary(Spec):
     candidate comes on top of it."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20), KeyedBy(("name",))]
     """The stages in their order."""
+    bake: Bake | None = None
+    """After the last stage, with all callers on the candidate."""
+
+
+class PrePromotion(Spec):
+    """What has to pass while nobody but the preview Service reaches the candidate."""
+
+    soak: Duration = timedelta(0)
+    """The shortest time in preview; criteria may ask for more."""
+    deadline: PositiveDuration | None = None
+    """The longest time in preview, then the trial pauses. Default: soak and one hour."""
+    exit_criteria: CriteriaRefs = ()
+    """What has to pass before callers are switched."""
+    approval: Approval | None = None
+    """Who has to agree before callers are switched."""
+
+
+class PostPromotion(Spec):
+    """The time after the switch in which a failed gate still switches callers back."""
+
+    duration: PositiveDuration
+    """How long stable stays what it was; gates are measured to the end of it."""
+    exit_criteria: CriteriaRefs = ()
+    """What has to hold all the while."""
+
+
+class BlueGreen(Spec):
+    """Bring the candidate up beside stable, then switch all callers at once."""
+
+    preview_replicas: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """Pods in preview; scaled to `replicas` before the switch. Default: `replicas`."""
+    pre_promotion: PrePromotion = PrePromotion()
+    auto_promote: bool = True
+    """False: callers are switched when a Decision says Promote."""
+    post_promotion: PostPromotion | None = None
+    """After the switch: a failed gate still switches back."""
+    keep_old: Duration = timedelta(minutes=30)
+    """How long the old revision keeps its pods after the promotion, for an instant return."""
 
 
 class Rolling(Spec):
@@ -239,15 +306,27 @@ class Strategy(Spec):
     """How a revision reaches callers: exactly one way."""
 
     canary: Canary | None = None
+    blue_green: BlueGreen | None = None
     rolling: Rolling | None = None
 
     RULES: ClassVar[Rules] = (
         Rule(
-            "has(self.canary) != has(self.rolling)",
-            "strategy needs exactly one of canary, rolling",
-            lambda it: (it.canary is None) != (it.rolling is None),
+            "[has(self.canary), has(self.blueGreen), has(self.rolling)].filter(it, it).size() == 1",
+            "strategy needs exactly one of canary, blueGreen, rolling",
+            lambda it: [it.canary, it.blue_green, it.rolling].count(None) == 2,  # noqa: PLR2004
         ),
     )
+
+    def criteria(self) -> Iterator[CriteriaRef]:
+        """Every reference to exit criteria, wherever it stands."""
+        if self.canary:
+            for stage in self.canary.stages:
+                yield from stage.exit_criteria
+            yield from self.canary.bake.exit_criteria if self.canary.bake else ()
+        if self.blue_green:
+            after = self.blue_green.post_promotion
+            yield from self.blue_green.pre_promotion.exit_criteria
+            yield from after.exit_criteria if after else ()
 
 
 class FailureAction(StrEnum):
@@ -272,10 +351,44 @@ class Rollback(Spec):
     """How long the pods of a failed candidate stay, without callers, to be looked at."""
 
 
+class RollbackWindow(Spec):
+    """Back to a completed revision inside it: smoke test and readiness, but no stages again."""
+
+    revisions: Annotated[int, Field(ge=1, le=10)] = 3
+    """How many completed revisions before stable are inside."""
+    max_age: PositiveDuration = timedelta(hours=168)
+    """How long ago it may have been completed."""
+
+
+class InitialRollout(StrEnum):
+    DIRECT = "Direct"
+    GATE = "Gate"
+
+
+class DeletionPolicy(StrEnum):
+    DELETE = "Delete"
+    ORPHAN = "Orphan"
+
+
+class ChangeRequest(Spec):
+    """The ticket that asked for this."""
+
+    system: Annotated[str, Field(min_length=1, max_length=63)]
+    """Where the ticket is: `jira`."""
+    id: Annotated[str, Field(min_length=1, max_length=128)]
+    """The ticket: `CHG-10482`."""
+    url: Annotated[str, Field(max_length=1024, pattern="^https?://")] | None = None
+    """Where people can read it."""
+    requested_by: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """The person behind a change that a machine applies, as Decisions name them in `by`."""
+
+
 class ModelDeploymentSpec(Spec):
     """What is served and how its revisions are rolled out."""
 
     model: Model
+    change_request: ChangeRequest | None = None
+    """The ticket behind the spec; shown beside the revision, no part of it."""
     replicas: Annotated[int, Field(ge=0, le=10000)] = 1
     """Pods in all; leave it out where an autoscaler owns it."""
     min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
@@ -291,10 +404,40 @@ class ModelDeploymentSpec(Spec):
     """How long no further pod may become ready before the trial has failed."""
     unschedulable_grace: Duration | None = None
     """How long a pod may find no node; 0s fails at once. Default: progressDeadline."""
+    rollback_window: RollbackWindow | None = None
+    """Within it a return to a completed revision goes through no stages. Default: none."""
+    initial_rollout: InitialRollout = InitialRollout.DIRECT
+    """Direct: the first revision serves once it is ready. Gate: all gates of the strategy are
+    measured at full size first, with no caller but the preview Service's."""
     retry: Annotated[str, Field(max_length=253)] = ""
     """Any new value tries a rejected revision again."""
+    rollback_to: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
+    """A revision that is rolled out instead of the template, until this is empty again."""
+    restart_at: AwareTime | None = None
+    """Pods that are older than this are replaced, without a new revision and without gates."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
+    """Delete: children go with the ModelDeployment. Orphan: they stay and go on serving."""
     drain: Duration = timedelta(seconds=5)
     """How long a pod goes on answering after it was told to stop, where its container has no
     preStop hook of its own; 0s turns it off."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Old revisions that are remembered."""
+
+    RULES: ClassVar[Rules] = (
+        Rule(
+            "!has(self.initialRollout) || self.initialRollout != 'Gate' "
+            "|| !has(self.strategy.rolling)",
+            "initialRollout Gate needs canary or blueGreen: rolling has no gates to measure",
+            lambda it: it.initial_rollout is not InitialRollout.GATE or it.strategy.rolling is None,
+        ),
+        Rule(
+            "!has(self.rollbackWindow) || !has(self.rollbackWindow.revisions) "
+            "|| !has(self.revisionHistoryLimit) "
+            "|| self.rollbackWindow.revisions <= self.revisionHistoryLimit",
+            "rollbackWindow.revisions is above revisionHistoryLimit: older ones are forgotten",
+            lambda it: (
+                it.rollback_window is None
+                or it.rollback_window.revisions <= it.revision_history_limit
+            ),
+        ),
+    )

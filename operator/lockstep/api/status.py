@@ -88,6 +88,12 @@ class RevisionStatus(Seen):
     """Its smoke test has passed: it may be called."""
     retry: Annotated[str, Field(max_length=253)] = ""
     """The value of spec.retry under which its trial runs; another value starts the stage anew."""
+    author: Short = ""
+    """Who wrote it, as far as is known: nobody approves their own work where that is excluded."""
+    ticket: Annotated[str, Cut(200)] = ""
+    """The change request behind it, `jira CHG-10482`."""
+    ungated: Word = ""
+    """Why its trial has no stages: Returned (inside rollbackWindow or keepOld), PromotedFull."""
 
 
 class StageStatus(Seen):
@@ -107,6 +113,10 @@ class StageStatus(Seen):
     """When the number of available candidate pods last grew; absent in soak, gates and pauses."""
     progress_ready: int | None = None
     """How many were available then."""
+    approval_asked_at: Instant | None = None
+    """When everything but people's approval was there."""
+    vouched_by: Short = ""
+    """Who promoted what could not be decided; approvals are still wanted."""
 
 
 class Weights(Seen):
@@ -175,6 +185,75 @@ class Rejection(Seen):
     """How long its pods stay to be looked at."""
 
 
+class Approved(Seen):
+    """One person's approval. Void after any change of revision."""
+
+    stage: Word
+    """Of which stage of the candidate."""
+    by: Short
+    """Who approved."""
+    groups: Annotated[tuple[Annotated[str, Cut(256)], ...], Field(max_length=16)] = ()
+    """The groups they spoke for."""
+    at: Instant
+    """When."""
+
+
+class Outcome(StrEnum):
+    """What became of a Decision."""
+
+    APPLIED = "Applied"
+    SUPERSEDED = "Superseded"
+    REFUSED = "Refused"
+
+
+class Taken(Seen):
+    """A Decision that was taken, so that it is taken once."""
+
+    uid: Word
+    """Its uid."""
+    name: Annotated[str, Cut(253)]
+    """Its name."""
+    outcome: Outcome
+    """Applied, Superseded or Refused."""
+    message: Line = ""
+    """The same in a sentence."""
+    at: Instant
+    """When."""
+
+
+class SecretSeen(Seen):
+    """A Secret that the pods read, as it was when they started."""
+
+    name: Annotated[str, Cut(253)]
+    """Its name."""
+    uid: Word
+    """Its uid."""
+    version: Word
+    """Its resourceVersion."""
+
+
+class Hold(Seen):
+    """A Pause that somebody decided. Ends with a Resume, or when spec.paused changes."""
+
+    by: Short
+    """Who paused."""
+    reason: Sentence = ""
+    """Why, in their words."""
+    at: Instant
+    """When."""
+
+
+class Kept(Seen):
+    """The revision before stable, with its pods still up for an instant return."""
+
+    revision: Word
+    """The revision."""
+    version: Word
+    """Its model version."""
+    until: Instant
+    """How long its pods stay."""
+
+
 class Past(Seen):
     """One line of history: what became of a revision."""
 
@@ -214,6 +293,16 @@ class ModelDeploymentStatus(Seen):
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=32)] = ()
     """What is being measured in this stage."""
     rejected: Rejection | None = None
+    kept: Kept | None = None
+    approvals: Annotated[tuple[Approved, ...], Field(max_length=32)] = ()
+    """Who approved the candidate, stage by stage."""
+    decisions: Annotated[tuple[Taken, ...], Field(max_length=32)] = ()
+    """The Decisions taken since the last change of spec, the latest last."""
+    hold: Hold | None = None
+    paused_by_spec: bool = False
+    """spec.paused as last seen: when it changes, it wins over a Decision."""
+    secrets: Annotated[tuple[SecretSeen, ...], Field(max_length=64)] = ()
+    """The Secrets that stable's pods were started with; content is never read."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest first."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16), KeyedBy(("type",))] = ()

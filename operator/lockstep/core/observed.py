@@ -5,11 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lockstep.api.base import Manifest
+from lockstep.api.decision import DecisionSpec
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
-from lockstep.api.status import ModelDeploymentStatus
+from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
 from lockstep.core.gates.question import Answer, Question
 from lockstep.core.key import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object that the API server let in and we cannot read: the sentence names the field."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,8 @@ class Pod:
 class ChildDeployment:
     """The Deployment of one revision; ``drifted``: somebody changed a field that we own.
 
-    ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it.
+    ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it;
+    ``restarted_at`` is the last spec.restartAt that its pods were replaced for.
     """
 
     name: str
@@ -50,6 +59,8 @@ class ChildDeployment:
     terminating: bool = False
     drifted: bool = False
     create_failure: Trouble | None = None
+    created: datetime | None = None
+    restarted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +127,54 @@ class CallerService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The PodDisruptionBudget over the pods of all revisions."""
+
+    uid: str
+    drifted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRef:
+    """One child, by kind and name."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigCopy:
+    """Our immutable copy of a ConfigMap, as it was when a revision first read it.
+
+    ``source`` is the user's ConfigMap; ``digest`` that of its content.
+    """
+
+    name: str
+    revision: str
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler that scales a child of ours instead of the ModelDeployment."""
+
+    name: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A Decision about this ModelDeployment; ``outcome`` None: nobody has answered it yet."""
+
+    name: str
+    uid: str
+    at: datetime
+    spec: DecisionSpec | Unreadable
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRevision:
     """A ControllerRevision of ours: what the user wrote (``inputs``) and what we made of it, once.
 
@@ -136,13 +195,6 @@ class Criteria:
 
     spec: ExitCriteriaSpec
     generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An object that the API server let in and we cannot read: the sentence names the field."""
-
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +236,18 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One ModelDeployment and its world; ``template`` is spec.template exactly as written."""
+    """One ModelDeployment and its world; ``template`` is spec.template exactly as written.
+
+    Attributes:
+        author: Who last changed the spec; empty where nobody stamped it.
+        preview: The Service through which only the candidate is reached.
+        configs: Content digest of each ConfigMap that the template reads and that exists.
+        copies: Our copies of ConfigMaps, of every revision.
+        secrets: Uid and version of each Secret that stable's or the wanted template reads.
+        autoscalers: Those that scale a child of ours.
+        misowned: Children whose ownerReference is not what spec.deletionPolicy asks for.
+        decisions: In the order in which they are taken.
+    """
 
     key: Key
     uid: str
@@ -193,10 +256,19 @@ class Observed:
     template: Manifest
     status: ModelDeploymentStatus
     arms: Mapping[str, Arm] = field(default_factory=dict)
+    author: str = ""
     service: CallerService | None = None
+    preview: CallerService | None = None
+    budget: Budget | None = None
     stored: tuple[StoredRevision, ...] = ()
     criteria: Mapping[CriteriaRef, Criteria | Unreadable] = field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
+    configs: Mapping[str, str] = field(default_factory=dict)
+    copies: tuple[ConfigCopy, ...] = ()
+    secrets: Mapping[str, SecretSeen] = field(default_factory=dict)
+    autoscalers: tuple[Autoscaler, ...] = ()
+    misowned: tuple[ChildRef, ...] = ()
+    decisions: tuple[Decided, ...] = ()
     answers: Answers = Answers()
 
     def arm(self, revision: str) -> Arm:

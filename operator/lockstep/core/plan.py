@@ -1,12 +1,12 @@
 """What one pass decides: the status to store, the actions, what is told. Nothing here acts."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lockstep.api.base import Manifest
-from lockstep.api.status import ModelDeploymentStatus
-from lockstep.core.observed import Routing
+from lockstep.api.status import ModelDeploymentStatus, Outcome
+from lockstep.core.observed import ChildRef, Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +22,17 @@ class StoreRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutDeployment:
-    """Make the Deployment of ``revision`` look like this; create it if it is missing."""
+    """Make the Deployment of ``revision`` look like this; create it if it is missing.
+
+    ``restarted_at``: the spec.restartAt for which its pods are replaced; None: they stay.
+    """
 
     revision: str
     replicas: int
     template: Manifest
     min_ready_seconds: int
     exists: bool
+    restarted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,78 @@ class PruneRevision:
     name: str
 
 
-Action = StoreRevision | PutDeployment | RemoveDeployment | SetTraffic | PruneRevision
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPreview:
+    """Let those who use the preview Service reach this revision and no other."""
+
+    revision: str
+    port: int
+    target_port: int | str
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePreview:
+    """Nothing is in preview any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBudget:
+    """Let a drain of nodes take no more pods at once than callers can do without."""
+
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveBudget:
+    """A single pod needs no budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetOwnership:
+    """Give a child the ownerReference that spec.deletionPolicy asks for, or take it."""
+
+    child: ChildRef
+    orphan: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Copy the ConfigMap ``source`` for ``revision``, as long as its content has this digest."""
+
+    name: str
+    revision: str
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class PruneConfig:
+    """Forget the copy of a revision that is forgotten."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDecision:
+    """Write what became of a Decision; it was stored in our own status before."""
+
+    name: str
+    uid: str
+    outcome: Outcome
+    message: str
+    at: datetime
+
+
+Action = (
+    StoreRevision
+    | PutDeployment
+    | RemoveDeployment
+    | SetTraffic
+    | SetPreview
+    | RemovePreview
+    | PruneRevision
+)
 
 
 class EventType(StrEnum):

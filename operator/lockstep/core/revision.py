@@ -4,21 +4,27 @@ A revision is recognised by its stored inputs, never by computing its digest aga
 digest scheme gives new revisions other names and leaves every known one alone.
 """
 
-import copy
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.model_deployment import Model
+from lockstep.core import config
 from lockstep.core.observed import StoredRevision
 
 SCHEME: Final = "1"
 MODEL_VOLUME: Final = "lockstep-model"
+ABSENT: Final = "absent"
+"""Stands for a ConfigMap that is not there and need not be."""
+MISSING: Final = "missing"
+"""Stands for a ConfigMap that is not there and has to be: no revision starts without it."""
+
 _ID_LENGTH = 8
 _DEFAULT_GRACE_SECONDS = 30
 
@@ -32,18 +38,44 @@ class Wanted:
     stored: StoredRevision | None
 
 
-def inputs(template: Manifest, model: Model) -> Manifest:
-    """What the user wrote that runs; a key that a later scheme adds is absent from older ones."""
+def inputs(
+    template: Manifest, model: Model, configs: Mapping[str, str] = MappingProxyType({})
+) -> Manifest:
+    """What the user wrote that runs; a key that a later scheme adds is absent from older ones.
+
+    Args:
+        template: spec.template exactly as written.
+        model: spec.model.
+        configs: Content digest of each ConfigMap that the template reads and that exists.
+    """
     written: Manifest = {"template": template, "version": model.version}
     if model.artifact is not None:
         written |= {"artifact": model.artifact, "mountPath": model.mount_path}
+    read = config.of(config.Kind.CONFIG_MAP, template)
+    if read:
+        written["configMaps"] = {
+            it.source.name: configs.get(it.source.name, ABSENT if it.optional else MISSING)
+            for it in read
+        }
     return written
 
 
-def resolve(template: Manifest, model: Model, stored: Iterable[StoredRevision]) -> Wanted:
-    """Find the stored revision that the spec describes, or name a new one."""
-    known = sorted(stored, key=lambda revision: revision.number, reverse=True)
-    asked = inputs(template, model)
+def resolve(
+    template: Manifest,
+    model: Model,
+    stored: Iterable[StoredRevision],
+    configs: Mapping[str, str] = MappingProxyType({}),
+    live: Sequence[str] = (),
+) -> Wanted:
+    """Find the stored revision that the spec describes, or name a new one.
+
+    Of several that it describes, one of ``live`` is meant, the first of them before the others:
+    a ConfigMap that vanishes neither ends a trial nor starts one.
+    """
+    ranks = {revision: -place for place, revision in enumerate(live)}
+    lowest = -len(live)
+    known = sorted(stored, key=lambda it: (ranks.get(it.revision, lowest), it.number), reverse=True)
+    asked = inputs(template, model, configs)
     for revision in known:
         if _describes(revision.inputs, asked):
             return Wanted(revision.revision, asked, revision)
@@ -52,8 +84,17 @@ def resolve(template: Manifest, model: Model, stored: Iterable[StoredRevision]) 
 
 def _describes(stored: Manifest, asked: Manifest) -> bool:
     """Whether both mean the same: only ``artifact`` may come and go between them."""
-    keys = stored.keys() | ({"artifact"} & asked.keys())
-    return all(stored.get(key) == asked.get(key) for key in keys)
+    keys = (stored.keys() | ({"artifact"} & asked.keys())) - {"configMaps"}
+    same = all(stored.get(key) == asked.get(key) for key in keys)
+    return same and ("configMaps" not in stored or _reads_the_same(stored, asked))
+
+
+def _reads_the_same(stored: Manifest, asked: Manifest) -> bool:
+    """What a missing ConfigMap would say is not known: it speaks for no other revision."""
+    kept, now = stored["configMaps"], asked.get("configMaps", {})
+    return kept.keys() == now.keys() and all(
+        content in {MISSING, kept[name]} for name, content in now.items()
+    )
 
 
 def _new_id(asked: Manifest, taken: set[str]) -> str:
@@ -73,7 +114,8 @@ def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Man
         written: What ``inputs`` returned.
         drain: How long a pod keeps answering after it is told to go; 0 renders no preStop.
     """
-    template = copy.deepcopy(written["template"])
+    copies = copy_names(name, revision, written)
+    template = config.renamed(written["template"], copies)
     metadata = template.setdefault("metadata", {})
     labels = {DEPLOYMENT_LABEL: name, REVISION_LABEL: revision}
     metadata["labels"] = {**metadata.get("labels", {}), **labels}
@@ -82,6 +124,12 @@ def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Man
     if "artifact" in written:
         _mount(template["spec"], written["artifact"], written["mountPath"])
     return dict(template)
+
+
+def copy_names(name: str, revision: str, written: Manifest) -> dict[str, str]:
+    """The name of the revision's own copy of each ConfigMap that it reads, there or not."""
+    sources = written.get("configMaps", {})
+    return {source: config.copy_name(name, revision, source) for source in sources}
 
 
 def _drain(spec: Manifest, seconds: int) -> None:

@@ -14,12 +14,14 @@ from lockstep.core import names
 from lockstep.core.children import controller_revision, deployment, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
-from lockstep.core.observed import Foreign, Observed, Routing
+from lockstep.core.observed import Foreign, Observed, Only, Routing
 from lockstep.core.plan import (
     Action,
     PruneRevision,
     PutDeployment,
     RemoveDeployment,
+    RemovePreview,
+    SetPreview,
     SetTraffic,
     StoreRevision,
 )
@@ -70,6 +72,10 @@ class Act:
                 await self._remove_deployment(owner.key, revision)
             case SetTraffic():
                 await self._set_traffic(owner, action)
+            case SetPreview():
+                await self._set_preview(owner, action)
+            case RemovePreview():
+                await self._remove_preview(owner.key)
             case PruneRevision(name):
                 await self._prune_revision(owner.key, name)
             case other:
@@ -108,21 +114,43 @@ class Act:
         _LOG.info("deleted Deployment %s", name)
 
     async def _set_traffic(self, owner: Owner, action: SetTraffic) -> None:
-        selector = self._router.render(owner.key.name, action.routing)
-        manifest = service.service(owner, selector, action.port, action.target_port)
-        known = self._caches.services.get(owner.key)
-        if known is None or not action.exists:
+        name = owner.key.name
+        selector = self._router.render(name, action.routing)
+        manifest = service.service(owner, name, selector, action.port, action.target_port)
+        await self._put_service(owner, manifest, action.port, exists=action.exists)
+        _LOG.info("callers of Service %s reach %s", name, _whom(action.routing))
+
+    async def _set_preview(self, owner: Owner, action: SetPreview) -> None:
+        name = names.preview_name(owner.key.name)
+        selector = self._router.render(owner.key.name, Only(action.revision))
+        manifest = service.service(owner, name, selector, action.port, action.target_port)
+        await self._put_service(owner, manifest, action.port, exists=action.exists)
+        _LOG.info("preview Service %s reaches %s", name, action.revision)
+
+    async def _put_service(
+        self, owner: Owner, manifest: Manifest, port: int, *, exists: bool
+    ) -> None:
+        name = Key(owner.key.namespace, manifest["metadata"]["name"])
+        known = self._caches.services.get(name)
+        if known is None or not exists:
             self._keep(await self._kube.create(manifest, owner.uid))
-            _LOG.info("created Service %s for %s", owner.key.name, _whom(action.routing))
             return
-        if known.ports != {action.port}:
+        if known.ports != {port}:
             await self._change_port(manifest, known)
         answer = await self._kube.apply(manifest, known.meta.uid)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
             self._memory.settled[fresh.uid] = fresh.version
         self._keep(answer)
-        _LOG.info("callers of Service %s reach %s", owner.key.name, _whom(action.routing))
+
+    async def _remove_preview(self, key: Key) -> None:
+        name = names.preview_name(key.name)
+        known = self._caches.services.get(Key(key.namespace, name))
+        if known is None:
+            return
+        await self._kube.delete("Service", key.namespace, name, known.meta.uid)
+        self._memory.settled.pop(known.meta.uid, None)
+        _LOG.info("deleted preview Service %s", name)
 
     async def _change_port(self, manifest: Manifest, known: ServiceRecord) -> None:
         """Replace the ports whole.

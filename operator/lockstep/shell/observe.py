@@ -16,6 +16,7 @@ from lockstep.adapters.routers.base import Router
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
+from lockstep.core import names
 from lockstep.core.children import deployment, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
@@ -79,7 +80,8 @@ class Observe:
             template=record.template,
             status=self._status(key, record),
             arms=self._arms(owner, record, {it.revision: it for it in stored}),
-            service=self._service(owner, record),
+            service=self._service(owner, record, key.name),
+            preview=self._service(owner, record, names.preview_name(key.name)),
             stored=stored,
             criteria=self._criteria(key, record),
             foreign=foreign,
@@ -139,15 +141,17 @@ class Observe:
     def _is_settled(self, child: DeploymentRecord) -> bool:
         return self._memory.settled.get(child.meta.uid) == child.meta.generation
 
-    def _service(self, owner: Owner, record: ModelDeploymentRecord) -> CallerService | None:
-        seen = self._caches.services.get(owner.key)
+    def _service(
+        self, owner: Owner, record: ModelDeploymentRecord, name: str
+    ) -> CallerService | None:
+        seen = self._caches.services.get(Key(owner.key.namespace, name))
         if seen is None or seen.meta.owner_uid != owner.uid:
             return None
         routing = self._router.read(owner.key.name, seen.selector)
         if isinstance(record.spec, Unreadable):
             return CallerService(uid=seen.meta.uid, routing=routing or Nobody())
         wanted = record.spec.service
-        rendered = service.service(owner, {}, wanted.port, wanted.target_port)
+        rendered = service.service(owner, name, {}, wanted.port, wanted.target_port)
         ours = kube_drift.part(rendered, kube_drift.SERVICE)
         settled = self._memory.settled.get(seen.meta.uid) == seen.meta.version
         redirected = routing is None or seen.redirected

@@ -15,6 +15,12 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
     "metadata": {"name": "fraud"},
     "spec": {
         "model": {"version": "2.4.0", "artifact": PINNED, "mountPath": "/mnt/models"},
+        "changeRequest": {
+            "system": "jira",
+            "id": "CHG-10482",
+            "url": "https://tickets.example.com/CHG-10482",
+            "requestedBy": "alice@example.com",
+        },
         "replicas": 6,
         "minReadySeconds": 5,
         "paused": False,
@@ -50,14 +56,32 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
                         "deadline": "2h",
                         "exitCriteria": [{"kind": "ClusterExitCriteria", "name": "serving"}],
                     },
-                    {"name": "full", "weight": 100},
+                    {
+                        "name": "full",
+                        "weight": 100,
+                        "approval": {
+                            "required": 2,
+                            "groups": ["ml-fraud"],
+                            "expiresAfter": "72h",
+                            "excludeAuthor": True,
+                        },
+                    },
                 ],
+                "bake": {
+                    "duration": "24h",
+                    "exitCriteria": [{"kind": "ClusterExitCriteria", "name": "serving"}],
+                },
             }
         },
         "rollback": {"onFailure": "Rollback", "speed": "Immediate", "keepFailed": "30s"},
         "progressDeadline": "10m",
         "unschedulableGrace": "10m",
+        "rollbackWindow": {"revisions": 3, "maxAge": "168h"},
+        "initialRollout": "Direct",
         "retry": "",
+        "rollbackTo": "7f9c2b1e",
+        "restartAt": "2026-01-01T00:00:00Z",
+        "deletionPolicy": "Delete",
         "drain": "5s",
         "revisionHistoryLimit": 10,
     },
@@ -98,8 +122,46 @@ EXIT_CRITERIA: Final[Manifest] = {
 
 CLUSTER_EXIT_CRITERIA: Final[Manifest] = {**EXIT_CRITERIA, "kind": "ClusterExitCriteria"}
 
+DECISION: Final[Manifest] = {
+    "apiVersion": API_VERSION,
+    "kind": "Decision",
+    "metadata": {"name": "fraud-approve"},
+    "spec": {
+        "target": {"kind": "ModelDeployment", "name": "fraud"},
+        "act": "Approve",
+        "revision": "7f9c2b1e",
+        "stage": "quarter",
+        "by": "alice@example.com",
+        "groups": ["ml-fraud"],
+        "reason": "p99 spike was the load test",
+    },
+}
+
+BLUE_GREEN: Final[Manifest] = {
+    "previewReplicas": 1,
+    "prePromotion": {
+        "soak": "5m",
+        "deadline": "1h",
+        "exitCriteria": [{"kind": "ClusterExitCriteria", "name": "serving"}],
+        "approval": {
+            "required": 1,
+            "groups": ["ml-fraud"],
+            "expiresAfter": "72h",
+            "excludeAuthor": False,
+        },
+    },
+    "autoPromote": True,
+    "postPromotion": {
+        "duration": "1h",
+        "exitCriteria": [{"kind": "ClusterExitCriteria", "name": "serving"}],
+    },
+    "keepOld": "30m",
+}
+"""The other strategy in which every field is given."""
+
 WHOLE: Final = {
-    each["kind"]: each for each in (MODEL_DEPLOYMENT, EXIT_CRITERIA, CLUSTER_EXIT_CRITERIA)
+    each["kind"]: each
+    for each in (MODEL_DEPLOYMENT, EXIT_CRITERIA, CLUSTER_EXIT_CRITERIA, DECISION)
 }
 
 GONE: Final = object()
@@ -127,7 +189,7 @@ def change(manifest: Manifest, changes: Mapping[str, object]) -> Manifest:
         if value is GONE:
             del at[last]
         else:
-            at[last] = value
+            at[last] = copy.deepcopy(value)
     return copied
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lockstep.api.base import HOW_TO_PIN
-from tests.unit.api.manifests import GONE, PINNED
+from tests.unit.api.manifests import BLUE_GREEN, GONE, PINNED
 
 A_YEAR: Final = "must be at most 8760h, a year"
 SOMETHING: Final = "must be at least 1ms"
@@ -38,7 +38,7 @@ def _value(at: str, says: str, refused: object, allowed: object) -> Case:
 _STAGE: Final = "spec.strategy.canary.stages[0]"
 _TEMPLATE: Final = "spec.template"
 _EXPECT: Final = "spec.smokeTest.expect"
-_CANARY_OR_ROLLING: Final = "strategy needs exactly one of canary, rolling"
+_ONE_STRATEGY: Final = "strategy needs exactly one of canary, blueGreen, rolling"
 _LETTER: Final = (
     "metadata.name must be a DNS label of at most 50 characters that begins with a letter: "
     "its Services and Deployments are named after it"
@@ -105,17 +105,52 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
         {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 0.9},
         {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 1.0},
     ),
-    "no strategy": _value("spec.strategy", _CANARY_OR_ROLLING, {}, {"rolling": {}}),
+    "no strategy": _value("spec.strategy", _ONE_STRATEGY, {}, {"rolling": {}}),
     "two strategies": _deployment(
-        "spec.strategy", _CANARY_OR_ROLLING, {"spec.strategy.rolling": {}}, {}
+        "spec.strategy", _ONE_STRATEGY, {"spec.strategy.rolling": {}}, {}
     ),
-    "criteria twice, once by default": _value(
-        f"{_STAGE}.exitCriteria",
-        "names the same criteria twice",
-        [{"name": "serving"}, {"name": "serving", "kind": "ExitCriteria"}],
-        [{"name": "serving"}, {"name": "serving", "kind": "ClusterExitCriteria"}],
+    "canary and blue-green": _deployment(
+        "spec.strategy", _ONE_STRATEGY, {"spec.strategy.blueGreen": {}}, {}
+    ),
+    "a first revision gated without gates": _deployment(
+        "spec",
+        "initialRollout Gate needs canary or blueGreen: rolling has no gates to measure",
+        {"spec.initialRollout": "Gate", "spec.strategy": {"rolling": {}}},
+        {"spec.initialRollout": "Gate"},
+    ),
+    "a window beyond what is remembered": _deployment(
+        "spec",
+        "rollbackWindow.revisions is above revisionHistoryLimit: older ones are forgotten",
+        {"spec.rollbackWindow.revisions": 10, "spec.revisionHistoryLimit": 9},
+        {"spec.rollbackWindow.revisions": 9, "spec.revisionHistoryLimit": 9},
+    ),
+    "a default window beyond what is remembered": _deployment(
+        "spec",
+        "rollbackWindow.revisions is above revisionHistoryLimit: older ones are forgotten",
+        {"spec.rollbackWindow": {"maxAge": "1h"}, "spec.revisionHistoryLimit": 2},
+        {"spec.rollbackWindow": {"maxAge": "1h"}, "spec.revisionHistoryLimit": 3},
     ),
 }
+
+
+def _around(path: str) -> dict[str, Any]:
+    """The other strategy, where ``path`` leads into it."""
+    return {"spec.strategy": {"blueGreen": BLUE_GREEN}} if "blueGreen" in path else {}
+
+
+def _criteria_twice(*holders: str) -> Iterator[tuple[str, Case]]:
+    for at in (f"{holder}.exitCriteria" for holder in holders):
+        twice = [{"name": "serving"}, {"name": "serving", "kind": "ExitCriteria"}]
+        differ = [{"name": "serving"}, {"name": "serving", "kind": "ClusterExitCriteria"}]
+        yield (
+            f"{at}: criteria twice, once by default",
+            _deployment(
+                at,
+                "names the same criteria twice",
+                {**_around(at), at: twice},
+                {**_around(at), at: differ},
+            ),
+        )
 
 
 def _longer_than_a_year(paths: Mapping[str, str]) -> Iterator[tuple[str, Case]]:
@@ -123,7 +158,11 @@ def _longer_than_a_year(paths: Mapping[str, str]) -> Iterator[tuple[str, Case]]:
         yield (
             f"{kind}: {path} of more than a year",
             Case(
-                kind=kind, at=path, says=A_YEAR, refused={path: "8760h1ms"}, allowed={path: "8760h"}
+                kind=kind,
+                at=path,
+                says=A_YEAR,
+                refused={**_around(path), path: "8760h1ms"},
+                allowed={**_around(path), path: "8760h"},
             ),
         )
 
@@ -134,7 +173,13 @@ def _shorter_than(
     for path, kind in paths.items():
         yield (
             f"{kind}: {path} of {less}",
-            Case(kind=kind, at=path, says=says, refused={path: less}, allowed={path: least}),
+            Case(
+                kind=kind,
+                at=path,
+                says=says,
+                refused={**_around(path), path: less},
+                allowed={**_around(path), path: least},
+            ),
         )
 
 
@@ -235,13 +280,65 @@ _TENANT: Final[Mapping[str, Case]] = {
     )
 }
 
+_NO_REVISION: Final = "revision is required but for Pause and Resume: name what you decided about"
+_NO_STAGE: Final = (
+    "stage is required for Approve, Reject and SkipStage: name what you decided about"
+)
+_NO_REASON: Final = "reason is required but for Approve: others will want to know why"
+
+
+def _decision(says: str, refused: Mapping[str, Any], allowed: Mapping[str, Any]) -> Case:
+    return Case(kind="Decision", at="spec", says=says, refused=refused, allowed=allowed)
+
+
+_DECISIONS: Final[Mapping[str, Case]] = {
+    "a decision about no revision": _decision(
+        _NO_REVISION,
+        {"spec.act": "Promote", "spec.revision": GONE},
+        {"spec.act": "Pause", "spec.revision": GONE},
+    ),
+    "a decision about a revision without a name": _decision(
+        _NO_REVISION,
+        {"spec.act": "Retry", "spec.revision": ""},
+        {"spec.act": "Resume", "spec.revision": ""},
+    ),
+    "an approval of no stage": _decision(
+        _NO_STAGE, {"spec.stage": GONE}, {"spec.act": "Promote", "spec.stage": GONE}
+    ),
+    "a rejection of no stage": _decision(
+        _NO_STAGE,
+        {"spec.act": "Reject", "spec.stage": GONE},
+        {"spec.act": "Abort", "spec.stage": GONE},
+    ),
+    "no stage skipped": _decision(
+        _NO_STAGE,
+        {"spec.act": "SkipStage", "spec.stage": GONE},
+        {"spec.act": "PromoteFull", "spec.stage": GONE},
+    ),
+    "a rejection without a reason": _decision(
+        _NO_REASON, {"spec.act": "Reject", "spec.reason": GONE}, {"spec.reason": GONE}
+    ),
+    "a pause for no reason": _decision(
+        _NO_REASON, {"spec.act": "Pause", "spec.reason": ""}, {"spec.reason": ""}
+    ),
+}
+
+_BLUE_GREEN: Final = "spec.strategy.blueGreen"
 _ANY_LENGTH: Final = {
+    f"{_BLUE_GREEN}.prePromotion.soak": "ModelDeployment",
+    f"{_BLUE_GREEN}.keepOld": "ModelDeployment",
     f"{_STAGE}.soak": "ModelDeployment",
     "spec.rollback.keepFailed": "ModelDeployment",
     "spec.unschedulableGrace": "ModelDeployment",
     "spec.drain": "ModelDeployment",
 }
 _NOT_NOTHING: Final = {
+    f"{_BLUE_GREEN}.prePromotion.deadline": "ModelDeployment",
+    f"{_BLUE_GREEN}.prePromotion.approval.expiresAfter": "ModelDeployment",
+    f"{_BLUE_GREEN}.postPromotion.duration": "ModelDeployment",
+    "spec.strategy.canary.bake.duration": "ModelDeployment",
+    "spec.strategy.canary.stages[1].approval.expiresAfter": "ModelDeployment",
+    "spec.rollbackWindow.maxAge": "ModelDeployment",
     f"{_STAGE}.deadline": "ModelDeployment",
     "spec.smokeTest.timeout": "ModelDeployment",
     "spec.progressDeadline": "ModelDeployment",
@@ -251,6 +348,13 @@ _CRITERIA: Final = ("ExitCriteria", "ClusterExitCriteria")
 IN_SPEC: Final[Mapping[str, Case]] = {
     **_DEPLOYMENTS,
     **_TENANT,
+    **_DECISIONS,
+    **dict(
+        _criteria_twice(
+            *(_STAGE, "spec.strategy.canary.bake"),
+            *(f"{_BLUE_GREEN}.prePromotion", f"{_BLUE_GREEN}.postPromotion"),
+        )
+    ),
     **dict(_longer_than_a_year(_ANY_LENGTH | _NOT_NOTHING)),
     **dict(_shorter_than("1ms", "0.9ms", SOMETHING, _NOT_NOTHING)),
     **{name: case for kind in _CRITERIA for name, case in _criteria(kind)},

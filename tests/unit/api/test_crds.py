@@ -4,7 +4,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from lockstep.api import crds
+from lockstep.api import crds, decision
 from lockstep.api.base import Spec
 from lockstep.api.status import ModelDeploymentStatus
 from tests.unit.api.generated import largest
@@ -50,6 +50,13 @@ def test_a_full_status_is_below_100_kib() -> None:
     status = largest(crds.described(ModelDeploymentStatus))
     full = ModelDeploymentStatus.model_validate(status).model_dump_json(by_alias=True)
     assert len(full) < 100 * 1024
+
+
+def test_a_decision_never_changes() -> None:
+    fraud, card = {"act": "Pause"}, {"act": "Resume"}
+    assert decision.NEVER_CHANGES.check((fraud, dict(fraud)))
+    with pytest.raises(ValueError, match="write another one"):
+        decision.NEVER_CHANGES.check((fraud, card))
 
 
 def test_a_sentence_that_is_too_long_is_cut_however_it_got_there() -> None:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from lockstep.api import crds
-from tests.unit.api.later import LATER, NOT_IN_A_BLOCK, UNTIL_THEN
+from tests.unit.api.later import BESIDE_A_BLOCK, LATER, UNTIL_THEN
 from tests.unit.api.manifests import GONE, change, steps
 
 BLOCKS = Path("tests/fixtures/product")
@@ -42,13 +42,17 @@ def test_a_block_is_refused_for_what_comes_later_and_nothing_else(kind: str) -> 
     }
 
 
+def valid(kind: str) -> dict[str, Any]:
+    """The block of product.md without what comes later."""
+    return change(block(kind), {**dict.fromkeys(LATER[kind], GONE), **UNTIL_THEN[kind]})
+
+
 @pytest.mark.parametrize("kind", LATER)
 def test_a_block_without_what_comes_later_is_valid(kind: str) -> None:
-    manifest = change(block(kind), {**dict.fromkeys(LATER[kind], GONE), **UNTIL_THEN[kind]})
-    assert refused(kind, manifest) == {}
+    assert refused(kind, valid(kind)) == {}
 
 
-@pytest.mark.parametrize("path", NOT_IN_A_BLOCK)
-def test_what_is_mentioned_beside_a_block_is_refused_too(path: str) -> None:
-    manifest = change(block("ModelDeployment"), {path: NOT_IN_A_BLOCK[path]})
-    assert refused("ModelDeployment", manifest)[tuple(steps(path)[1:])] == "extra_forbidden"
+@pytest.mark.parametrize("strategy", BESIDE_A_BLOCK.values(), ids=BESIDE_A_BLOCK)
+def test_a_strategy_beside_a_block_is_valid(strategy: str) -> None:
+    manifest = change(valid("ModelDeployment"), {"spec.strategy": yaml.safe_load(strategy)})
+    assert refused("ModelDeployment", manifest) == {}

@@ -53,7 +53,7 @@ def test_the_pod_of_a_dry_run_is_what_the_deployment_would_make() -> None:
 
 
 def test_the_service_belongs_to_all_revisions() -> None:
-    got = service.service(OWNER, {"lockstep.dev/deployment": "fraud"}, 80, "http")
+    got = service.service(OWNER, "fraud", {"lockstep.dev/deployment": "fraud"}, 80, "http")
     assert got["metadata"]["labels"] == {"lockstep.dev/deployment": "fraud"}
     assert got["spec"] == {
         "selector": {"lockstep.dev/deployment": "fraud"},

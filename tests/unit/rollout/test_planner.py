@@ -28,6 +28,8 @@ from lockstep.core.plan import (
     PruneRevision,
     PutDeployment,
     RemoveDeployment,
+    RemovePreview,
+    SetPreview,
     SetTraffic,
     StoreRevision,
 )
@@ -76,6 +78,10 @@ def say(action: Action) -> str:
             return f"remove {VERSIONS[name][0]}"
         case SetTraffic(routing=routing):
             return f"callers {_callers(routing)}"
+        case SetPreview(revision=name):
+            return f"preview {VERSIONS[name][0]}"
+        case RemovePreview():
+            return "no preview"
         case PruneRevision(name):
             return f"forget {name}"
 

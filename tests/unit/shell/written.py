@@ -59,4 +59,4 @@ def rendered_template(revision: str = "r1") -> Manifest:
 
 
 def callers(selector: dict[str, str], version: int = 10) -> Manifest:
-    return standing(service.service(OWNER, selector, 80, 8080), "uid-svc", version)
+    return standing(service.service(OWNER, FRAUD.name, selector, 80, 8080), "uid-svc", version)

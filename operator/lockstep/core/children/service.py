@@ -1,4 +1,4 @@
-"""The Service that callers use. Which pods it selects is a router's business, not this file's."""
+"""The Services of callers and of the preview. Which pods they select is a router's business."""
 
 from collections.abc import Mapping
 
@@ -7,13 +7,13 @@ from lockstep.core.children.owner import Owner, metadata
 
 
 def service(
-    owner: Owner, selector: Mapping[str, str], port: int, target_port: int | str
+    owner: Owner, name: str, selector: Mapping[str, str], port: int, target_port: int | str
 ) -> Manifest:
-    """Render the Service named like its ModelDeployment; other fields stay the cluster's."""
+    """Render a Service; other fields stay the cluster's."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(owner, owner.key.name),
+        "metadata": metadata(owner, name),
         "spec": {
             "selector": dict(selector),
             "ports": ports(port, target_port),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from lockstep.api.exit_criteria import Metric
-from lockstep.api.model_deployment import FailureAction, Stage
+from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import GateStatus, Verdict
 from lockstep.core.gates.gate import Gate, evidence, gates_of, grid_of
 from lockstep.core.gates.judge import due, finished, is_shared, judged, since
@@ -22,6 +22,7 @@ from lockstep.core.gates.trial import (
     Outcome,
     Passed,
     Shared,
+    Soaked,
     Trial,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "Outcome",
     "Passed",
     "Shared",
+    "Soaked",
     "Trial",
     "judge",
     "problems",
@@ -62,12 +64,12 @@ def judge(trial: Trial, answers: Mapping[Question, Answer], now: datetime) -> Ju
     )
 
 
-def problems(stage: Stage, criteria: tuple[Named, ...]) -> str | None:
+def problems(stage: Soaked, criteria: tuple[Named, ...]) -> str | None:
     """Why these criteria cannot be measured in this stage; None when they can."""
     return next(mistakes(stage, criteria, soak(stage, criteria)), None)
 
 
-def soak(stage: Stage, criteria: tuple[Named, ...]) -> timedelta:
+def soak(stage: Soaked, criteria: tuple[Named, ...]) -> timedelta:
     """The stage's minimum: its own or that of any of its criteria, whichever is larger."""
     return max([stage.soak, *(found.spec.minimum_soak for _, found in criteria)])
 

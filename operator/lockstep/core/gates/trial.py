@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
 from lockstep.api.status import GateStatus
 from lockstep.core.observed import Criteria
 
 Named = tuple[CriteriaRef, Criteria]
+
+
+class Soaked(Protocol):
+    """What a gate has to know of the stage that it stands in."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def soak(self) -> timedelta: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from lockstep.core.gates.question import Question
 from lockstep.core.needs import DryRun, Smoke
 from lockstep.core.observed import Arm, Pod
 from lockstep.core.revision import render
-from lockstep.core.rollout import canary, proving
+from lockstep.core.rollout import proving, trial
 from lockstep.core.rollout.view import View
 
 
@@ -78,8 +78,8 @@ def _port(view: View, candidate: Arm) -> int:
 
 def questions(view: View) -> tuple[Question, ...]:
     """The measurements of the stage that are due, for as long as the candidate has callers."""
-    stage, status = canary.current(view), view.memory.stage
+    stage, status = trial.current(view), view.memory.stage
     if status is None or stage is None:
         return ()
-    trial = canary.gate_trial(view, stage, status)
-    return gates.questions(trial, view.now) if trial else ()
+    measured = trial.gate_trial(view, stage, status)
+    return gates.questions(measured, view.now) if measured else ()

@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 from lockstep.api.base import format_duration
-from lockstep.api.model_deployment import SmokeTest, Stage
+from lockstep.api.model_deployment import SmokeTest
 from lockstep.api.status import RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Arm, Foreign, Trouble
 from lockstep.core.rollout.failures import Failure, obstacle
 from lockstep.core.rollout.replicas import Counts
+from lockstep.core.rollout.stages import Step
 from lockstep.core.rollout.view import View
 
 if TYPE_CHECKING:
@@ -34,10 +35,24 @@ def _clock(at: "datetime") -> str:
     return at.strftime("%H:%M:%SZ")
 
 
-def healthy(stable: RevisionStatus, replicas: int, paused: bool) -> str:  # noqa: FBT001
+def healthy(view: View, stable: RevisionStatus, replicas: int) -> str:
     pods = "no pods: replicas is 0" if replicas == 0 else f"{replicas} of {replicas} pods ready"
-    held = "; paused: a new revision will wait" if paused else ""
-    return f"{named(stable)} serves, {pods}{held}"
+    held = "; paused: a new revision will wait" if view.paused else ""
+    return f"{named(stable)} serves, {pods}{_kept(view)}{held}"
+
+
+def _kept(view: View) -> str:
+    kept = view.memory.kept
+    if kept is None:
+        return ""
+    return f"; version {kept.version} keeps its pods for a return until {_clock(kept.until)}"
+
+
+def promoted(candidate: RevisionStatus) -> str:
+    """Told once, with the last step."""
+    if candidate.ungated:
+        return f"without stages: {candidate.ungated}"
+    return "every stage passed"
 
 
 def scaling(stable: RevisionStatus, arm: Arm, replicas: int) -> str:
@@ -52,7 +67,7 @@ def stable_troubled(stable: RevisionStatus, arm: Arm, replicas: int, trouble: Tr
 
 
 def first(view: View, arm: Arm) -> str:
-    version, replicas = view.spec.model.version, view.spec.replicas
+    version, replicas = view.version, view.spec.replicas
     smoke = view.spec.smoke_test
     unproven = view.memory.candidate is None or not view.memory.candidate.smoke_tested
     if unproven and smoke and arm.ready:
@@ -67,7 +82,7 @@ def smoke_testing(version: str, smoke: SmokeTest) -> str:
     return f"asking version {version} at {smoke.path} before it gets any caller"
 
 
-def moving(stage: Stage, candidate: Arm, stable: Arm, target: Counts) -> str:
+def moving(stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: moving to {stage.weight}%: candidate {candidate.available} of "
         f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
@@ -75,7 +90,7 @@ def moving(stage: Stage, candidate: Arm, stable: Arm, target: Counts) -> str:
     )
 
 
-def unreachable(view: View, stage: Stage, stable: Arm, target: Counts) -> str:
+def unreachable(view: View, stage: Step, stable: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: {stage.weight}% could not be reached in "
         f"{format_duration(view.spec.progress_deadline)}: stable has {stable.available} of "
@@ -83,14 +98,14 @@ def unreachable(view: View, stage: Stage, stable: Arm, target: Counts) -> str:
     )
 
 
-def measuring(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -> str:
+def measuring(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:
     soak = f" until {_clock(status.soak_until)}" if status.soak_until else ""
     said = f"; {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
     passed = "; every gate passes so far" if isinstance(verdict, gates.Passed) else ""
     return f"stage {stage.name}: holding {stage.weight}%{soak}{said}{passed}"
 
 
-def deadline(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -> str:
+def deadline(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:
     said = f": {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
     at = f" at {_clock(status.deadline)}" if status.deadline else ""
     return (
@@ -100,10 +115,21 @@ def deadline(stage: Stage, status: StageStatus, verdict: gates.Outcome | None) -
     )
 
 
-def passed_but_paused(stage: Stage) -> str:
+def passed_but_paused(view: View, stage: Step) -> str:
+    return f"stage {stage.name} passed at {stage.weight}%; {_held(view)} to go on"
+
+
+def _held(view: View) -> str:
+    hold = view.memory.hold
+    if view.spec.paused or hold is None:
+        return "spec.paused holds it there: set it to false"
+    return f"{hold.by} paused it at {_clock(hold.at)} ({hold.reason}): decide Resume"
+
+
+def promotion_needed(view: View, stage: Step) -> str:
     return (
-        f"stage {stage.name} passed at {stage.weight}%; spec.paused holds it there: "
-        "set it to false to go on"
+        f"stage {stage.name} passed, no caller reaches version {view.version} yet: decide Promote "
+        "to switch all callers (autoPromote is false)"
     )
 
 
@@ -124,12 +150,12 @@ def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
 
 def dropped(view: View, *, back: bool) -> str:
     if back:
-        return f"the spec is back at version {view.spec.model.version}, which is stable"
-    return f"superseded by version {view.spec.model.version} (revision {view.wanted.revision})"
+        return f"the spec is back at version {view.version}, which is stable"
+    return f"superseded by version {view.version} (revision {view.wanted.revision})"
 
 
-def held(version: str) -> str:
-    return f"version {version} waits: spec.paused is true; set it to false to start the rollout"
+def held(view: View) -> str:
+    return f"version {view.version} waits: {_held(view)} to start the rollout"
 
 
 def checking(version: str) -> str:

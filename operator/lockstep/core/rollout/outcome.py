@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lockstep.api.status import Phase, Rejection, RevisionStatus
+from lockstep.api.status import Kept, Phase, Rejection, RevisionStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.failures import Failure
@@ -24,8 +24,20 @@ def promoted(view: View) -> View:
     candidate = view.memory.candidate
     if candidate is None:
         return view
-    history = view.remember(candidate, "Promoted", "every stage passed")
-    return view.recall(stable=candidate, candidate=None, stage=None, gates=(), history=history)
+    history = view.remember(candidate, "Promoted", messages.promoted(candidate))
+    stable = candidate.model_copy(update={"ungated": ""})
+    return view.recall(
+        stable=stable, candidate=None, stage=None, gates=(), history=history, kept=_kept(view)
+    )
+
+
+def _kept(view: View) -> Kept | None:
+    """What was stable keeps its pods for a while after a switch."""
+    before, strategy = view.memory.stable, view.spec.strategy.blue_green
+    if before is None or strategy is None or not strategy.keep_old:
+        return None
+    until = view.now + strategy.keep_old
+    return Kept(revision=before.revision, version=before.version, until=until)
 
 
 def settled(view: View) -> Stance:
@@ -40,14 +52,21 @@ def settled(view: View) -> Stance:
     )
     if stable.available >= wanted:
         phase, reason = Phase.HEALTHY, "Completed"
-        message = messages.healthy(memory.stable, wanted, view.spec.paused)
+        message = messages.healthy(view, memory.stable, wanted)
     elif trouble:
         phase, reason = Phase.DEGRADED, trouble.reason
         message = messages.stable_troubled(memory.stable, stable, wanted, trouble)
     else:
         phase, reason = Phase.PROGRESSING, "Scaling"
         message = messages.scaling(memory.stable, stable, wanted)
-    return Stance(memory=memory, phase=phase, reason=reason, message=message, aim=aim)
+    return Stance(
+        memory=memory,
+        phase=phase,
+        reason=reason,
+        message=message,
+        aim=aim,
+        wait=soonest(memory.kept.until - view.now) if memory.kept else None,
+    )
 
 
 def _waiting(view: View) -> Stance:
@@ -55,7 +74,7 @@ def _waiting(view: View) -> Stance:
         memory=view.memory,
         phase=Phase.PROGRESSING,
         reason="Starting",
-        message=f"about to start version {view.spec.model.version}",
+        message=f"about to start version {view.version}",
         aim=serve(view),
     )
 

@@ -12,8 +12,8 @@ from lockstep.core.needs import Needs
 from lockstep.core.observed import Arm, Foreign, Observed, Only, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.core.revision import resolve
-from lockstep.core.rollout import asking, canary, first, messages, outcome, report
-from lockstep.core.rollout.stages import plan_problem, stages
+from lockstep.core.rollout import asking, first, messages, outcome, report, trial
+from lockstep.core.rollout.stages import plan_problem, steps
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Aim, Stance, View, reaches
 
@@ -122,7 +122,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         memory=observed.status,
         now=now,
     )
-    return _recalled(_forgiven(_recovered(view)))
+    return _recalled(_forgiven(_let_go(_recovered(view))))
 
 
 def _recovered(view: View) -> View:
@@ -147,6 +147,12 @@ def _recovered(view: View) -> View:
         smoke_tested=True,
     )
     return view.recall(stable=stable)
+
+
+def _let_go(view: View) -> View:
+    """What was stable gives its pods up when nobody has returned to it in time."""
+    kept = view.memory.kept
+    return view.recall(kept=None) if kept and view.now >= kept.until else view
 
 
 def _forgiven(view: View) -> View:
@@ -201,10 +207,10 @@ def classify(view: View) -> Situation:
 
 
 def _beginning(view: View) -> Situation:
-    version = view.spec.model.version
-    if view.spec.paused:
-        return Held("Paused", messages.held(version))
-    problem = plan_problem(view)
+    version = view.version
+    if view.paused:
+        return Held("Paused", messages.held(view))
+    problem = plan_problem(view, view.describe())
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:
@@ -217,6 +223,8 @@ def _foreign(view: View) -> Foreign | None:
     revisions = [view.wanted.revision]
     revisions += [named.revision for named in (view.memory.stable,) if named]
     needed = {key.name, *(names.deployment_name(key.name, revision) for revision in revisions)}
+    if view.spec.strategy.blue_green:
+        needed.add(names.preview_name(key.name))
     return next((it for it in view.observed.foreign if it.name in needed), None)
 
 
@@ -239,7 +247,7 @@ def answer(view: View) -> Stance:
         case First(candidate):
             return first.answer(view, candidate)
         case OnTrial(stable, candidate):
-            return canary.answer(view, stable, candidate)
+            return trial.answer(view, stable, candidate)
         case Held(reason, message):
             return _standing(view, Phase.PAUSED, reason, message)
         case Unstartable(claim):
@@ -284,7 +292,7 @@ def _around_it(view: View) -> Aim:
 
 def _start(view: View) -> Stance:
     """Begin the trial once the API server has said that it would take the revision."""
-    version, known = view.spec.model.version, view.observed.arm(view.wanted.revision).deployment
+    version, known = view.version, view.observed.arm(view.wanted.revision).deployment
     result = view.observed.answers.dry_run
     if known is None and (result is None or result.revision != view.wanted.revision):
         message = messages.checking(version)
@@ -292,13 +300,15 @@ def _start(view: View) -> Stance:
         return outcome.invalid(stance, Claim(Truth.UNKNOWN, "Checking", message))
     if known is None and result and result.problem:
         return _refused(view, result.problem, waiting=result.waiting)
-    name = first.STAGE if view.memory.stable is None else stages(view.spec)[0].name
-    begun = view.recall(candidate=view.describe(), stage=StageStatus(name=name, index=0), gates=())
-    return answer(begun)
+    candidate = view.describe()
+    beside = view.memory.stable is not None
+    name = steps(view.spec, candidate)[0].name if beside else first.STAGE
+    stage = StageStatus(name=name, index=0)
+    return answer(view.recall(candidate=candidate, stage=stage, gates=(), kept=None))
 
 
 def _refused(view: View, problem: str, *, waiting: bool) -> Stance:
-    version = view.spec.model.version
+    version = view.version
     if not waiting:
         message = messages.refused(version, problem)
         stance = _standing(view, Phase.DEGRADED, "SpecRefused", message, TRY_AGAIN_AFTER)

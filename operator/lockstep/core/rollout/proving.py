@@ -25,7 +25,7 @@ def proven(view: View) -> bool:
 def clocked(view: View, stage: StageStatus, candidate: Arm, target: int) -> StageStatus:
     """Run the progress clock only while pods that were asked for are missing and nobody paused."""
     available = candidate.available
-    if view.spec.paused or available >= min(target, candidate.wanted):
+    if view.paused or available >= min(target, candidate.wanted):
         return stage.model_copy(update={"progress_at": None, "progress_ready": None})
     before = stage.progress_ready
     if stage.progress_at is not None and before is not None and available <= before:

@@ -15,13 +15,15 @@ from lockstep.core.plan import (
     PruneRevision,
     PutDeployment,
     RemoveDeployment,
+    RemovePreview,
+    SetPreview,
     SetTraffic,
     StoreRevision,
 )
 from lockstep.core.rollout import events
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
-from lockstep.core.rollout.stages import room, stages
+from lockstep.core.rollout.stages import WHOLE, room, steps
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
 AFTER_ACTING: Final = timedelta(seconds=1)
@@ -102,7 +104,7 @@ def _weights(view: View, stance: Stance) -> Weights:
     if memory.candidate is None:
         return Weights(desired=0, actual=_left_behind(view, memory.stable))
     stage = memory.stage
-    walked = stages(view.spec)
+    walked = steps(view.spec, memory.candidate)
     known = stage is not None and memory.stable is not None and stage.index < len(walked)
     desired = walked[stage.index].weight if stage and known else 100
     stable = view.observed.arm(memory.stable.revision).ready if memory.stable else 0
@@ -166,11 +168,11 @@ def _progress(phase: Phase, reason: str, message: str) -> dict[str, Claim]:
 
 def _approximate(view: View, stance: Stance) -> Claim | None:
     stage, space = stance.memory.stage, room(view.spec)
-    walked = stages(view.spec)
+    walked = steps(view.spec, stance.memory.candidate)
     if stage is None or stance.memory.stable is None or stage.index >= len(walked):
         return None
     weight = walked[stage.index].weight
-    if not too_far(weight, space):
+    if weight in {0, WHOLE} or not too_far(weight, space):
         return None
     enough = replicas_that_do(weight, space)
     advice = f"{enough} replicas would do" if enough else "no number of replicas would do"
@@ -191,6 +193,7 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
     yield from _store(view, stance.aim.counts)
     yield from _traffic(view, stance.aim.routing)
+    yield from _preview(view, stance.aim.preview)
     yield from _removals(view, stance, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
     yield from _prune(view, stance)
@@ -249,10 +252,25 @@ def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:
     )
 
 
+def _preview(view: View, revision: str | None) -> Iterator[SetPreview | RemovePreview]:
+    preview = view.observed.preview
+    if revision is None:
+        if preview:
+            yield RemovePreview()
+    elif preview is None or preview.drifted or preview.routing != Only(revision):
+        yield SetPreview(
+            revision=revision,
+            port=view.spec.service.port,
+            target_port=view.spec.service.target_port,
+            exists=preview is not None,
+        )
+
+
 def _prune(view: View, stance: Stance) -> Iterator[PruneRevision]:
     """Old revisions beyond the limit go, oldest first; those that status names stay."""
     memory = stance.memory
-    named = {it.revision for it in (memory.stable, memory.candidate, memory.rejected) if it}
+    kept = (memory.stable, memory.candidate, memory.rejected, memory.kept)
+    named = {it.revision for it in kept if it}
     named |= {view.wanted.revision, *stance.aim.counts}
     if memory.candidate is not None:
         return

@@ -1,89 +1,217 @@
-"""The stages of a rollout as they are walked, and whether they can be walked at all."""
+"""The steps that a rollout walks, whatever strategy they come from, and whether they can be walked.
 
-from collections.abc import Iterator, Mapping
+A strategy is a table of steps; what a step waits for and how a trial ends is the same for all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lockstep.api.base import format_duration
-from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, StableScale, Stage
-from lockstep.api.status import Truth
+from lockstep.api.model_deployment import (
+    Approval,
+    Bake,
+    BlueGreen,
+    Canary,
+    CriteriaRef,
+    ModelDeploymentSpec,
+    PostPromotion,
+    StableScale,
+    Stage,
+)
+from lockstep.api.status import RevisionStatus, Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Criteria, Unreadable
-from lockstep.core.rollout.replicas import Room
-from lockstep.core.rollout.steering import WHOLE, rolling_surge
+from lockstep.core.rollout.replicas import Counts, Room, split
 from lockstep.core.rollout.view import View
 
+WHOLE = 100
 DEADLINE_AFTER_SOAK = timedelta(hours=1)
+PREVIEW = "pre-promotion"
 Found = tuple[tuple[CriteriaRef, Criteria], ...]
 
 
-def stages(spec: ModelDeploymentSpec) -> tuple[Stage, ...]:
-    """The user's stages, and a last one at 100 percent where theirs end below it."""
-    canary = spec.strategy.canary
-    if canary is None:
-        return (Stage(name="rolling", weight=WHOLE),)
-    if canary.stages[-1].weight == WHOLE:
-        return canary.stages
-    return (*canary.stages, Stage(name="promotion", weight=WHOLE))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a rollout.
+
+    Attributes:
+        weight: Percent of new connections that the candidate gets; 0: only the preview's.
+        target: Pods of each arm.
+        shared: Whether callers may be split on the way; otherwise all of them move at once.
+        live: Whether gates are measured to the end of the soak, however many they asked for.
+        manual: Whether somebody has to say Promote.
+    """
+
+    name: str
+    weight: int
+    target: Counts
+    soak: timedelta = timedelta(0)
+    deadline: timedelta | None = None
+    exit_criteria: tuple[CriteriaRef, ...] = ()
+    approval: Approval | None = None
+    shared: bool = True
+    live: bool = False
+    manual: bool = False
+
+
+def steps(spec: ModelDeploymentSpec, candidate: RevisionStatus | None) -> tuple[Step, ...]:
+    """The way of ``candidate`` to all callers; one that is ``ungated`` gets there in one step."""
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
+    if candidate and candidate.ungated:
+        return (replace(_promotion(spec), name="direct"),)
+    if blue_green:
+        return tuple(_blue_green(spec, blue_green))
+    if canary:
+        return tuple(_canary(spec, canary))
+    return (replace(_promotion(spec), name="rolling"),)
+
+
+def _promotion(spec: ModelDeploymentSpec) -> Step:
+    """All callers, with nothing to wait for but ready pods."""
+    at_once = spec.strategy.blue_green is not None
+    target = _both(spec) if at_once else split(WHOLE, room(spec))
+    return Step(name="promotion", weight=WHOLE, target=target, shared=not at_once)
+
+
+def _canary(spec: ModelDeploymentSpec, canary: Canary) -> Iterator[Step]:
+    for stage in canary.stages:
+        yield _stage(stage, split(stage.weight, room(spec)))
+    if canary.stages[-1].weight != WHOLE:
+        yield _promotion(spec)
+    if canary.bake:
+        yield _watched(_promotion(spec), "bake", canary.bake)
+
+
+def _stage(stage: Stage, target: Counts) -> Step:
+    return Step(
+        name=stage.name,
+        weight=stage.weight,
+        target=target,
+        soak=stage.soak,
+        deadline=stage.deadline,
+        exit_criteria=stage.exit_criteria,
+        approval=stage.approval,
+    )
+
+
+def _blue_green(spec: ModelDeploymentSpec, strategy: BlueGreen) -> Iterator[Step]:
+    before, pods = strategy.pre_promotion, strategy.preview_replicas
+    preview = spec.replicas if pods is None else min(pods, spec.replicas)
+    yield Step(
+        name=PREVIEW,
+        weight=0,
+        target=Counts(candidate=preview, stable=spec.replicas),
+        soak=before.soak,
+        deadline=before.deadline,
+        exit_criteria=before.exit_criteria,
+        approval=before.approval,
+        shared=False,
+        manual=not strategy.auto_promote,
+    )
+    yield _promotion(spec)
+    if strategy.post_promotion:
+        yield _watched(_promotion(spec), "post-promotion", strategy.post_promotion)
+
+
+def _watched(step: Step, name: str, watch: Bake | PostPromotion) -> Step:
+    """The same, held for a while in which stable could take callers back."""
+    return replace(
+        step, name=name, soak=watch.duration, exit_criteria=watch.exit_criteria, live=True
+    )
+
+
+def _both(spec: ModelDeploymentSpec) -> Counts:
+    return Counts(candidate=spec.replicas, stable=spec.replicas)
 
 
 def room(spec: ModelDeploymentSpec) -> Room:
+    """What bounds the pods of both arms: blue-green has both of them whole."""
     canary = spec.strategy.canary
     if canary is None:
-        return Room(replicas=spec.replicas, max_surge=rolling_surge(spec.replicas))
+        keep = spec.strategy.blue_green is not None
+        return Room(replicas=spec.replicas, max_surge=max_surge(spec), keep=keep)
     keep = canary.stable_scale is StableScale.KEEP
     return Room(replicas=spec.replicas, max_surge=canary.max_surge, keep=keep)
 
 
-def deadline(stage: Stage, soak: timedelta) -> timedelta:
-    """How long after its start a stage may still be undecided."""
-    return stage.deadline or soak + DEADLINE_AFTER_SOAK
+def max_surge(spec: ModelDeploymentSpec) -> int:
+    """Pods above ``replicas``: the canary's own, as many again for blue-green, else a quarter."""
+    if spec.strategy.canary:
+        return spec.strategy.canary.max_surge
+    if spec.strategy.blue_green:
+        return max(1, spec.replicas)
+    return rolling_surge(spec.replicas)
 
 
-def found(view: View, stage: Stage) -> Found:
-    """The stage's criteria, when all of them can be read (see ``problem``)."""
-    pairs = ((ref, view.observed.criteria.get(ref)) for ref in stage.exit_criteria)
-    return tuple((ref, criteria) for ref, criteria in pairs if isinstance(criteria, Criteria))
+def rolling_surge(replicas: int) -> int:
+    """A quarter of the replicas, at least one: what a Deployment allows itself."""
+    return max(1, -(-replicas // 4))
 
 
-def problem(view: View, stage: Stage) -> Claim | None:
-    """Why ``stage`` cannot be judged, naming the object or the field; None when it can."""
-    return next(_problems(view.observed.criteria, stage, view.observed.key.namespace), None)
+def deadline(step: Step, soak: timedelta) -> timedelta:
+    """How long after its start a step may still be undecided."""
+    return step.deadline or soak + DEADLINE_AFTER_SOAK
 
 
-def _problems(
-    known: Mapping[CriteriaRef, Criteria | Unreadable], stage: Stage, namespace: str
-) -> Iterator[Claim]:
-    for ref in stage.exit_criteria:
-        criteria = known.get(ref)
-        where = f" in namespace {namespace}" if ref.kind.value == "ExitCriteria" else ""
-        if criteria is None:
-            yield Claim(
-                Truth.FALSE,
-                "CriteriaMissing",
-                f"stage {stage.name} refers to {ref.kind.value} {ref.name}, which does not exist"
-                f"{where}; create it or change the stage",
-            )
-        if isinstance(criteria, Unreadable):
-            unreadable = f"{ref.kind.value} {ref.name} cannot be read: {criteria.message}"
-            yield Claim(Truth.FALSE, "CriteriaInvalid", unreadable)
-    pairs = ((ref, known.get(ref)) for ref in stage.exit_criteria)
-    readable = tuple((ref, item) for ref, item in pairs if isinstance(item, Criteria))
-    sentence = gates.problems(stage, readable)
+def found(view: View, step: Step) -> Found:
+    """The step's criteria, when all of them can be read (see ``problem``)."""
+    return _readable(view, step)
+
+
+def _readable(view: View, step: Step) -> Found:
+    pairs = ((ref, view.observed.criteria.get(ref)) for ref in step.exit_criteria)
+    known = ((ref, criteria) for ref, criteria in pairs if isinstance(criteria, Criteria))
+    return tuple((ref, _to_the_end(it) if step.live else it) for ref, it in known)
+
+
+def _to_the_end(criteria: Criteria) -> Criteria:
+    """The same without counts: a metric that has seen enough is measured on."""
+    metrics = tuple(it.model_copy(update={"count": None}) for it in criteria.spec.metrics)
+    return replace(criteria, spec=criteria.spec.model_copy(update={"metrics": metrics}))
+
+
+def problem(view: View, step: Step) -> Claim | None:
+    """Why ``step`` cannot be judged, naming the object or the field; None when it can."""
+    return next(_problems(view, step), None)
+
+
+def _problems(view: View, step: Step) -> Iterator[Claim]:
+    for ref in step.exit_criteria:
+        yield from _unusable(view, step, ref)
+    readable = _readable(view, step)
+    sentence = gates.problems(step, readable)
     if sentence:
         yield Claim(Truth.FALSE, "CriteriaInvalid", sentence)
-    soak = gates.soak(stage, readable)
-    if stage.deadline is not None and stage.deadline <= soak:
+    soak = gates.soak(step, readable)
+    if step.deadline is not None and step.deadline <= soak:
         yield Claim(
             Truth.FALSE,
             "DeadlineTooShort",
-            f"stage {stage.name} has a deadline of {format_duration(stage.deadline)}, not longer "
+            f"stage {step.name} has a deadline of {format_duration(step.deadline)}, not longer "
             f"than its soak of {format_duration(soak)}: it could never pass; raise the deadline",
         )
 
 
-def plan_problem(view: View) -> Claim | None:
-    """Why a rollout of the wanted revision cannot begin; None when it can."""
+def _unusable(view: View, step: Step, ref: CriteriaRef) -> Iterator[Claim]:
+    criteria = view.observed.criteria.get(ref)
+    namespace = view.observed.key.namespace
+    where = f" in namespace {namespace}" if ref.kind.value == "ExitCriteria" else ""
+    if criteria is None:
+        yield Claim(
+            Truth.FALSE,
+            "CriteriaMissing",
+            f"stage {step.name} refers to {ref.kind.value} {ref.name}, which does not exist"
+            f"{where}; create it or change the stage",
+        )
+    if isinstance(criteria, Unreadable):
+        unreadable = f"{ref.kind.value} {ref.name} cannot be read: {criteria.message}"
+        yield Claim(Truth.FALSE, "CriteriaInvalid", unreadable)
+
+
+def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
+    """Why a rollout of ``candidate`` cannot begin; None when it can."""
     space = room(view.spec)
     if view.stable and space.replicas == 1 and not space.max_surge and not space.keep:
         return Claim(
@@ -92,5 +220,5 @@ def plan_problem(view: View) -> Claim | None:
             "replicas 1 with maxSurge 0 leaves no place for a candidate beside the only stable "
             "pod; set strategy.canary.maxSurge to 1 or replicas to 2",
         )
-    claims = (problem(view, stage) for stage in stages(view.spec))
+    claims = (problem(view, step) for step in steps(view.spec, candidate))
     return next((claim for claim in claims if claim), None)

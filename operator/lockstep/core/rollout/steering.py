@@ -4,27 +4,29 @@ from lockstep.api.model_deployment import RollbackSpeed
 from lockstep.core.observed import Arm, Everyone, Nobody, Only, Routing
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
+from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
 from lockstep.core.rollout.view import Aim, View, reaches
 
-WHOLE = 100
 
-
-def advance(
-    view: View, stable: Arm, candidate: Arm, weight: int, target: Counts, room: Room
-) -> Aim:
-    """Move towards ``target``: callers only to proven and ready pods, capacity never below need."""
-    routing = onwards(view, stable, candidate, weight, target)
+def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> Aim:
+    """Move towards the step: callers only to proven and ready pods, capacity never below need."""
+    routing, target, space = onwards(view, stable, candidate, step_), step_.target, room(view.spec)
     sides = _side(view, candidate, routing), _side(view, stable, routing)
     serving = next((arm for arm in view.others if routing == Only(arm.revision)), None)
     others = sum(_places(view, arm) for arm in view.others if arm is not serving)
     if serving is None:
-        counts, given = step(*sides, target, room, others), {}
+        counts, given = step(*sides, target, space, others), {}
     else:
-        kept = min(serving.wanted, room.floor)
+        kept = min(serving.wanted, space.floor)
         others += max(kept, _places(view, serving))
-        counts, given = make_way(*sides, target, room, others), {serving.revision: kept}
+        counts, given = make_way(*sides, target, space, others), {serving.revision: kept}
     asked = {stable.revision: counts.stable, candidate.revision: counts.candidate}
-    return Aim(counts=asked | given, routing=routing)
+    return Aim(counts=asked | given, routing=routing, preview=preview(view, candidate))
+
+
+def preview(view: View, candidate: Arm) -> str | None:
+    """Whom the preview Service reaches: a blue-green's candidate, from its first pod on."""
+    return candidate.revision if view.spec.strategy.blue_green else None
 
 
 def _side(view: View, arm: Arm, routing: Routing) -> Side:
@@ -40,10 +42,10 @@ def _carried(view: View, arm: Arm, routing: Routing) -> int:
 
 def _places(view: View, arm: Arm) -> int:
     """Pods that count against the surge; without one, a pod holds its place until it is gone."""
-    return arm.present if max_surge(view) else len(arm.pods)
+    return arm.present if max_surge(view.spec) else len(arm.pods)
 
 
-def onwards(view: View, stable: Arm, candidate: Arm, weight: int, target: Counts) -> Routing:
+def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     """Whom callers reach during a trial.
 
     A candidate that has not passed its smoke test, or has no available pod, is reached by nobody
@@ -52,9 +54,11 @@ def onwards(view: View, stable: Arm, candidate: Arm, weight: int, target: Counts
     if not proven(view):
         return back(view, stable)
     everybody = Only(candidate.revision)
-    complete = candidate.available >= target.candidate or view.routing == everybody
-    if weight == WHOLE and candidate.ready and complete:
+    complete = candidate.available >= step_.target.candidate or view.routing == everybody
+    if step_.weight == WHOLE and candidate.ready and complete:
         return everybody
+    if not step_.shared:
+        return back(view, stable) if stable.ready or not candidate.ready else everybody
     if any(arm.reachable for arm in view.others):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
@@ -92,7 +96,7 @@ def serve(view: View) -> Aim:
     routing = back(view, stable)
     if routing != Only(stable.revision):
         return _replacing(view, stable, routing)
-    counts = {stable.revision: view.spec.replicas, **_kept_failed(view)}
+    counts = {stable.revision: view.spec.replicas, **_kept_failed(view), **_kept(view)}
     return Aim(counts=counts, routing=routing)
 
 
@@ -104,13 +108,13 @@ def _replacing(view: View, stable: Arm, routing: Routing) -> Aim:
 
 
 def _returning(view: View, stable: Arm, serving: Arm, routing: Routing) -> dict[str, int]:
-    room = Room(replicas=view.spec.replicas, max_surge=max_surge(view))
+    space = Room(replicas=view.spec.replicas, max_surge=max_surge(view.spec))
     target = Counts(candidate=0, stable=view.spec.replicas)
     named = {stable.revision, serving.revision}
     arms = view.observed.arms.values()
     others = sum(_places(view, arm) for arm in arms if arm.revision not in named)
     sides = _side(view, serving, routing), _side(view, stable, routing)
-    counts = step(*sides, target, room, others)
+    counts = step(*sides, target, space, others)
     return {stable.revision: counts.stable, serving.revision: counts.candidate}
 
 
@@ -120,8 +124,17 @@ def _kept_failed(view: View) -> dict[str, int]:
     if rejected is None or rejected.keep_until is None or view.now >= rejected.keep_until:
         return {}
     arm = view.observed.arm(rejected.revision)
-    kept = min(arm.wanted, max_surge(view)) if view.stable else arm.wanted
+    kept = min(arm.wanted, max_surge(view.spec)) if view.stable else arm.wanted
     return {arm.revision: kept} if kept else {}
+
+
+def _kept(view: View) -> dict[str, int]:
+    """The revision before stable keeps all its pods for an instant return."""
+    kept = view.memory.kept
+    if kept is None or view.now >= kept.until:
+        return {}
+    arm = view.observed.arm(kept.revision)
+    return {kept.revision: view.spec.replicas} if arm.deployment else {}
 
 
 def _paced(view: View) -> bool:
@@ -146,14 +159,3 @@ def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
     if third and view.routing == Only(failed.revision) and failed.ready:
         return Only(failed.revision)
     return Everyone() if stable.ready and not third else back(view, stable)
-
-
-def max_surge(view: View) -> int:
-    """Pods above ``replicas``: the canary's own, or a quarter for a rolling update."""
-    canary = view.spec.strategy.canary
-    return canary.max_surge if canary else rolling_surge(view.spec.replicas)
-
-
-def rolling_surge(replicas: int) -> int:
-    """A quarter of the replicas, at least one: what a Deployment allows itself."""
-    return max(1, -(-replicas // 4))

@@ -41,6 +41,16 @@ class View:
         return tuple(arm for arm in arms if arm.revision not in known)
 
     @property
+    def version(self) -> str:
+        """The model version of the wanted revision."""
+        return str(self.wanted.inputs["version"])
+
+    @property
+    def paused(self) -> bool:
+        """Whether the spec or a Decision holds the trial where it is."""
+        return self.spec.paused or self.memory.hold is not None
+
+    @property
     def routing(self) -> Routing | None:
         """Whom callers reach now; None without a Service."""
         return self.observed.service.routing if self.observed.service else None
@@ -56,13 +66,15 @@ class View:
 
     def describe(self) -> RevisionStatus:
         """The wanted revision as status shows it."""
-        containers = self.spec.template.spec.containers
+        written, ticket = self.wanted.inputs, self.spec.change_request
         return RevisionStatus(
             revision=self.wanted.revision,
-            version=self.spec.model.version,
-            image=containers[0].image,
-            artifact=self.spec.model.artifact or "",
+            version=self.version,
+            image=written["template"]["spec"]["containers"][0].get("image", ""),
+            artifact=written.get("artifact", ""),
             retry=self.spec.retry,
+            author=self.observed.author,
+            ticket=f"{ticket.system} {ticket.id}" if ticket else "",
         )
 
     def remember(self, of: RevisionStatus, outcome: str, message: str) -> tuple[Past, ...]:
@@ -85,11 +97,12 @@ class Aim:
     """What shall stand in the cluster: pods per revision, and whom callers reach.
 
     A revision that is not named goes as soon as no caller reaches it. ``routing`` None leaves the
-    Service as it is, or absent.
+    Service as it is, or absent. ``preview`` is the revision that the preview Service reaches.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     routing: Routing | None = None
+    preview: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

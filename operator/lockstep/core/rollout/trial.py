@@ -1,18 +1,18 @@
-"""A candidate on trial beside stable, stage by stage; rolling is a trial of one stage."""
+"""A candidate on trial beside stable, step by step, whatever strategy the steps come from."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
-from lockstep.api.model_deployment import FailureAction, Stage
+from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Arm
 from lockstep.core.rollout import messages, outcome, proving
 from lockstep.core.rollout.failures import Failure, failure, next_failure
-from lockstep.core.rollout.replicas import Counts, split
-from lockstep.core.rollout.stages import deadline, found, problem, room, stages
+from lockstep.core.rollout.replicas import Counts
+from lockstep.core.rollout.stages import Step, deadline, found, problem, steps
 from lockstep.core.rollout.steering import advance
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
@@ -77,10 +77,13 @@ class Trial:
     view: View
     stable: Arm
     candidate: Arm
-    stage: Stage
+    stage: Step
     status: StageStatus
-    target: Counts
     judged: gates.Judged | None = None
+
+    @property
+    def target(self) -> Counts:
+        return self.stage.target
 
     @property
     def arrived(self) -> bool:
@@ -89,7 +92,7 @@ class Trial:
         there = (
             self.candidate.available >= self.target.candidate
             and self.view.routing == aim.routing
-            and reaches(self.view.routing, self.candidate.revision)
+            and (reaches(self.view.routing, self.candidate.revision) or not self.stage.weight)
         )
         if not self.stable.ready:
             return there
@@ -116,14 +119,7 @@ class Trial:
         }
 
     def aim(self) -> Aim:
-        return advance(
-            self.view,
-            self.stable,
-            self.candidate,
-            self.stage.weight,
-            self.target,
-            room(self.view.spec),
-        )
+        return advance(self.view, self.stable, self.candidate, self.stage)
 
 
 def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
@@ -171,15 +167,25 @@ def classify(trial: Trial) -> Situation:
 
 
 def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
-    view, status = trial.view, trial.status
+    undecided = None if trial.status.vouched_by else _undecided(trial, verdict)
+    if undecided:
+        return undecided
+    if trial.view.paused:
+        return Halted("Paused", messages.passed_but_paused(trial.view, trial.stage))
+    if trial.stage.manual and not trial.status.vouched_by:
+        return Halted("PromotionNeeded", messages.promotion_needed(trial.view, trial.stage))
+    return StagePassed()
+
+
+def _undecided(trial: Trial, verdict: gates.Outcome | None) -> Halted | Measuring | None:
+    """What soak and gates still want; None once both are content."""
+    status = trial.status
     if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
         return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
-    soaked = status.soak_until is not None and view.now >= status.soak_until
+    soaked = status.soak_until is not None and trial.view.now >= status.soak_until
     if soaked and (verdict is None or isinstance(verdict, gates.Passed)):
-        if view.spec.paused:
-            return Halted("Paused", messages.passed_but_paused(trial.stage))
-        return StagePassed()
-    if status.deadline is not None and view.now >= status.deadline:
+        return None
+    if status.deadline is not None and trial.view.now >= status.deadline:
         return Halted("DeadlineExceeded", messages.deadline(trial.stage, status, verdict))
     return Measuring(messages.measuring(trial.stage, status, verdict))
 
@@ -204,9 +210,9 @@ def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
     return messages.WAITS_FOR_DATA if heals else messages.WAITS_FOR_A_PERSON
 
 
-def current(view: View) -> Stage | None:
+def current(view: View) -> Step | None:
     """The stage that status names, as the spec has it now; None when it is another one there."""
-    walked, status = stages(view.spec), view.memory.stage
+    walked, status = steps(view.spec, view.memory.candidate), view.memory.stage
     if status is None or status.index >= len(walked) or walked[status.index].name != status.name:
         return None
     return walked[status.index]
@@ -214,7 +220,7 @@ def current(view: View) -> Stage | None:
 
 def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
     """Where the trial is; when the spec's stages changed under it, the stage begins anew."""
-    walked = stages(view.spec)
+    walked = steps(view.spec, view.memory.candidate)
     stage, status = current(view), view.memory.stage
     if stage is None or status is None:
         index = min(status.index if status else 0, len(walked) - 1)
@@ -226,7 +232,6 @@ def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
         candidate=candidate,
         stage=stage,
         status=status,
-        target=split(stage.weight, room(view.spec)),
     )
 
 
@@ -254,13 +259,13 @@ def _clocked(trial: Trial) -> Trial:
     """The progress clock; without a count of pods it runs while everything else is waited for."""
     view, before = trial.view, trial.status
     status = proving.clocked(view, before, trial.candidate, trial.target.candidate)
-    if status.progress_at is None and status.entered_at is None and not view.spec.paused:
+    if status.progress_at is None and status.entered_at is None and not view.paused:
         since = before.progress_at if before.progress_ready is None else None
         status = status.model_copy(update={"progress_at": since or view.now})
     return replace(trial, status=status, view=trial.view.recall(stage=status))
 
 
-def gate_trial(view: View, stage: Stage, status: StageStatus) -> gates.Trial | None:
+def gate_trial(view: View, stage: Step, status: StageStatus) -> gates.Trial | None:
     """What the gates need to know; None where there is nothing to measure (yet)."""
     entered, until, candidate = status.entered_at, status.soak_until, view.memory.candidate
     criteria = found(view, stage)
@@ -311,7 +316,7 @@ def _wait(trial: Trial) -> timedelta | None:
 
 def _moving(trial: Trial) -> str:
     if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
-        return messages.smoke_testing(trial.view.spec.model.version, trial.view.spec.smoke_test)
+        return messages.smoke_testing(trial.view.version, trial.view.spec.smoke_test)
     return messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
 
 
@@ -320,7 +325,7 @@ def _unreachable(trial: Trial) -> str:
 
 
 def _onwards(trial: Trial) -> Stance:
-    walked = stages(trial.view.spec)
+    walked = steps(trial.view.spec, trial.view.memory.candidate)
     following = trial.status.index + 1
     if following == len(walked):
         return outcome.promote(trial.view)

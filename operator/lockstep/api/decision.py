@@ -1,0 +1,106 @@
+"""Decision: one person's recorded act on one revision of a ModelDeployment."""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final
+
+from pydantic import Field
+
+from lockstep.api.base import DnsLabel, ObjectName, Rule, Rules, Seen, Spec
+from lockstep.api.status import Instant, Outcome, Sentence
+
+KIND: Final = "Decision"
+PLURAL: Final = "decisions"
+
+AUTHOR_ANNOTATION: Final = "lockstep.dev/author"
+"""Who last changed the spec of a ModelDeployment; stamped by an admission policy."""
+
+
+class TargetKind(StrEnum):
+    MODEL_DEPLOYMENT = "ModelDeployment"
+
+
+class Target(Spec):
+    """What is decided about, in the Decision's namespace."""
+
+    kind: TargetKind = TargetKind.MODEL_DEPLOYMENT
+    name: ObjectName
+    """Its name."""
+
+
+class Act(StrEnum):
+    """What may be decided. The lower case of each is the verb that RBAC grants."""
+
+    APPROVE = "Approve"
+    REJECT = "Reject"
+    PROMOTE = "Promote"
+    PROMOTE_FULL = "PromoteFull"
+    SKIP_STAGE = "SkipStage"
+    ABORT = "Abort"
+    RETRY = "Retry"
+    PAUSE = "Pause"
+    RESUME = "Resume"
+
+
+ABOUT_A_STAGE: Final = frozenset({Act.APPROVE, Act.REJECT, Act.SKIP_STAGE})
+ABOUT_ALL: Final = frozenset({Act.PAUSE, Act.RESUME})
+"""Acts on the ModelDeployment as a whole, whatever revision is on trial."""
+
+
+class DecisionSpec(Spec):
+    """Who decided what, about which revision, and why. It never changes."""
+
+    target: Target
+    act: Act
+    """Approve: one approval of the stage. Reject, Abort: back to stable, the revision is not tried
+    again. Promote: go on although a person was awaited. PromoteFull: all callers at once, without
+    further stages. SkipStage: on to the next stage. Retry: try the rejected revision, or measure
+    the stage, again. Pause, Resume: hold the trial where it is, and no longer."""
+    revision: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
+    """The revision that is decided about, as `status.candidate.revision` has it."""
+    stage: DnsLabel | None = None
+    """The stage that is decided about."""
+    by: Annotated[str, Field(min_length=1, max_length=253)]
+    """Who decides: the user name that the API server knows the requester by."""
+    groups: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=256)], ...], Field(max_length=16)
+    ] = ()
+    """The groups that the requester speaks for, of those they are in."""
+    reason: Annotated[str, Field(max_length=1024)] = ""
+    """Why, in a sentence for those who read it later."""
+
+    RULES: ClassVar[Rules] = (
+        Rule(
+            "self.act in ['Pause', 'Resume'] || has(self.revision) && self.revision.size() > 0",
+            "revision is required but for Pause and Resume: name what you decided about",
+            lambda it: it.act in ABOUT_ALL or bool(it.revision),
+        ),
+        Rule(
+            "!(self.act in ['Approve', 'Reject', 'SkipStage']) || has(self.stage)",
+            "stage is required for Approve, Reject and SkipStage: name what you decided about",
+            lambda it: it.act not in ABOUT_A_STAGE or it.stage is not None,
+        ),
+        Rule(
+            "self.act == 'Approve' || has(self.reason) && self.reason.size() > 0",
+            "reason is required but for Approve: others will want to know why",
+            lambda it: it.act is Act.APPROVE or bool(it.reason),
+        ),
+    )
+
+
+NEVER_CHANGES: Final = Rule(
+    "self.spec == oldSelf.spec",
+    "a Decision never changes: write another one",
+    lambda specs: specs[0] == specs[1],
+)
+"""A rule about two versions of one object; in Python, about the pair of their specs."""
+
+
+class DecisionStatus(Seen):
+    """What became of it; written once."""
+
+    outcome: Outcome | None = None
+    """Applied, Superseded or Refused."""
+    message: Sentence = ""
+    """The same in a sentence."""
+    at: Instant | None = None
+    """When."""
