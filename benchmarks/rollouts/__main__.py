@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> int:
     told = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     found: dict[str, Any] = {"machine": machine(), "scale": []}
     for n in told.n:
         found["scale"].append(scale.plain(asyncio.run(scale.measure(n, told.idle))))

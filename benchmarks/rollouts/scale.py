@@ -91,8 +91,7 @@ async def measure(n: int, idle_seconds: float) -> Scale:
     with plane() as made:
         async with workload.users(made.admin) as who:
             seen = Promotions()
-            watching = asyncio.create_task(who.watch(f"{GROUP}/modeldeployments", seen.seen))
-            try:
+            async with who.watching(f"{GROUP}/modeldeployments", seen.seen):
                 await workload.make_namespaces(who)
                 with operator(made) as ours:
                     with told.step(f"{n} ModelDeployments, first version"):
@@ -104,8 +103,6 @@ async def measure(n: int, idle_seconds: float) -> Scale:
                     with told.step("nothing"):
                         await asyncio.sleep(10)
                         idle = await _idle(made, ours, idle_seconds)
-            finally:
-                watching.cancel()
             with told.step("a restart"):
                 restart = await _restart(made, n)
     return Scale(n=n, rollouts=rollouts, idle=idle, restart=restart)

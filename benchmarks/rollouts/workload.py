@@ -21,6 +21,7 @@ STAGES = [
     {"name": "full", "weight": 100},
 ]
 _AT_A_TIME = 16
+_OK = 200
 _DIGEST = "@sha256:" + "a" * 64
 
 
@@ -41,8 +42,15 @@ class Users:
 
         await asyncio.gather(*(sent(call) for call in calls))
 
-    async def watch(self, path: str, seen: Callable[[Manifest], None]) -> None:
-        """Hand on every object below ``path`` as it appears and changes, until cancelled."""
+    @asynccontextmanager
+    async def watching(self, path: str, seen: Callable[[Manifest], None]) -> AsyncIterator[None]:
+        """Hand on every object below ``path`` as it appears and changes, while the block runs."""
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self._watch(path, seen))
+            yield
+            task.cancel()
+
+    async def _watch(self, path: str, seen: Callable[[Manifest], None]) -> None:
         async with aiohttp.ClientSession(
             self._connection.server,
             connector=aiohttp.TCPConnector(ssl=self._connection.ssl_context),
@@ -51,6 +59,9 @@ class Users:
         ) as session:
             while True:
                 async with session.get(path, params={"watch": "true"}) as reply:
+                    if reply.status != _OK:
+                        await asyncio.sleep(0.2)  # the kind is not served yet
+                        continue
                     async for line in reply.content:
                         seen(json.loads(line)["object"])
 

@@ -63,6 +63,9 @@ async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
 @kopf.on.event("apps", "v1", "controllerrevisions", registry=REGISTRY)
 @kopf.on.event("", "v1", "services", registry=REGISTRY)
 @kopf.on.event("", "v1", "pods", registry=REGISTRY)
+@kopf.on.event("", "v1", "configmaps", registry=REGISTRY)
+@kopf.on.event("policy", "v1", "poddisruptionbudgets", registry=REGISTRY)
+@kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers", registry=REGISTRY)
 async def changed(
     resource: kopf.Resource, event: kopf.RawEvent, memo: kopf.Memo, **_: object
 ) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import socket
+import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
@@ -18,6 +19,7 @@ from lockstep.clients import connection, probes
 from lockstep.clients.connection import Connection
 from lockstep.clients.http import SmokeClient
 from lockstep.clients.kube import Kube
+from lockstep.clients.kube_named import NamedWatches
 from lockstep.clients.lease import Lease
 from lockstep.clients.prometheus import PrometheusClient
 from lockstep.clients.watching import Overheard
@@ -27,6 +29,7 @@ from lockstep.shell.act import Act
 from lockstep.shell.ask import Ask
 from lockstep.shell.caches import Caches
 from lockstep.shell.cluster import Cluster
+from lockstep.shell.configs import Configs
 from lockstep.shell.doorbell import Door, Doorbell
 from lockstep.shell.health import Health
 from lockstep.shell.life import Life
@@ -38,6 +41,10 @@ from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
 from lockstep.shell.work import Work
 from lockstep.shell.world import Planner
+
+DEEPEST_JSON: Final = 50_000
+"""The API server lets in objects that nest 10,000 levels deep. Python reads no more than 1,000
+unless told otherwise, and one such object would end every list and watch of its kind."""
 
 
 async def run(
@@ -51,6 +58,7 @@ async def run(
     Raises:
         InvariantError: It cannot go on; the process should end and be started again.
     """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST_JSON))
     way = await connection.connect(settings.kubeconfig, user_agent())
     async with _operator(settings, registry, way, thinking) as life:
         await life.live(stop)
@@ -82,8 +90,10 @@ async def _operator(
     )
     caches = Caches(settings.namespaces)
     router = ROUTERS["ReplicaRatio"]
+    named = NamedWatches(way, metrics.requested)
+    configs = Configs(named, caches)
     world = Cluster(
-        observe=Observe(caches, memory, kube, router, _now),
+        observe=Observe(caches, memory, kube, router, _now, configs),
         asking=Ask(prometheus, SmokeClient(user_agent()), kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, _now),
@@ -122,6 +132,8 @@ async def _operator(
                 grace=timedelta(seconds=settings.stop_seconds),
             )
     finally:
+        await configs.stop()
+        await named.close()
         await prometheus.close()
         await kube.close()
         await lease_kube.close()

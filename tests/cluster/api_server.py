@@ -109,5 +109,7 @@ def _owner(folder: Path) -> Identity:
 
 
 def _end(book: Book) -> None:
-    for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
+    """Also what its user has added; those first on whom the others lean last."""
+    last = {"kube-apiserver": 1, "etcd": 2}
+    for name in sorted(book.names(), key=lambda name: last.get(name, 0)):
         book.stop(name, grace_seconds=0.5)

@@ -12,16 +12,21 @@ from typing import Any, Final
 from lockstep.core.key import Key
 from lockstep.core.names import preview_name
 from lockstep.core.needs import Needs
-from lockstep.core.observed import Answers, Arm, CallerService, Foreign, Observed, Only
+from lockstep.core.observed import Answers, Arm, Budget, CallerService, Foreign, Observed, Only
 from lockstep.core.plan import (
     Action,
     Plan,
+    PruneConfig,
     PruneRevision,
+    PutBudget,
     PutDeployment,
+    RemoveBudget,
     RemoveDeployment,
     RemovePreview,
+    SetOwnership,
     SetPreview,
     SetTraffic,
+    StoreConfig,
     StoreRevision,
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
@@ -63,6 +68,7 @@ class Hands:
     lines: int = 0
     writes: int = 0
     foreign: frozenset[Foreign] = frozenset()
+    budget: Budget | None = None
     _version: int = 0
     _standing: Observed | None = None
 
@@ -84,6 +90,7 @@ class Hands:
             stored=tuple(self.objects.of("stored", cached=True).values()),
             criteria=self.objects.cache.get(("criteria", ""), {}),
             foreign=tuple(self.foreign),
+            budget=self.budget,
         )
         return self._standing
 
@@ -172,6 +179,11 @@ class Hands:
             case RemovePreview():
                 self._write(lambda: self.objects.drop(PREVIEW))
                 self.objects.learn(PREVIEW)
+            case PutBudget() | RemoveBudget() | SetOwnership():
+                assert self._standing is not None
+                self.budget = carried_out(self._standing, action).budget
+            case StoreConfig() | PruneConfig():
+                raise AssertionError("no template here reads a ConfigMap")
             case PruneRevision(name):
                 self._write(lambda: self.objects.drop(("stored", name)))
                 self.objects.learn(("stored", name))

@@ -1,12 +1,15 @@
 """A plan carried out in an Observed, with the rest of the world standing still. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lockstep.core.names import deployment_name
 from lockstep.core.observed import (
     Arm,
+    Budget,
     CallerService,
     ChildDeployment,
+    ConfigCopy,
     Observed,
     Only,
     StoredRevision,
@@ -14,12 +17,17 @@ from lockstep.core.observed import (
 from lockstep.core.plan import (
     Action,
     Plan,
+    PruneConfig,
     PruneRevision,
+    PutBudget,
     PutDeployment,
+    RemoveBudget,
     RemoveDeployment,
     RemovePreview,
+    SetOwnership,
     SetPreview,
     SetTraffic,
+    StoreConfig,
     StoreRevision,
 )
 
@@ -52,9 +60,24 @@ def carried_out(observed: Observed, action: Action) -> Observed:
             return replace(observed, preview=preview)
         case RemovePreview():
             return replace(observed, preview=None)
+        case PutBudget() | RemoveBudget() | SetOwnership():
+            return _kept_up(observed, action)
+        case StoreConfig() | PruneConfig():
+            return replace(observed, copies=tuple(_copies(observed, action)))
         case PruneRevision(name):
             left = tuple(it for it in observed.stored if it.name != name)
             return replace(observed, stored=left)
+
+
+def _kept_up(observed: Observed, action: PutBudget | RemoveBudget | SetOwnership) -> Observed:
+    match action:
+        case PutBudget():
+            return replace(observed, budget=Budget(uid="b"))
+        case RemoveBudget():
+            return replace(observed, budget=None)
+        case SetOwnership(child):
+            left = tuple(it for it in observed.misowned if it != child)
+            return replace(observed, misowned=left)
 
 
 def _stored(observed: Observed, action: StoreRevision) -> StoredRevision:
@@ -66,6 +89,14 @@ def _stored(observed: Observed, action: StoreRevision) -> StoredRevision:
         inputs=action.inputs,
         template=action.template,
     )
+
+
+def _copies(observed: Observed, action: StoreConfig | PruneConfig) -> Iterator[ConfigCopy]:
+    yield from (it for it in observed.copies if it.name != action.name)
+    if isinstance(action, StoreConfig):
+        yield ConfigCopy(
+            name=action.name, revision=action.revision, source=action.source, digest=action.digest
+        )
 
 
 def _arm(observed: Observed, action: PutDeployment) -> Arm:
@@ -80,7 +111,9 @@ def _put(observed: Observed, action: PutDeployment) -> ChildDeployment:
         revision=action.revision,
         replicas=0,
     )
-    return replace(fresh, replicas=action.replicas, drifted=False)
+    return replace(
+        fresh, replicas=action.replicas, drifted=False, restarted_at=action.restarted_at
+    )
 
 
 def _with(observed: Observed, arm: Arm) -> Observed:

@@ -334,7 +334,13 @@ def weight_is_not_exceeded(now: Standing) -> None:
     )
 
 
-OF_MOMENTS = (the_unproven_is_out_of_reach, weight_is_not_exceeded)
+def a_switch_takes_all_callers(now: Standing) -> None:
+    """A blue-green splits nobody's callers, whatever happens on the way."""
+    if now.spec.strategy.blue_green and not now.edited:
+        keep("blue-green moves all callers at once", now.routing != Everyone(), str(now.routing))
+
+
+OF_MOMENTS = (the_unproven_is_out_of_reach, weight_is_not_exceeded, a_switch_takes_all_callers)
 
 
 def somebody_serves(now: Standing) -> bool:

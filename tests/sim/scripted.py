@@ -9,7 +9,7 @@ from lockstep.core.observed import CallerService, Nobody
 from tests.sim.cluster import Weather
 from tests.sim.objects import RESOURCE
 from tests.sim.story import Setting, Story
-from tests.sim.written import COUNTED, Nature, Way, of_version, spec
+from tests.sim.written import COUNTED, PREVIEW_THEN_ALL, Nature, Way, of_version, spec
 
 STAGES: Final[list[dict[str, Any]]] = [
     {"name": "fifth", "weight": 20, "soak": "20s"},
@@ -133,6 +133,13 @@ def _forgotten_on_trial(story: Story) -> None:
     story.agenda.at(_FIRST + 50, lambda: _loses_status(story))
 
 
+def _manual(way: Way, **natures: Nature) -> Setting:
+    """A blue-green that waits for somebody to say Promote."""
+    before = _setting(way, **natures)
+    strategy = {"blueGreen": {**PREVIEW_THEN_ALL, "autoPromote": False}}
+    return replace(before, spec=spec(way, "1.0.0", minReadySeconds=2, strategy=strategy))
+
+
 SCRIPTS: Final[dict[str, Script]] = {
     "a first deployment": Script(_setting(), _first, 60),
     "a canary is promoted": Script(_setting(), _second),
@@ -160,6 +167,11 @@ SCRIPTS: Final[dict[str, Script]] = {
     "a status lost in the middle of a trial starts it anew": Script(
         _setting(), _forgotten_on_trial
     ),
+    "a blue-green is switched at once": Script(_setting(Way.BLUE_GREEN), _second),
+    "a blue-green fails after the switch and is switched back": Script(
+        _setting(Way.BLUE_GREEN, v2=Nature.FAILS_UNDER_LOAD), _second
+    ),
+    "a blue-green waits for a person": Script(_manual(Way.BLUE_GREEN), _second, 150),
     "an operator that dies before every line of a pass": Script(
         replace(_setting(v2=Nature.FAILS_UNDER_LOAD), crashes=_dying_lines(3)), _second
     ),

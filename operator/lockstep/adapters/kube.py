@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+from lockstep.api.base import DEPLOYMENT_LABEL, OWNER_ANNOTATION, REVISION_LABEL, Manifest
 
 MANAGER: Final = "lockstep"
 """Our name as a field manager."""
+_LONGEST_VERSION: Final = 20  # digits of an unsigned 64-bit number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,8 @@ class Meta:
     """``version`` orders two sightings of one object; it says nothing about what changed.
 
     ``deployment`` and ``revision`` are our labels, ``owner_uid`` the controlling owner's; empty
-    when there is none.
+    when there is none. ``outlives``: no controlling owner is referred to, so that the object stays
+    when its owner goes, whom then an annotation of ours names.
     """
 
     namespace: str
@@ -24,6 +26,7 @@ class Meta:
     version: int = field(compare=False)
     generation: int = 0
     owner_uid: str = ""
+    outlives: bool = False
     deployment: str = ""
     revision: str = ""
     terminating: bool = False
@@ -32,14 +35,16 @@ class Meta:
 def meta(raw: Manifest) -> Meta:
     """Read an object's metadata."""
     metadata = raw["metadata"]
-    labels = metadata.get("labels") or {}
+    labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
+    controller = _controller(metadata.get("ownerReferences") or ())
     return Meta(
         namespace=metadata.get("namespace", ""),
         name=metadata["name"],
         uid=metadata.get("uid", ""),
         version=version(metadata.get("resourceVersion", "")),
         generation=metadata.get("generation", 0),
-        owner_uid=_controller(metadata.get("ownerReferences") or ()),
+        owner_uid=controller or notes.get(OWNER_ANNOTATION, ""),
+        outlives=not controller,
         deployment=labels.get(DEPLOYMENT_LABEL, ""),
         revision=labels.get(REVISION_LABEL, ""),
         terminating="deletionTimestamp" in metadata,
@@ -48,7 +53,7 @@ def meta(raw: Manifest) -> Meta:
 
 def version(text: str) -> int:
     """A resourceVersion as a number: they may be compared since Kubernetes 1.35 (KEP-5504)."""
-    return int(text) if text.isdecimal() else 0
+    return int(text) if len(text) <= _LONGEST_VERSION and text.isdecimal() else 0
 
 
 def _controller(owners: list[Manifest] | tuple[()]) -> str:

@@ -1,7 +1,7 @@
 """Our own kinds, from the API server's JSON to our words, and a status back to the wire."""
 
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,6 +14,8 @@ from lockstep.core.observed import Criteria, Unreadable
 from lockstep.errors import InvariantError
 
 _SENTENCE: Final = 500
+_DEEPEST: Final = 50
+"""The API server lets 10,000 levels in; no pod template has a third of this."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -41,11 +43,13 @@ class CriteriaRecord:
 
 def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
     """Read a ModelDeployment."""
-    spec = raw.get("spec", {})
+    written = raw.get("spec")
+    spec = _parse(ModelDeploymentSpec, written)
+    readable = isinstance(written, dict) and not isinstance(spec, Unreadable)
     return ModelDeploymentRecord(
         meta=meta(raw),
-        spec=_parse(ModelDeploymentSpec, spec),
-        template=spec.get("template", {}),
+        spec=spec,
+        template=written["template"] if readable else {},
         wire=raw.get("status", {}),
     )
 
@@ -65,11 +69,26 @@ def _criteria(model: type[ExitCriteriaSpec], raw: Manifest) -> CriteriaRecord:
     return CriteriaRecord(known, Criteria(spec, known.generation))
 
 
-def _parse(model: type[M], spec: Manifest) -> M | Unreadable:
+def _parse(model: type[M], spec: object) -> M | Unreadable:
+    if _is_deeper(spec, _DEEPEST):
+        return Unreadable(f"spec.template: nests more than {_DEEPEST} levels deep")
     try:
         return model.model_validate(spec)
     except ValidationError as error:
         return Unreadable(sentence(error))
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and maps nest deeper than that."""
+    here = [value]
+    for _ in range(levels):
+        below = [it.values() if isinstance(it, dict) else it for it in here if _holds_more(it)]
+        here = [inner for held in below for inner in held]
+    return any(map(_holds_more, here))
+
+
+def _holds_more(value: object) -> TypeGuard[dict[str, object] | list[object]]:
+    return isinstance(value, dict | list)
 
 
 def sentence(error: ValidationError) -> str:

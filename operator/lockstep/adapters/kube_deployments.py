@@ -1,10 +1,11 @@
 """A child Deployment as it stands in the cluster."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import Meta, condition, meta, taken
-from lockstep.api.base import Manifest
+from lockstep.adapters.kube import Meta, condition, instant, meta, taken
+from lockstep.api.base import RESTARTED_ANNOTATION, Manifest
 from lockstep.core.observed import ChildDeployment, Trouble
 
 
@@ -21,8 +22,9 @@ def prune(raw: Manifest) -> DeploymentRecord:
     """Read a Deployment.
 
     ``drifted`` tells only whether somebody else scaled it; what we would render is not known here.
-    ``available`` is taken even from a status that lags behind the last scaling: the template never
-    changes, so the pods it counts are still there; a 0 in between would look like an outage.
+    ``available`` is taken even from a status that lags behind the last change: the pods it counts
+    are still there, and a restart takes none before another has come; a 0 in between would look
+    like an outage.
     """
     known, spec, status = meta(raw), raw["spec"], raw.get("status", {})
     return DeploymentRecord(
@@ -36,9 +38,35 @@ def prune(raw: Manifest) -> DeploymentRecord:
             terminating=known.terminating,
             drifted=taken(raw, "replicas"),
             create_failure=_create_failure(raw),
+            created=_created(raw),
+            restarted_at=_restarted_at(spec),
+            outdated=_outdated(raw),
         ),
         body=kube_drift.part(raw, kube_drift.DEPLOYMENT),
     )
+
+
+def _created(raw: Manifest) -> datetime | None:
+    text = raw["metadata"].get("creationTimestamp")
+    return instant(text) if text else None
+
+
+def _restarted_at(spec: Manifest) -> datetime | None:
+    """None where it was never restarted, or where somebody wrote what is no time."""
+    notes = (spec["template"].get("metadata") or {}).get("annotations") or {}
+    try:
+        at = instant(notes.get(RESTARTED_ANNOTATION, ""))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def _outdated(raw: Manifest) -> int:
+    """Pods that a restart has not replaced yet; all of them until its controller has noticed it."""
+    status, restarted = raw.get("status", {}), _restarted_at(raw["spec"])
+    seen = status.get("observedGeneration") == raw["metadata"].get("generation")
+    updated = status.get("updatedReplicas", 0) if seen else 0
+    return max(0, status.get("replicas", 0) - updated) if restarted else 0
 
 
 def _create_failure(raw: Manifest) -> Trouble | None:

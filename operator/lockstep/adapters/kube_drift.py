@@ -24,11 +24,10 @@ _SUFFIXES: Final = {
 
 
 def part(manifest: Manifest, fields: Sequence[str]) -> Manifest:
-    """What is compared of an object, rendered or found: whose it is, and some of its spec."""
+    """What is compared of an object, rendered or found: its labels and some of its spec."""
     metadata, spec = manifest["metadata"], manifest["spec"]
     return {
         "labels": metadata.get("labels") or {},
-        "ownerReferences": metadata.get("ownerReferences") or [],
         "spec": {field: spec[field] for field in fields if field in spec},
     }
 

@@ -15,6 +15,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_validator,
 )
@@ -28,6 +29,11 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 DEPLOYMENT_LABEL: Final = f"{GROUP}/deployment"
 REVISION_LABEL: Final = f"{GROUP}/revision"
+
+OWNER_ANNOTATION: Final = f"{GROUP}/owner-uid"
+"""On a child that outlives its owner: whose it was made."""
+RESTARTED_ANNOTATION: Final = f"{GROUP}/restarted-at"
+"""On a pod template: the spec.restartAt for which its pods were made anew."""
 
 OWN_PREFIX: Final = f"{GROUP}/"
 
@@ -128,6 +134,36 @@ class Cut:
         return core_schema.no_info_before_validator_function(
             self._cut, bounded, serialization=written
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """A list whose last ``length`` entries are kept, read or written; more are never refused.
+
+    As with ``Cut``: a status that does not fit is not stored.
+    """
+
+    length: int
+
+    def _kept(self, value: object) -> object:
+        return value[-self.length :] if isinstance(value, (list, tuple)) else value
+
+    def _written(self, value: object, write: SerializerFunctionWrapHandler) -> object:
+        return write(self._kept(value))
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        inner = handler(source)
+        written = core_schema.wrap_serializer_function_ser_schema(self._written, schema=inner)
+        return core_schema.no_info_before_validator_function(
+            self._kept, inner, serialization=written
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "maxItems": self.length}
 
 
 class Spec(BaseModel):
@@ -237,17 +273,28 @@ _TIME_PATTERN: Final = (
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 AwareTime = Annotated[
     AwareDatetime,
     PlainSerializer(_wire_time, return_type=str),
     WithJsonSchema(
         {"type": "string", "format": "date-time", "maxLength": 40, "pattern": _TIME_PATTERN}
     ),
+    Rule(
+        "self >= timestamp('1970-01-01T00:00:00Z')",
+        "must be a time after 1969",
+        lambda value: value >= _EPOCH,
+    ),
 ]
 """A moment as RFC 3339 has it, with its offset from UTC.
 
-The pattern is for the API server, whose date-time lets in an offset of +99:99.
+Pattern and rule are for the API server, whose date-time lets in an offset of +99:99, and a list.
 """
+
+MAY_BE_NULL: Final[Any] = Field(default=None, json_schema_extra={"nullable": True})
+"""A default of None that people also write as null, which server-side apply does not take for
+absent."""
 
 Interval = Annotated[Duration, _at_least("1s")]
 """How often something is asked: no team may flood Prometheus."""

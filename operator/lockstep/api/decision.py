@@ -23,6 +23,7 @@ class Target(Spec):
     """What is decided about, in the Decision's namespace."""
 
     kind: TargetKind = TargetKind.MODEL_DEPLOYMENT
+    """Its kind."""
     name: ObjectName
     """Its name."""
 

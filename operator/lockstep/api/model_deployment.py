@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import ConfigDict, Field
 
 from lockstep.api.base import (
+    MAY_BE_NULL,
     OWN_PREFIX,
     AwareTime,
     DnsLabel,
@@ -230,7 +231,7 @@ class Stage(Spec):
     """The longest time in the stage, then the trial pauses. Default: soak and one hour."""
     exit_criteria: CriteriaRefs = ()
     """What has to pass before the stage may end."""
-    approval: Approval | None = None
+    approval: Approval | None = MAY_BE_NULL
     """Who has to agree before the stage may end."""
 
 
@@ -271,7 +272,7 @@ class PrePromotion(Spec):
     """The longest time in preview, then the trial pauses. Default: soak and one hour."""
     exit_criteria: CriteriaRefs = ()
     """What has to pass before callers are switched."""
-    approval: Approval | None = None
+    approval: Approval | None = MAY_BE_NULL
     """Who has to agree before callers are switched."""
 
 
@@ -413,7 +414,7 @@ class ModelDeploymentSpec(Spec):
     """Any new value tries a rejected revision again."""
     rollback_to: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
     """A revision that is rolled out instead of the template, until this is empty again."""
-    restart_at: AwareTime | None = None
+    restart_at: AwareTime | None = MAY_BE_NULL
     """Pods that are older than this are replaced, without a new revision and without gates."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """Delete: children go with the ModelDeployment. Orphan: they stay and go on serving."""

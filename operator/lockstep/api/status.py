@@ -2,11 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, WithJsonSchema
 
-from lockstep.api.base import Cut, KeyedBy, Seen
+from lockstep.api.base import Cut, KeyedBy, Newest, Seen
 
 
 def _seconds(value: datetime) -> str:
@@ -17,21 +17,43 @@ def _milliseconds(value: datetime) -> str:
     return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40})
+def _reckonable(value: datetime) -> datetime:
+    """Anybody with rights on status may write year 9999, to which no soak can be added."""
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"must be a time from {_FIRST_YEAR} to {_LAST_YEAR}")
+    return value
 
-Second = Annotated[datetime, PlainSerializer(_seconds, return_type=str), _SCHEMA]
+
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2999
+_Moment = Annotated[AwareDatetime, AfterValidator(_reckonable)]
+_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "format": "date-time",
+        "maxLength": 40,
+        "pattern": "^2[0-9]{3}-[0-9T:.-]+Z$",
+    }
+)
+
+Second = Annotated[_Moment, PlainSerializer(_seconds, return_type=str), _SCHEMA]
 """An aware UTC time in whole seconds on the wire, as conditions have it everywhere."""
 
-Instant = Annotated[datetime, PlainSerializer(_milliseconds, return_type=str), _SCHEMA]
+Instant = Annotated[_Moment, PlainSerializer(_milliseconds, return_type=str), _SCHEMA]
 """An aware UTC time in milliseconds on the wire: gates are asked as often as every second."""
 
 Word = Annotated[str, Cut(64)]
 Short = Annotated[str, Cut(512)]
 Sentence = Annotated[str, Cut(1024)]
-Line = Annotated[str, Cut(400)]
+Line = Annotated[str, Cut(320)]
 """A sentence of which status holds many: all of it stays below 100 KiB."""
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Share = Annotated[int, Field(ge=0, le=100)]
 Decimal = Annotated[str, Field(max_length=32)]
 """A number as a decimal string: status holds no floats."""
+Person = Annotated[str, Cut(253)]
+"""A user name as the API server knows it."""
+Uid = Annotated[str, Cut(36)]
 
 
 class Phase(StrEnum):
@@ -88,7 +110,7 @@ class RevisionStatus(Seen):
     """Its smoke test has passed: it may be called."""
     retry: Annotated[str, Field(max_length=253)] = ""
     """The value of spec.retry under which its trial runs; another value starts the stage anew."""
-    author: Short = ""
+    author: Person = ""
     """Who wrote it, as far as is known: nobody approves their own work where that is excluded."""
     ticket: Annotated[str, Cut(200)] = ""
     """The change request behind it, `jira CHG-10482`."""
@@ -101,7 +123,7 @@ class StageStatus(Seen):
 
     name: Word
     """Name of the stage."""
-    index: int
+    index: Count
     """Its place in the strategy, 0 for the first."""
     entered_at: Instant | None = None
     """When the stage's weight was reached; absent before."""
@@ -111,20 +133,20 @@ class StageStatus(Seen):
     """When the trial pauses if the stage has not ended."""
     progress_at: Instant | None = None
     """When the number of available candidate pods last grew; absent in soak, gates and pauses."""
-    progress_ready: int | None = None
+    progress_ready: Count | None = None
     """How many were available then."""
     approval_asked_at: Instant | None = None
     """When everything but people's approval was there."""
-    vouched_by: Short = ""
+    vouched_by: Person = ""
     """Who promoted what could not be decided; approvals are still wanted."""
 
 
 class Weights(Seen):
     """Percent of new connections to the candidate."""
 
-    desired: int = 0
+    desired: Share = 0
     """What the stage asks for."""
-    actual: int = 0
+    actual: Share = 0
     """What follows from the ready pods."""
     method: Word = "ReplicaRatio"
     """How callers are split."""
@@ -143,15 +165,15 @@ class GateStatus(Seen):
     """The last value."""
     limit: Annotated[str, Cut(128)] = ""
     """What is allowed."""
-    samples: int = 0
+    samples: Count = 0
     """Valid measurements in this stage."""
-    failures: int = 0
+    failures: Count = 0
     """Failed measurements in this stage."""
-    inconclusive: int = 0
+    inconclusive: Count = 0
     """Inconclusive measurements in this stage."""
-    no_data: int = 0
+    no_data: Count = 0
     """Measurements without data in a row."""
-    errors: int = 0
+    errors: Count = 0
     """Broken answers in a row."""
     suspect: bool = False
     """A limit is exceeded and stable is looked at too: while Measuring that is still to come, with
@@ -190,10 +212,10 @@ class Approved(Seen):
 
     stage: Word
     """Of which stage of the candidate."""
-    by: Short
+    by: Person
     """Who approved."""
-    groups: Annotated[tuple[Annotated[str, Cut(256)], ...], Field(max_length=16)] = ()
-    """The groups they spoke for."""
+    groups: Annotated[tuple[Annotated[str, Cut(256)], ...], Newest(2)] = ()
+    """The groups they spoke for, of those that the stage asks for."""
     at: Instant
     """When."""
 
@@ -209,7 +231,7 @@ class Outcome(StrEnum):
 class Taken(Seen):
     """A Decision that was taken, so that it is taken once."""
 
-    uid: Word
+    uid: Uid
     """Its uid."""
     name: Annotated[str, Cut(253)]
     """Its name."""
@@ -226,16 +248,16 @@ class SecretSeen(Seen):
 
     name: Annotated[str, Cut(253)]
     """Its name."""
-    uid: Word
+    uid: Uid
     """Its uid."""
-    version: Word
+    version: Annotated[str, Cut(20)]
     """Its resourceVersion."""
 
 
 class Hold(Seen):
     """A Pause that somebody decided. Ends with a Resume, or when spec.paused changes."""
 
-    by: Short
+    by: Person
     """Who paused."""
     reason: Sentence = ""
     """Why, in their words."""
@@ -284,9 +306,9 @@ class ModelDeploymentStatus(Seen):
     candidate: RevisionStatus | None = None
     """The revision on trial."""
     weights: Weights | None = None
-    replicas: int = 0
+    replicas: Count = 0
     """Pods of both revisions."""
-    ready_replicas: int = 0
+    ready_replicas: Count = 0
     """Pods that answer callers."""
     selector: Short = ""
     """Selects the pods of both revisions, for autoscalers."""
@@ -294,16 +316,16 @@ class ModelDeploymentStatus(Seen):
     """What is being measured in this stage."""
     rejected: Rejection | None = None
     kept: Kept | None = None
-    approvals: Annotated[tuple[Approved, ...], Field(max_length=32)] = ()
+    approvals: Annotated[tuple[Approved, ...], Newest(16)] = ()
     """Who approved the candidate, stage by stage."""
-    decisions: Annotated[tuple[Taken, ...], Field(max_length=32)] = ()
+    decisions: Annotated[tuple[Taken, ...], Newest(16)] = ()
     """The Decisions taken since the last change of spec, the latest last."""
     hold: Hold | None = None
     paused_by_spec: bool = False
     """spec.paused as last seen: when it changes, it wins over a Decision."""
-    secrets: Annotated[tuple[SecretSeen, ...], Field(max_length=64)] = ()
+    secrets: Annotated[tuple[SecretSeen, ...], Newest(24)] = ()
     """The Secrets that stable's pods were started with; content is never read."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest first."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16), KeyedBy(("type",))] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=12), KeyedBy(("type",))] = ()
     """Available, Ready, Reconciling, Stalled and others."""

@@ -32,6 +32,7 @@ from lockstep.errors import (
 
 _JSON: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
+_STRATEGIC: Final = "application/strategic-merge-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _YAML: Final = "application/yaml"
 _REVISION: Final = "ControllerRevision"
@@ -49,7 +50,9 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
     "Service": ("/api/v1", "services"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "Pod": ("/api/v1", "pods"),
+    "ConfigMap": ("/api/v1", "configmaps"),
     "Event": ("/api/v1", "events"),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
 }
@@ -166,6 +169,10 @@ class Kube:
     async def merge(self, manifest: Manifest, patch: Manifest) -> Manifest:
         """Change single fields of the object that ``manifest`` names."""
         return await self._guarded(_patch(manifest, patch, {"fieldManager": MANAGER}, _MERGE))
+
+    async def merge_items(self, manifest: Manifest, patch: Manifest) -> Manifest:
+        """Like ``merge``, but of a list only the items that the patch names are changed."""
+        return await self._guarded(_patch(manifest, patch, {"fieldManager": MANAGER}, _STRATEGIC))
 
     async def replace(self, manifest: Manifest) -> Manifest:
         """Write a whole object over the version that was read.

@@ -14,7 +14,10 @@ ORDER = (
     "Paused",
     "SpecValid",
     "Conflict",
+    "Orphaned",
     "WeightApproximate",
+    "ConfigLost",
+    "SecretRotated",
 )
 
 

@@ -48,7 +48,8 @@ class ChildDeployment:
     """The Deployment of one revision; ``drifted``: somebody changed a field that we own.
 
     ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it;
-    ``restarted_at`` is the last spec.restartAt that its pods were replaced for.
+    ``restarted_at`` is the last spec.restartAt that its pods were replaced for, ``outdated`` how
+    many still have to be.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ChildDeployment:
     create_failure: Trouble | None = None
     created: datetime | None = None
     restarted_at: datetime | None = None
+    outdated: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ class StoreRevision:
 class PutDeployment:
     """Make the Deployment of ``revision`` look like this; create it if it is missing.
 
-    ``restarted_at``: the spec.restartAt for which its pods are replaced; None: they stay.
+    ``restarted_at``: the spec.restartAt for which its pods are replaced; None: they stay. That
+    takes ``surge`` more pods at a time; 0 frees a place first, but never the last one.
     """
 
     revision: str
@@ -33,6 +34,7 @@ class PutDeployment:
     min_ready_seconds: int
     exists: bool
     restarted_at: datetime | None = None
+    surge: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,11 @@ Action = (
     | SetTraffic
     | SetPreview
     | RemovePreview
+    | PutBudget
+    | RemoveBudget
+    | SetOwnership
+    | StoreConfig
+    | PruneConfig
     | PruneRevision
 )
 

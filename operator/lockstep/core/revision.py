@@ -126,7 +126,7 @@ def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Man
     return dict(template)
 
 
-def copy_names(name: str, revision: str, written: Manifest) -> dict[str, str]:
+def copy_names(name: str, revision: str, written: Mapping[str, Any]) -> dict[str, str]:
     """The name of the revision's own copy of each ConfigMap that it reads, there or not."""
     sources = written.get("configMaps", {})
     return {source: config.copy_name(name, revision, source) for source in sources}

@@ -17,15 +17,21 @@ from lockstep.core.key import Key
 from lockstep.core.observed import Foreign, Observed, Only, Routing
 from lockstep.core.plan import (
     Action,
+    PruneConfig,
     PruneRevision,
+    PutBudget,
     PutDeployment,
+    RemoveBudget,
     RemoveDeployment,
     RemovePreview,
+    SetOwnership,
     SetPreview,
     SetTraffic,
+    StoreConfig,
     StoreRevision,
 )
 from lockstep.errors import ForeignObjectError
+from lockstep.shell import upkeep
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
 
@@ -55,7 +61,7 @@ class Act:
         Raises:
             ForeignObjectError: The name is taken; it is remembered for the next look.
         """
-        owner = Owner(key=seen.key, uid=seen.uid)
+        owner = upkeep.owner(seen.key, seen.uid, seen.spec)
         try:
             await self._act(owner, action)
         except ForeignObjectError as error:
@@ -76,6 +82,10 @@ class Act:
                 await self._set_preview(owner, action)
             case RemovePreview():
                 await self._remove_preview(owner.key)
+            case PutBudget() | RemoveBudget() | SetOwnership():
+                await upkeep.act(self._caches, self._memory, self._kube, owner, action)
+            case StoreConfig() | PruneConfig():
+                await copies.act(self._caches, self._kube, owner, action)
             case PruneRevision(name):
                 await self._prune_revision(owner.key, name)
             case other:
@@ -87,9 +97,7 @@ class Act:
         _LOG.info("stored revision %s as number %s", action.revision, action.number)
 
     async def _put_deployment(self, owner: Owner, action: PutDeployment) -> None:
-        manifest = deployment.deployment(
-            owner, action.revision, action.template, action.replicas, action.min_ready_seconds
-        )
+        manifest = deployment.put(owner, action)
         name = manifest["metadata"]["name"]
         known = self._caches.deployments.get(Key(owner.key.namespace, name))
         if known is None or not action.exists:

@@ -1,5 +1,6 @@
 """What was last seen of one kind of object, pruned. It is told, in any order; it never asks."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, Protocol, TypeVar
@@ -9,6 +10,10 @@ from lockstep.api.base import Manifest
 from lockstep.core.key import Key
 
 _REMEMBERED_GONE: Final = 4096
+_MALFORMED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading JSON ends in that has another shape than Kubernetes gives an object."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Record(Protocol):
@@ -44,6 +49,13 @@ class Cache(Generic[R]):
 
     def put(self, raw: Manifest) -> R | None:
         """Take a sighting; gives the record when it says anything new."""
+        try:
+            return self._take(raw) if _is_object(raw) else None
+        except _MALFORMED as error:
+            _LOG.warning("an object that cannot be read is passed over: %r", error)
+            return None
+
+    def _take(self, raw: Manifest) -> R | None:
         at, seen = _sighting(raw)
         known = self._records.get(at)
         newest = max(self._gone.get(at, 0), known.meta.version if known else 0)
@@ -59,6 +71,8 @@ class Cache(Generic[R]):
 
     def drop(self, raw: Manifest) -> R | None:
         """Take note of a deletion; gives the record when it was known."""
+        if not _is_object(raw):
+            return None
         at, seen = _sighting(raw)
         known = self._records.get(at)
         if known and known.meta.uid != raw["metadata"].get("uid") and known.meta.version > seen:
@@ -70,7 +84,7 @@ class Cache(Generic[R]):
 
         What is not in it is gone, unless it was seen later than the list was made.
         """
-        listed = list(raws)
+        listed = [raw for raw in raws if _is_object(raw)]
         names = {_sighting(raw)[0] for raw in listed}
         absent = [
             at
@@ -99,6 +113,16 @@ class Cache(Generic[R]):
         siblings.pop(record.meta.name, None)
         if not siblings:
             del self._children[_parent(record)]
+
+
+def _is_object(raw: object) -> bool:
+    """Whether it has a name at all: what stands between us and the API server may send anything."""
+    match raw:
+        case {"metadata": {"name": str(name), **metadata}} if name:
+            texts = (metadata.get("namespace", ""), metadata.get("resourceVersion", ""))
+            return all(isinstance(text, str) for text in texts)
+        case _:
+            return False
 
 
 def _sighting(raw: Manifest) -> tuple[Key, int]:

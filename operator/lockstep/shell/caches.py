@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from lockstep.adapters import (
+    kube_autoscalers,
+    kube_budgets,
+    kube_configs,
     kube_custom,
     kube_deployments,
     kube_pods,
@@ -24,7 +27,9 @@ CHILDREN: Final[Mapping[str, tuple[str, str]]] = {
     "deployments": ("apps", "v1"),
     "controllerrevisions": ("apps", "v1"),
     "services": ("", "v1"),
+    "poddisruptionbudgets": ("policy", "v1"),
     "pods": ("", "v1"),
+    "configmaps": ("", "v1"),
 }
 """Group and version of the child resources that are watched, by our label only."""
 
@@ -50,7 +55,10 @@ class Caches:
         self.deployments = Cache(kube_deployments.prune)
         self.revisions = Cache(kube_revisions.prune)
         self.services = Cache(kube_services.prune)
+        self.budgets = Cache(kube_budgets.prune)
+        self.autoscalers = Cache(kube_autoscalers.prune)
         self.pods = Cache(kube_pods.prune)
+        self.copies = Cache(kube_configs.prune)
         self._by_plural: dict[str, Cache[Any]] = {
             MODEL_DEPLOYMENTS: self.model_deployments,
             exit_criteria.PLURAL: self.exit_criteria,
@@ -58,7 +66,10 @@ class Caches:
             "deployments": self.deployments,
             "controllerrevisions": self.revisions,
             "services": self.services,
+            "poddisruptionbudgets": self.budgets,
+            "horizontalpodautoscalers": self.autoscalers,
             "pods": self.pods,
+            "configmaps": self.copies,
         }
         self.completed = asyncio.Event()
         self._missing = _scopes(self._by_plural, tuple(namespaces))
@@ -88,9 +99,16 @@ class Caches:
     def heard(self, plural: str, kind: str | None, raw: Manifest) -> None:
         """Take one event of a watch; ``kind`` is kopf's: None for a listed object."""
         cache = self._by_plural[plural]
+        before = cache.get(_at(raw))
         record = cache.drop(raw) if kind == "DELETED" else cache.put(raw)
         if record:
             self._tell(plural, record)
+            if before and before.meta.deployment != record.meta.deployment:
+                self._tell(plural, before)
+
+    def children(self, plural: str, key: Key) -> tuple[Any, ...]:
+        """Every record of one child resource that carries the label of this ModelDeployment."""
+        return self._by_plural[plural].children(key)
 
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""
@@ -108,9 +126,8 @@ class Caches:
 
     def _tell_users(self, plural: str, record: CriteriaRecord) -> None:
         cluster = plural in CLUSTER_SCOPED
-        ref = CriteriaRef(
-            kind=CriteriaKind.CLUSTER if cluster else CriteriaKind.NAMESPACED, name=record.meta.name
-        )
+        kind = CriteriaKind.CLUSTER if cluster else CriteriaKind.NAMESPACED
+        ref = CriteriaRef.model_construct(kind=kind, name=record.meta.name)
         for user in self.model_deployments:
             near = cluster or user.meta.namespace == record.meta.namespace
             if near and ref in user.criteria():
@@ -123,6 +140,11 @@ def _nobody(_: Key) -> None:
 
 def _key(record: ModelDeploymentRecord) -> Key:
     return Key(record.meta.namespace, record.meta.name)
+
+
+def _at(raw: Manifest) -> Key:
+    metadata = raw["metadata"]
+    return Key(metadata.get("namespace", ""), metadata["name"])
 
 
 def _scopes(plurals: Iterable[str], namespaces: tuple[str, ...]) -> set[tuple[str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from lockstep.adapters import kube_custom, kube_drift
+from lockstep.adapters import kube_configs, kube_custom, kube_drift
 from lockstep.adapters.kube import meta
 from lockstep.adapters.kube_custom import ModelDeploymentRecord
 from lockstep.adapters.kube_deployments import DeploymentRecord
@@ -24,6 +24,7 @@ from lockstep.core.observed import (
     Arm,
     CallerService,
     ChildDeployment,
+    ConfigCopy,
     Criteria,
     Foreign,
     Nobody,
@@ -32,7 +33,9 @@ from lockstep.core.observed import (
     StoredRevision,
     Unreadable,
 )
+from lockstep.shell import upkeep
 from lockstep.shell.caches import Caches
+from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 
 FOREIGN_BELIEVED: Final = timedelta(seconds=30)
@@ -48,18 +51,21 @@ class Observe:
         kube: Kube,
         router: Router,
         clock: Callable[[], datetime],
+        configs: Configs,
     ) -> None:
         self._caches = caches
         self._memory = memory
         self._kube = kube
         self._router = router
         self._clock = clock
+        self._configs = configs
 
     async def look(self, key: Key) -> Observed | None:
         """What is known of ``key`` now; None when it is gone or going."""
         record = self._caches.model_deployments.get(key)
         if record is None or record.meta.terminating:
             self._memory.forget(key)
+            self._configs.forget(key)
             return None
         foreign = await self._foreign(key, record.meta.uid)
         return self._observed(key, foreign)
@@ -70,8 +76,10 @@ class Observe:
         if record is None:
             return None
         self._memory.versions[key] = record.meta.version
-        owner = Owner(key=key, uid=record.meta.uid)
+        owner = upkeep.owner(key, record.meta.uid, record.spec)
         stored = self._stored(owner)
+        if not self._configs.look(key, kube_configs.templates(record, stored)):
+            return None
         return Observed(
             key=key,
             uid=record.meta.uid,
@@ -85,6 +93,12 @@ class Observe:
             stored=stored,
             criteria=self._criteria(key, record),
             foreign=foreign,
+            configs=self._configs.digests(key),
+            copies=self._copies(owner),
+            secrets=self._configs.secrets(key),
+            budget=upkeep.find_budget(self._caches, self._memory, owner),
+            autoscalers=upkeep.autoscalers(self._caches, owner),
+            misowned=upkeep.misowned(self._caches, owner),
         )
 
     def _status(self, key: Key, record: ModelDeploymentRecord) -> ModelDeploymentStatus:
@@ -137,6 +151,13 @@ class Observe:
         ours = kube_drift.part(rendered, kube_drift.DEPLOYMENT)
         drifted = child.child.drifted or not kube_drift.stands(ours, child.body)
         return replace(child.child, drifted=drifted)
+
+    def _copies(self, owner: Owner) -> tuple[ConfigCopy, ...]:
+        return tuple(
+            record.copy
+            for record in self._caches.copies.children(owner.key)
+            if record.copy and record.meta.owner_uid == owner.uid and not record.meta.terminating
+        )
 
     def _is_settled(self, child: DeploymentRecord) -> bool:
         return self._memory.settled.get(child.meta.uid) == child.meta.generation

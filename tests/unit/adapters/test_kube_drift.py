@@ -62,6 +62,5 @@ def test_only_what_is_ours_is_compared() -> None:
     }
     assert part(manifest, DEPLOYMENT) == {
         "labels": {"a": "b"},
-        "ownerReferences": [],
         "spec": {"template": {"spec": {}}},
     }

@@ -22,7 +22,7 @@ def largest(schema: Schema) -> Any:
         case {"type": "array", "items": items, "maxItems": count}:
             return [
                 {**largest(items), "type": f"{number:064}"}
-                if "type" in items["properties"]
+                if "type" in items.get("properties", ())
                 else largest(items)
                 for number in range(count)
             ]

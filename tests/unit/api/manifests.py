@@ -55,10 +55,6 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
                         "soak": "10m",
                         "deadline": "2h",
                         "exitCriteria": [{"kind": "ClusterExitCriteria", "name": "serving"}],
-                    },
-                    {
-                        "name": "full",
-                        "weight": 100,
                         "approval": {
                             "required": 2,
                             "groups": ["ml-fraud"],
@@ -66,6 +62,7 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
                             "excludeAuthor": True,
                         },
                     },
+                    {"name": "full", "weight": 100},
                 ],
                 "bake": {
                     "duration": "24h",

@@ -112,6 +112,12 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     "canary and blue-green": _deployment(
         "spec.strategy", _ONE_STRATEGY, {"spec.strategy.blueGreen": {}}, {}
     ),
+    "a restart before there were computers": _value(
+        "spec.restartAt",
+        "must be a time after 1969",
+        "1970-01-01T00:00:00+00:01",
+        "1970-01-01T00:00:00Z",
+    ),
     "a first revision gated without gates": _deployment(
         "spec",
         "initialRollout Gate needs canary or blueGreen: rolling has no gates to measure",
@@ -337,7 +343,7 @@ _NOT_NOTHING: Final = {
     f"{_BLUE_GREEN}.prePromotion.approval.expiresAfter": "ModelDeployment",
     f"{_BLUE_GREEN}.postPromotion.duration": "ModelDeployment",
     "spec.strategy.canary.bake.duration": "ModelDeployment",
-    "spec.strategy.canary.stages[1].approval.expiresAfter": "ModelDeployment",
+    f"{_STAGE}.approval.expiresAfter": "ModelDeployment",
     "spec.rollbackWindow.maxAge": "ModelDeployment",
     f"{_STAGE}.deadline": "ModelDeployment",
     "spec.smokeTest.timeout": "ModelDeployment",

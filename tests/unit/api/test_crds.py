@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, create_model
 
 from lockstep.api import crds, decision
 from lockstep.api.base import Spec
-from lockstep.api.status import ModelDeploymentStatus
+from lockstep.api.status import ModelDeploymentStatus, SecretSeen
 from tests.unit.api.generated import largest
 
 
@@ -64,6 +64,15 @@ def test_a_sentence_that_is_too_long_is_cut_however_it_got_there() -> None:
     assert ModelDeploymentStatus(message=long).message == cut
     copied = ModelDeploymentStatus().model_copy(update={"message": long})
     assert copied.model_dump(mode="json")["message"] == cut
+
+
+def test_of_a_list_that_is_too_long_the_newest_are_kept_however_it_got_there() -> None:
+    secrets = tuple(SecretSeen(name=f"{n}", uid="u", version="1") for n in range(30))
+    newest = [f"{n}" for n in range(6, 30)]
+    read = ModelDeploymentStatus(secrets=secrets)
+    assert [it.name for it in read.secrets] == newest
+    copied = ModelDeploymentStatus().model_copy(update={"secrets": secrets})
+    assert [it["name"] for it in copied.model_dump(mode="json")["secrets"]] == newest
 
 
 def test_defaults_are_set_outside_lists_and_said_inside() -> None:

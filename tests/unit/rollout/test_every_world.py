@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
-from lockstep.api.status import GateStatus, ModelDeploymentStatus, Phase, StageStatus, Verdict
+from lockstep.api.status import (
+    GateStatus,
+    Kept,
+    ModelDeploymentStatus,
+    Phase,
+    StageStatus,
+    Verdict,
+)
 from lockstep.core.needs import Needs
 from lockstep.core.observed import (
     Answers,
@@ -95,6 +102,15 @@ SPECS: Final[dict[str, dict[str, Any]]] = {
     "paced": {"strategy": _strategy(), "rollback": {"speed": "Paced"}},
     "pausing": {"strategy": _strategy(), "rollback": {"onFailure": "Pause"}},
     "rolling": {"strategy": {"rolling": {}}},
+    "blue-green": {
+        "strategy": {
+            "blueGreen": {
+                "previewReplicas": 1,
+                "prePromotion": {"exitCriteria": GATED},
+                "postPromotion": {"duration": "1m"},
+            }
+        }
+    },
 }
 CRASHES: Final = Trouble("CrashLoop", "container server was restarted 2 times")
 
@@ -144,6 +160,8 @@ STAGES: Final = (
         deadline=NOW + 60 * MINUTE,
     ),
     StageStatus(name="full", index=1, progress_at=NOW - 20 * MINUTE, progress_ready=0),
+    StageStatus(name="pre-promotion", index=0, entered_at=NOW - MINUTE, soak_until=NOW - MINUTE),
+    StageStatus(name="post-promotion", index=2, entered_at=NOW, soak_until=NOW + MINUTE),
 )
 NO_TRIAL: Final[Facts] = {
     "candidate": None,
@@ -152,6 +170,7 @@ NO_TRIAL: Final[Facts] = {
     "wrong": False,
     "left": "absent",
     "rejected": False,
+    "kept": None,
 }
 VERDICTS: Final = (None, *Verdict)
 
@@ -175,6 +194,8 @@ def _leftovers() -> Iterator[Facts]:
     """What may be left of a trial that is over."""
     for left, rejected in itertools.product(("absent", "one", "whole"), (False, True)):
         yield {**NO_TRIAL, "left": left, "rejected": rejected}
+    for left, until in itertools.product(("absent", "one", "whole"), (NOW, NOW + MINUTE)):
+        yield {**NO_TRIAL, "left": left, "kept": until}
 
 
 def _callers() -> Iterator[Facts]:
@@ -234,6 +255,7 @@ def _status(facts: Facts) -> ModelDeploymentStatus:
         stage=facts["stage"],
         gates=_gate(facts["gate"]),
         rejected=rejection(V2, keep_until=NOW + MINUTE) if facts["rejected"] else None,
+        kept=Kept(revision=V2, version="2.0.0", until=facts["kept"]) if facts["kept"] else None,
     )
 
 

@@ -26,9 +26,12 @@ from lockstep.core.plan import (
     Action,
     Plan,
     PruneRevision,
+    PutBudget,
     PutDeployment,
+    RemoveBudget,
     RemoveDeployment,
     RemovePreview,
+    SetOwnership,
     SetPreview,
     SetTraffic,
     StoreRevision,
@@ -82,6 +85,8 @@ def say(action: Action) -> str:
             return f"preview {VERSIONS[name][0]}"
         case RemovePreview():
             return "no preview"
+        case PutBudget() | RemoveBudget() | SetOwnership():
+            return type(action).__name__
         case PruneRevision(name):
             return f"forget {name}"
 

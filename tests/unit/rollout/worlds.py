@@ -13,10 +13,12 @@ from lockstep.api.status import (
     StageStatus,
 )
 from lockstep.core import revision
+from lockstep.core.children.budget import NEEDED_FROM
 from lockstep.core.key import Key
 from lockstep.core.observed import (
     Answers,
     Arm,
+    Budget,
     CallerService,
     ChildDeployment,
     DryRunResult,
@@ -136,19 +138,21 @@ class World:
             stage=self.stage,
             rejected=self.rejected,
         )
+        spec = spec_of(self.version, **self.spec)
+        budget = Budget(uid="b") if spec.replicas >= NEEDED_FROM else None
         service = None if self.routing is None else CallerService(uid="s", routing=self.routing)
         return Observed(
             key=KEY,
             uid="u",
             generation=7,
-            spec=spec_of(self.version, **self.spec),
+            spec=spec,
             template=template(self.version),
             status=memory.model_copy(update=dict(self.status)),
             arms={arm.revision: arm for arm in self.arms},
             service=service,
             stored=tuple(stored(name, number) for number, name in enumerate(self.stored, 1)),
             answers=self.answers,
-            **self.rest,
+            **{"budget": budget, **self.rest},
         )
 
 

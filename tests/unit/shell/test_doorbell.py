@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import kopf
 import pytest
@@ -16,7 +17,6 @@ from aiohttp import web
 from lockstep import handlers
 from lockstep.api.base import Manifest
 from lockstep.clients.watching import Overheard
-from lockstep.errors import InvariantError
 from lockstep.shell.caches import Caches
 from lockstep.shell.doorbell import Door, Doorbell
 from tests.unit.clients.scripted import connection
@@ -38,15 +38,13 @@ class TinyApi:
     """``objects`` are what a list finds; ``say`` puts an event into the watches of a resource."""
 
     objects: dict[str, list[Manifest]] = field(default_factory=lambda: defaultdict(list))
-    streams: dict[str, list[asyncio.Queue[Manifest | None]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    streams: dict[str, list[asyncio.Queue[Any]]] = field(default_factory=lambda: defaultdict(list))
     lists: list[str] = field(default_factory=list)
     queries: dict[str, dict[str, str]] = field(default_factory=dict)
     version: int = 100
     url: str = ""
 
-    def say(self, plural: str, *events: Manifest | None) -> None:
+    def say(self, plural: str, *events: Any) -> None:
         for stream in self.streams[plural]:
             for event in events:
                 stream.put_nowait(event)
@@ -70,11 +68,12 @@ class TinyApi:
     async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        stream: asyncio.Queue[Manifest | None] = asyncio.Queue()
+        stream: asyncio.Queue[Any] = asyncio.Queue()
         self.streams[plural].append(stream)
         try:
             while event := await stream.get():
-                await response.write(json.dumps(event).encode() + b"\n")
+                said = event if isinstance(event, str) else json.dumps(event)
+                await response.write(said.encode() + b"\n")
         finally:
             self.streams[plural].remove(stream)
         return response
@@ -219,8 +218,20 @@ async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.Monke
     assert api.lists.count("clusterexitcriteria") == 1
 
 
-async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_kopf_ending_by_itself_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(handlers, "REGISTRY", kopf.OperatorRegistry())  # knows no way to log in
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
-            await asyncio.wait_for(asyncio.shield(listener.task), SOON)
+        await listener.until(lambda: caplog.text.count("observer: LoginError") > 1)
+
+
+@pytest.mark.parametrize("event", [{"type": "ERROR", "object": {"code": 500}}, "<html>"])
+async def test_after_an_answer_that_ends_kopf_everything_is_seen_again(
+    monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["deployments"]))
+        api.objects["deployments"], api.version = [child("r1", version=150)], 200
+        api.say("deployments", event)
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])

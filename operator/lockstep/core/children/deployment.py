@@ -1,10 +1,16 @@
-"""The Deployment of one revision, and one Pod of it for a dry run. Its template never changes."""
+"""The Deployment of one revision, and one Pod of it for a dry run.
 
-from lockstep.api.base import Manifest
+Its template never changes but for the time of the last restart.
+"""
+
+from datetime import UTC, datetime
+
+from lockstep.api.base import RESTARTED_ANNOTATION, Manifest
 from lockstep.core import names
 from lockstep.core.children.owner import Owner, labels, metadata
+from lockstep.core.plan import PutDeployment
 
-__all__ = ["Owner", "deployment", "pod"]
+__all__ = ["Owner", "deployment", "pod", "put"]
 
 
 def deployment(
@@ -28,6 +34,37 @@ def deployment(
             "template": template,
         },
     }
+
+
+def put(owner: Owner, wanted: PutDeployment) -> Manifest:
+    """Render a Deployment as planned; a restart is its own rolling update.
+
+    The way of updating is said from the first restart on: before, nothing would ever use it, and
+    every child of an earlier operator would have to be written once.
+    """
+    rendered = deployment(
+        owner, wanted.revision, wanted.template, wanted.replicas, wanted.min_ready_seconds
+    )
+    if wanted.restarted_at is None:
+        return rendered
+    template = restarted(wanted.template, wanted.restarted_at)
+    strategy = {"type": "RollingUpdate", "rollingUpdate": _pace(wanted.replicas, wanted.surge)}
+    return {**rendered, "spec": {**rendered["spec"], "template": template, "strategy": strategy}}
+
+
+def restarted(template: Manifest, at: datetime) -> Manifest:
+    """The stored template with the time of the restart, by which new pods differ from old ones."""
+    metadata = template.get("metadata", {})
+    text = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    notes = {**(metadata.get("annotations") or {}), RESTARTED_ANNOTATION: text}
+    return {**template, "metadata": {**metadata, "annotations": notes}}
+
+
+def _pace(replicas: int, surge: int) -> Manifest:
+    """A restart needs no more room than a rollout does, and leaves no fewer pods than it."""
+    if surge == 0 and replicas > 1:
+        return {"maxSurge": 0, "maxUnavailable": 1}
+    return {"maxSurge": max(surge, 1), "maxUnavailable": 0}
 
 
 def pod(owner: Owner, revision: str, template: Manifest) -> Manifest:

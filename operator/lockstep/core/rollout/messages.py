@@ -1,12 +1,20 @@
 """The sentences of a rollout: what, with numbers, where things stand now, what to do next."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lockstep.api.base import format_duration
-from lockstep.api.model_deployment import SmokeTest
+from lockstep.api.base import API_VERSION, format_duration
+from lockstep.api.model_deployment import KIND, SmokeTest
 from lockstep.api.status import RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
-from lockstep.core.observed import Arm, Foreign, Trouble
+from lockstep.core.observed import (
+    Arm,
+    Autoscaler,
+    ChildDeployment,
+    ChildRef,
+    Foreign,
+    Trouble,
+)
 from lockstep.core.rollout.failures import Failure, obstacle
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import Step
@@ -82,9 +90,14 @@ def smoke_testing(version: str, smoke: SmokeTest) -> str:
     return f"asking version {version} at {smoke.path} before it gets any caller"
 
 
+def _place(stage: Step) -> str:
+    """Where a step's candidate is: ``25%``, or ``preview`` where no caller reaches it."""
+    return f"{stage.weight}%" if stage.weight else "preview"
+
+
 def moving(stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
     return (
-        f"stage {stage.name}: moving to {stage.weight}%: candidate {candidate.available} of "
+        f"stage {stage.name}: moving to {_place(stage)}: candidate {candidate.available} of "
         f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
         f"{obstacle(candidate)}"
     )
@@ -92,7 +105,7 @@ def moving(stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
 
 def unreachable(view: View, stage: Step, stable: Arm, target: Counts) -> str:
     return (
-        f"stage {stage.name}: {stage.weight}% could not be reached in "
+        f"stage {stage.name}: {_place(stage)} could not be reached in "
         f"{format_duration(view.spec.progress_deadline)}: stable has {stable.available} of "
         f"{target.stable} pods ready{obstacle(stable)}; this goes on by itself once it has them"
     )
@@ -102,21 +115,21 @@ def measuring(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -
     soak = f" until {_clock(status.soak_until)}" if status.soak_until else ""
     said = f"; {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
     passed = "; every gate passes so far" if isinstance(verdict, gates.Passed) else ""
-    return f"stage {stage.name}: holding {stage.weight}%{soak}{said}{passed}"
+    return f"stage {stage.name}: holding {_place(stage)}{soak}{said}{passed}"
 
 
 def deadline(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:
     said = f": {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
     at = f" at {_clock(status.deadline)}" if status.deadline else ""
     return (
-        f"stage {stage.name} was undecided at its deadline{at}{said}; {stage.weight}% stay on the "
-        "candidate: it goes on when its gates pass, or change the spec, or give spec.retry a new "
-        "value to measure this stage again"
+        f"stage {stage.name} was undecided at its deadline{at}{said}; the candidate stays at "
+        f"{_place(stage)}: it goes on when its gates pass, or change the spec, or give spec.retry "
+        "a new value to measure this stage again"
     )
 
 
 def passed_but_paused(view: View, stage: Step) -> str:
-    return f"stage {stage.name} passed at {stage.weight}%; {_held(view)} to go on"
+    return f"stage {stage.name} passed at {_place(stage)}; {_held(view)} to go on"
 
 
 def _held(view: View) -> str:
@@ -188,3 +201,60 @@ def lost(revision: RevisionStatus) -> str:
         f"the ControllerRevision of stable {named(revision)} is gone, so its pods cannot be made "
         "again and nothing new is started; restore it, or put the manifest back to that version"
     )
+
+
+CHILDREN_STAY = "no child refers to this object any more: deleting it leaves all of them serving"
+
+
+def restored(child: str) -> str:
+    return f"{child} was edited by hand and is put back; change the ModelDeployment instead"
+
+
+def restart(child: ChildDeployment, at: "datetime") -> str:
+    return (
+        f"the pods of Deployment {child.name} are replaced, as spec.restartAt asks for those older "
+        f"than {at:%Y-%m-%dT%H:%M:%SZ}"
+    )
+
+
+def restarting(stable: RevisionStatus, arm: Arm) -> str:
+    left = arm.deployment.outdated if arm.deployment else 0
+    return f"{named(stable)} serves, {left} of its pods are still to be replaced for spec.restartAt"
+
+
+def restart_stuck(stable: RevisionStatus, arm: Arm, pod: str, trouble: Trouble) -> str:
+    return (
+        f"the restart of {named(stable)} is stuck, {arm.available} pods still answer: pod {pod}: "
+        f"{trouble.message}; mend what its pods read, or roll out a new revision"
+    )
+
+
+def autoscaler_on_child(name: str, autoscaler: Autoscaler) -> str:
+    return (
+        f"HorizontalPodAutoscaler {autoscaler.name} scales Deployment {autoscaler.target}, whose "
+        "size a rollout decides, so it is put back each time; let its scaleTargetRef be "
+        f"{API_VERSION} {KIND} {name}"
+    )
+
+
+def budget_taken(foreign: Foreign) -> str:
+    return (
+        f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone "
+        "and the pods have no other budget; delete or rename it to have ours, rollouts go on"
+    )
+
+
+def still_owned(left: Sequence[ChildRef]) -> str:
+    return (
+        f"{_children(left)} would still be deleted with this object; wait until this condition is "
+        "True before you delete it"
+    )
+
+
+def being_owned(left: Sequence[ChildRef]) -> str:
+    return f"{_children(left)} would still outlive this object"
+
+
+def _children(left: Sequence[ChildRef]) -> str:
+    one = f"{left[0].kind} {left[0].name}"
+    return one if len(left) == 1 else f"{one} and {len(left) - 1} more children"

@@ -12,7 +12,7 @@ from lockstep.core.needs import Needs
 from lockstep.core.observed import Arm, Foreign, Observed, Only, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.core.revision import resolve
-from lockstep.core.rollout import asking, first, messages, outcome, report, trial
+from lockstep.core.rollout import asking, config, first, messages, outcome, report, trial, upkeep
 from lockstep.core.rollout.stages import plan_problem, steps
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Aim, Stance, View, reaches
@@ -118,7 +118,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
     view = View(
         observed=observed,
         spec=spec,
-        wanted=resolve(observed.template, spec.model, observed.stored),
+        wanted=config.written(observed, spec),
         memory=observed.status,
         now=now,
     )
@@ -210,7 +210,7 @@ def _beginning(view: View) -> Situation:
     version = view.version
     if view.paused:
         return Held("Paused", messages.held(view))
-    problem = plan_problem(view, view.describe())
+    problem = plan_problem(view, view.describe()) or config.problem(view)
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:
@@ -223,9 +223,11 @@ def _foreign(view: View) -> Foreign | None:
     revisions = [view.wanted.revision]
     revisions += [named.revision for named in (view.memory.stable,) if named]
     needed = {key.name, *(names.deployment_name(key.name, revision) for revision in revisions)}
+    needed |= config.needed(view)
     if view.spec.strategy.blue_green:
         needed.add(names.preview_name(key.name))
-    return next((it for it in view.observed.foreign if it.name in needed), None)
+    others = (it for it in view.observed.foreign if it.kind != upkeep.BUDGET)
+    return next((it for it in others if it.name in needed), None)
 
 
 def _lost(view: View, stable: RevisionStatus) -> bool:

@@ -8,7 +8,15 @@ from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.status import ModelDeploymentStatus, Phase, RevisionStatus, Truth, Weights
 from lockstep.core import conditions, revision
 from lockstep.core.conditions import Claim, truth
-from lockstep.core.observed import Arm, Everyone, Observed, Only, Routing, Unreadable
+from lockstep.core.observed import (
+    Arm,
+    ChildDeployment,
+    Everyone,
+    Observed,
+    Only,
+    Routing,
+    Unreadable,
+)
 from lockstep.core.plan import (
     Action,
     Plan,
@@ -20,10 +28,10 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout import events
+from lockstep.core.rollout import config, events, upkeep
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
-from lockstep.core.rollout.stages import WHOLE, room, steps
+from lockstep.core.rollout.stages import WHOLE, max_surge, room, steps
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
 AFTER_ACTING: Final = timedelta(seconds=1)
@@ -33,13 +41,18 @@ _MESSAGE: Final = 1024
 
 def plan(view: View, stance: Stance) -> Plan:
     """Everything that follows from a stance."""
+    stance = upkeep.told(view, stance)
     status = _status(view, stance)
     actions, before = tuple(_actions(view, stance)), view.observed.status
     return Plan(
         status=status,
         actions=actions,
-        events=(*events.between(before, status), *events.restored(view.observed, actions)),
-        look_again=soonest(stance.wait, AFTER_ACTING if actions else None),
+        events=(
+            *events.between(before, status),
+            *events.restored(view.observed, actions),
+            *upkeep.events(view, actions),
+        ),
+        look_again=soonest(stance.wait, upkeep.wait(view), AFTER_ACTING if actions else None),
     )
 
 
@@ -89,6 +102,7 @@ def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
             "phase": stance.phase,
             "message": stance.message[:_MESSAGE],
             "weights": _weights(view, stance),
+            "secrets": config.secrets(view, stance.memory),
             "replicas": sum(arm.present for arm in arms),
             "ready_replicas": sum(arm.ready for arm in arms),
             "selector": f"{DEPLOYMENT_LABEL}={observed.key.name}",
@@ -144,8 +158,12 @@ def _claims(view: View, stance: Stance) -> dict[str, Claim]:
         **_progress(stance.phase, stance.reason, stance.message),
         "SpecValid": stance.valid,
     }
-    if stance.conflict:
-        claims["Conflict"] = stance.conflict
+    conflict, orphaned = stance.conflict or upkeep.conflict(view), upkeep.orphaned(view)
+    if conflict:
+        claims["Conflict"] = conflict
+    if orphaned:
+        claims["Orphaned"] = orphaned
+    claims |= config.claims(view, stance)
     approximate = _approximate(view, stance)
     if approximate:
         claims["WeightApproximate"] = approximate
@@ -192,11 +210,13 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     routing = stance.aim.routing or view.routing
     puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
     yield from _store(view, stance.aim.counts)
+    yield from config.actions(view, stance)
     yield from _traffic(view, stance.aim.routing)
     yield from _preview(view, stance.aim.preview)
     yield from _removals(view, stance, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
     yield from _prune(view, stance)
+    yield from upkeep.actions(view, stance)
 
 
 def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveDeployment]:
@@ -227,8 +247,8 @@ def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
 
 def _put(view: View, name: str, count: int) -> PutDeployment | None:
     child = view.observed.arm(name).deployment
-    rendered = template(view, name)
-    settled = child.replicas == count and not child.drifted if child else count == 0
+    rendered, restarted_at = template(view, name), upkeep.restarted_at(view, child)
+    settled = _stands(child, restarted_at) and child.replicas == count if child else count == 0
     if settled or rendered is None or (child and child.terminating):
         return None
     return PutDeployment(
@@ -237,7 +257,13 @@ def _put(view: View, name: str, count: int) -> PutDeployment | None:
         template=rendered,
         min_ready_seconds=view.spec.min_ready_seconds,
         exists=child is not None,
+        restarted_at=restarted_at,
+        surge=max_surge(view.spec),
     )
+
+
+def _stands(child: ChildDeployment, restarted_at: datetime | None) -> bool:
+    return child.restarted_at == restarted_at and not child.drifted
 
 
 def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:

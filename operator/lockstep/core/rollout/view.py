@@ -46,9 +46,15 @@ class View:
         return str(self.wanted.inputs["version"])
 
     @property
+    def astray(self) -> bool:
+        """Whether ``rollbackTo`` names a revision that nobody knows."""
+        target = self.spec.rollback_to
+        return bool(target) and all(it.revision != target for it in self.observed.stored)
+
+    @property
     def paused(self) -> bool:
         """Whether the spec or a Decision holds the trial where it is."""
-        return self.spec.paused or self.memory.hold is not None
+        return self.spec.paused or self.memory.hold is not None or self.astray
 
     @property
     def routing(self) -> Routing | None:

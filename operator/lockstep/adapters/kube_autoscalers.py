@@ -1,0 +1,27 @@
+"""A HorizontalPodAutoscaler, cut down to what it scales."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lockstep.adapters.kube import Meta, meta
+from lockstep.api.base import Manifest
+from lockstep.core import names
+
+_GROUP: Final = "apps/"
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerRecord:
+    """``meta.deployment`` is the ModelDeployment whose child may be meant by ``target``."""
+
+    meta: Meta
+    target: str = ""
+
+
+def prune(raw: Manifest) -> AutoscalerRecord:
+    """Read a HorizontalPodAutoscaler; one of anything but a Deployment concerns nobody here."""
+    known, ref = meta(raw), raw["spec"]["scaleTargetRef"]
+    if ref["kind"] != "Deployment" or not ref.get("apiVersion", "").startswith(_GROUP):
+        return AutoscalerRecord(replace(known, deployment=""))
+    target = ref["name"]
+    return AutoscalerRecord(replace(known, deployment=names.owner_of(target)), target)

@@ -1,0 +1,19 @@
+"""The PodDisruptionBudget as it stands in the cluster."""
+
+from dataclasses import dataclass
+
+from lockstep.adapters.kube import Meta, meta
+from lockstep.api.base import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRecord:
+    """``spec`` is kept whole: all of it is ours, since a field that is added narrows the rest."""
+
+    meta: Meta
+    spec: Manifest
+
+
+def prune(raw: Manifest) -> BudgetRecord:
+    """Read a PodDisruptionBudget."""
+    return BudgetRecord(meta(raw), raw["spec"])

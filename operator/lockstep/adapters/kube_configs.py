@@ -1,0 +1,75 @@
+"""ConfigMaps and Secrets, cut down to what stands for their content. The content is not kept."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lockstep.adapters.kube import Meta, meta
+from lockstep.adapters.kube_custom import ModelDeploymentRecord
+from lockstep.api.base import Manifest
+from lockstep.api.status import SecretSeen
+from lockstep.core import config
+from lockstep.core.children.config_map import SOURCE
+from lockstep.core.config import Kind
+from lockstep.core.observed import ConfigCopy, StoredRevision, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """``copy`` is None when the object does not say of what it is a copy."""
+
+    meta: Meta
+    copy: ConfigCopy | None
+
+
+def prune(raw: Manifest) -> CopyRecord:
+    """Read a ConfigMap of ours; its digest is that of what it holds, whatever it says of itself."""
+    known = meta(raw)
+    source = (raw["metadata"].get("annotations") or {}).get(SOURCE)
+    if not source:
+        return CopyRecord(known, None)
+    return CopyRecord(
+        known,
+        ConfigCopy(
+            name=known.name, revision=known.revision, source=source, digest=config.digest(raw)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The digest of a user's ConfigMap."""
+
+    digest: str
+
+
+def templates(
+    record: ModelDeploymentRecord, stored: Iterable[StoredRevision]
+) -> Iterator[Manifest]:
+    """The pod templates whose config matters, with the names that the user wrote.
+
+    The spec's comes first. Stable goes on reading its Secrets whatever the spec says now, and
+    another revision may be asked for by name.
+    """
+    yield record.template
+    named = {record.wire.get(arm, {}).get("revision") for arm in ("stable", "candidate")}
+    if not isinstance(record.spec, Unreadable):
+        named.add(record.spec.rollback_to)
+    for revision in stored:
+        if revision.revision in named:
+            yield revision.inputs.get("template", {})
+
+
+Sighting = Content | SecretSeen | None
+"""What is known of one object of a user's; None: there is none."""
+
+
+def sighting(kind: Kind, raw: Manifest | None) -> Sighting:
+    """Read what a watch by name has shown."""
+    if raw is None:
+        return None
+    if kind is Kind.CONFIG_MAP:
+        return Content(config.digest(raw))
+    metadata = raw["metadata"]
+    return SecretSeen(
+        name=metadata["name"], uid=metadata["uid"], version=metadata["resourceVersion"]
+    )

@@ -1,0 +1,207 @@
+"""Config of a revision: copies that are its own, Secrets that its pods were started with.
+
+A copy is made with its revision and goes with it, so that a return brings the config back. What a
+Secret holds is never known here, only that it is another one now.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.status import ModelDeploymentStatus, RevisionStatus, SecretSeen, Truth
+from lockstep.core import config
+from lockstep.core.conditions import Claim
+from lockstep.core.config import Kind, Read
+from lockstep.core.names import deployment_name
+from lockstep.core.observed import ConfigCopy, Observed
+from lockstep.core.plan import PruneConfig, StoreConfig
+from lockstep.core.revision import ABSENT, MISSING, Wanted, copy_names, resolve
+from lockstep.core.rollout import upkeep
+from lockstep.core.rollout.view import Stance, View
+
+_KIND = Kind.CONFIG_MAP.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One copy that a revision should have; ``found`` is what stands there."""
+
+    wanted: StoreConfig
+    found: ConfigCopy | None
+
+    @property
+    def right(self) -> bool:
+        return self.found is not None and self.found.digest == self.wanted.digest
+
+
+def written(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
+    """The revision that the template says, with the config that there is now."""
+    memory = observed.status
+    named = (memory.candidate, memory.rejected, memory.stable)
+    live = [it.revision for it in named if it]
+    return resolve(observed.template, spec.model, observed.stored, observed.configs, live)
+
+
+def problem(view: View) -> Claim | None:
+    """Why the wanted revision cannot begin, naming the object and the field that reads it."""
+    return next(_problems(view), None)
+
+
+def needed(view: View) -> frozenset[str]:
+    """Names that the wanted revision's copies have yet to take."""
+    wishes = _wishes(view, view.wanted.revision)
+    return frozenset(wish.wanted.name for wish in wishes if wish.found is None)
+
+
+def actions(view: View, stance: Stance) -> Iterator[StoreConfig | PruneConfig]:
+    """Copies that are missing, as long as there is something to copy; copies nobody needs."""
+    yield from _stored(view, stance)
+    yield from _pruned(view, stance)
+
+
+def claims(view: View, stance: Stance) -> dict[str, Claim]:
+    """What has to be said about copies that are lost and Secrets that are others now."""
+    found = {"ConfigLost": _lost(view, stance), "SecretRotated": _rotated(view, stance)}
+    return {kind: claim for kind, claim in found.items() if claim}
+
+
+def secrets(view: View, memory: ModelDeploymentStatus) -> tuple[SecretSeen, ...]:
+    """The Secrets that stable's pods were started with, as far as that was noticed."""
+    stable, before = memory.stable, view.observed.status
+    if stable is None:
+        return ()
+    inputs = _inputs(view, stable.revision)
+    if inputs is None:
+        return before.secrets
+    same = before.stable is not None and before.stable.revision == stable.revision
+    keep = same and not _restarting(view, stable)
+    known = {it.name: it for it in before.secrets} if keep else {}
+    now = view.observed.secrets
+    names = sorted(read.source.name for read in config.of(Kind.SECRET, inputs["template"]))
+    seen = (known.get(name) or now.get(name) for name in names[: config.MOST])
+    return tuple(secret for secret in seen if secret)
+
+
+def _problems(view: View) -> Iterator[Claim]:
+    """A revision that has its copies needs no more; one that reads too much is not even watched."""
+    reads = config.reads(view.wanted.inputs["template"])
+    if len(reads) > config.MOST:
+        text = (
+            f"the template reads {len(reads)} ConfigMaps and Secrets, "
+            f"{config.MOST} are allowed; put some of them together"
+        )
+        yield Claim(Truth.FALSE, "TooManyConfigs", text)
+    wishes = {wish.wanted.source: wish for wish in _wishes(view, view.wanted.revision)}
+    for read in reads:
+        wish = wishes.get(read.source.name) if read.source.kind is Kind.CONFIG_MAP else None
+        if wish and not wish.right and not _copyable(view, wish):
+            yield Claim(Truth.FALSE, "ConfigLost", _lost_message(wish))
+        elif wish is None and not read.optional and not _exists(view, read):
+            yield Claim(Truth.FALSE, f"{read.source.kind}Missing", _missing_message(view, read))
+
+
+def _exists(view: View, read: Read) -> bool:
+    known: Mapping[str, object] = view.observed.secrets
+    if read.source.kind is Kind.CONFIG_MAP:
+        known = view.observed.configs
+    return read.source.name in known
+
+
+def _missing_message(view: View, read: Read) -> str:
+    kind, name = read.source.kind, read.source.name
+    return (
+        f"{read.field} reads {kind} {name}, which does not exist in namespace "
+        f"{view.observed.key.namespace}; create it, or say optional: true there"
+    )
+
+
+def _inputs(view: View, revision: str) -> Mapping[str, Any] | None:
+    """What the user wrote for a revision; None when nobody knows any more."""
+    for stored in view.observed.stored:
+        if stored.revision == revision:
+            return stored.inputs
+    return view.wanted.inputs if revision == view.wanted.revision else None
+
+
+def _wishes(view: View, revision: str) -> Iterator[_Wish]:
+    """The copies of a revision; what was absent when it was made has none."""
+    inputs, owner = _inputs(view, revision) or {}, view.observed.key.name
+    found = {(it.revision, it.source): it for it in view.observed.copies}
+    names = copy_names(owner, revision, inputs)
+    for source, digest in inputs.get("configMaps", {}).items():
+        if digest in {ABSENT, MISSING}:
+            continue
+        store = StoreConfig(name=names[source], revision=revision, source=source, digest=digest)
+        yield _Wish(store, found.get((revision, source)))
+
+
+def _copyable(view: View, wish: _Wish) -> bool:
+    """Whether the copy can be made: its name is free and its source still has that content."""
+    taken = any((it.kind, it.name) == (_KIND, wish.wanted.name) for it in view.observed.foreign)
+    same = view.observed.configs.get(wish.wanted.source) == wish.wanted.digest
+    return wish.found is None and same and not taken
+
+
+def _stored(view: View, stance: Stance) -> Iterator[StoreConfig]:
+    revisions = {it.revision for it in view.observed.stored}
+    revisions |= {view.wanted.revision} & stance.aim.counts.keys()
+    for revision in sorted(revisions):
+        for wish in _wishes(view, revision):
+            if _copyable(view, wish):
+                yield wish.wanted
+
+
+def _pruned(view: View, stance: Stance) -> Iterator[PruneConfig]:
+    memory = stance.memory
+    named = (memory.stable, memory.candidate, memory.rejected, memory.kept)
+    known = {it.revision for it in named if it}
+    known |= {view.wanted.revision, *stance.aim.counts, *view.observed.arms}
+    known |= {it.revision for it in view.observed.stored}
+    for copy in view.observed.copies:
+        if copy.revision not in known:
+            yield PruneConfig(copy.name)
+
+
+def _lost(view: View, stance: Stance) -> Claim | None:
+    for revision in sorted(stance.aim.counts):
+        for wish in _wishes(view, revision):
+            if not wish.right and not _copyable(view, wish):
+                return Claim(Truth.TRUE, "CopyLost", _lost_message(wish))
+    return None
+
+
+def _lost_message(wish: _Wish) -> str:
+    copy = wish.wanted
+    state = "is not there" if wish.found is None else "has other content"
+    return (
+        f"ConfigMap {copy.name}, which the pods of revision {copy.revision} read, {state}, and "
+        f"ConfigMap {copy.source}, of which it was a copy, has other content now: pods that run go "
+        f"on, new ones of this revision cannot start; put the old content of {copy.source} back "
+        "or roll out another revision"
+    )
+
+
+def _restarting(view: View, stable: RevisionStatus) -> bool:
+    """Whether stable's pods are about to be replaced: they will read what there is now."""
+    child = view.observed.arm(stable.revision).deployment
+    return child is not None and upkeep.restarted_at(view, child) != child.restarted_at
+
+
+def _rotated(view: View, stance: Stance) -> Claim | None:
+    """A Secret that is deleted is not rotated: it is another one once it is there again."""
+    stable, now = stance.memory.stable, view.observed.secrets
+    started_with = secrets(view, stance.memory)
+    others = [it.name for it in started_with if it.name in now and now[it.name] != it]
+    if stable is None or not others:
+        return None
+    key = view.observed.key
+    which = f"Secret{'s' if len(others) > 1 else ''} {', '.join(others)}"
+    patch = '{\\"spec\\":{\\"restartAt\\":\\"$(date -u +%FT%TZ)\\"}}'
+    return Claim(
+        Truth.TRUE,
+        "SecretChanged",
+        f"{which} changed after the pods of {deployment_name(key.name, stable.revision)} were "
+        "started, which may still use what they read then; replace them one by one with: "
+        f'kubectl patch mldep {key.name} -n {key.namespace} --type merge -p "{patch}"',
+    )

@@ -1,0 +1,110 @@
+"""Coming back to a revision that was completed before: which one is wanted, and without stages?
+
+Nothing here moves callers: a return is a trial of one step, see ``stages.steps``.
+"""
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.status import Past, RevisionStatus, Truth
+from lockstep.core.conditions import Claim
+from lockstep.core.observed import Observed, StoredRevision
+from lockstep.core.revision import Wanted
+from lockstep.core.rollout import config, messages
+from lockstep.core.rollout.view import View
+
+RETURNED = "Returned"
+COMPLETED = "Promoted"
+FAILED = "RolledBack"
+
+
+def wanted(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
+    """The revision to be at: ``rollbackTo``'s while it names one, else the template's.
+
+    While it names one that is not there, nobody knows what is wanted: it stays as it is.
+    """
+    stored = {it.revision: it for it in observed.stored}
+    known = [it for it in _named(observed, spec) if it in stored]
+    if known:
+        return _stored(stored[known[0]])
+    return written(observed, spec)
+
+
+def written(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
+    """The revision that the template says."""
+    return config.written(observed, spec)
+
+
+def _named(observed: Observed, spec: ModelDeploymentSpec) -> tuple[str, ...]:
+    if not spec.rollback_to:
+        return ()
+    status = observed.status
+    present = tuple(it.revision for it in (status.candidate, status.stable) if it)
+    return (spec.rollback_to, *present)
+
+
+def _stored(revision: StoredRevision) -> Wanted:
+    return Wanted(revision.revision, revision.inputs, revision)
+
+
+def problem(view: View) -> Claim | None:
+    """``rollbackTo`` names nothing: which one, and which there are."""
+    if not view.astray:
+        return None
+    known = sorted(view.observed.stored, key=lambda it: it.number, reverse=True)
+    message = messages.target_missing(view.spec.rollback_to, known)
+    return Claim(Truth.FALSE, "RollbackTargetMissing", message)
+
+
+def described(view: View) -> RevisionStatus:
+    """The wanted revision as a candidate; one that may return has no stages before it.
+
+    Pods that were kept since they last served have shown that they can.
+    """
+    why_not_gated, kept = why(view), _is_kept(view)
+    proven = kept and view.observed.arm(view.wanted.revision).ready > 0
+    changes = {"ungated": why_not_gated, "smoke_tested": proven}
+    return view.describe().model_copy(update=changes)
+
+
+def why(view: View) -> str:
+    """Returned: the wanted revision goes through no stages again; empty: it does.
+
+    Only the way back is free: a revision that is younger than stable was left for a reason.
+    """
+    back = view.wanted.revision in _older(view) and (_is_kept(view) or _is_inside(view))
+    return RETURNED if back else ""
+
+
+def _older(view: View) -> set[str]:
+    """The known revisions that were made before stable."""
+    stable, stored = view.memory.stable, view.observed.stored
+    own = next((it.number for it in stored if stable and it.revision == stable.revision), 0)
+    return {it.revision for it in stored if it.number < own}
+
+
+def _is_kept(view: View) -> bool:
+    kept = view.memory.kept
+    return kept is not None and kept.revision == view.wanted.revision and view.now < kept.until
+
+
+def _is_inside(view: View) -> bool:
+    """Whether ``rollbackWindow`` reaches back to it, by number and by age of its completion."""
+    window = view.spec.rollback_window
+    if window is None:
+        return False
+    before = _completed(view)[: window.revisions]
+    return any(
+        it.revision == view.wanted.revision and view.now <= it.at + window.max_age for it in before
+    )
+
+
+def _completed(view: View) -> list[Past]:
+    """The last completion of each revision older than stable, newest first.
+
+    What failed after it was completed has to prove itself again.
+    """
+    last: dict[str, Past] = {}
+    for line in reversed(view.memory.history):
+        if line.outcome in {COMPLETED, FAILED}:
+            last.setdefault(line.revision, line)
+    older = _older(view)
+    return [it for it in last.values() if it.outcome == COMPLETED and it.revision in older]

@@ -1,0 +1,131 @@
+"""The upkeep of children on the shell's side: what is looked at, and one request per action.
+
+Nothing is decided here.
+"""
+
+import logging
+from typing import Final
+
+from lockstep.adapters import kube_custom
+from lockstep.adapters.kube import meta
+from lockstep.adapters.kube_budgets import BudgetRecord
+from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
+from lockstep.clients.kube import PATHS, Kube
+from lockstep.core.children import budget
+from lockstep.core.children.owner import Owner, belonging_patch
+from lockstep.core.key import Key
+from lockstep.core.observed import Autoscaler, Budget, ChildRef, Unreadable
+from lockstep.core.plan import PutBudget, RemoveBudget, SetOwnership
+from lockstep.shell.caches import CHILDREN, Caches
+from lockstep.shell.memory import Memory
+
+_LOG: Final = logging.getLogger(__name__)
+_NOT_OURS: Final = frozenset({"pods"})  # they belong to the Deployment's ReplicaSets
+_KINDS: Final = {
+    plural: kind
+    for kind, (_, plural) in PATHS.items()
+    if plural in CHILDREN and plural not in _NOT_OURS
+}
+
+Upkeep = PutBudget | RemoveBudget | SetOwnership
+
+
+def owner(key: Key, uid: str, spec: ModelDeploymentSpec | Unreadable) -> Owner:
+    """The owner as its children name it; what cannot be read has the default policy."""
+    if isinstance(spec, Unreadable):
+        return Owner(key=key, uid=uid)
+    return Owner(key=key, uid=uid, policy=spec.deletion_policy)
+
+
+def find_budget(caches: Caches, memory: Memory, of: Owner) -> Budget | None:
+    """The budget, if it is this owner's."""
+    seen = caches.budgets.get(of.key)
+    if seen is None or seen.meta.owner_uid != of.uid:
+        return None
+    settled = memory.settled.get(seen.meta.uid) == seen.meta.version
+    return Budget(uid=seen.meta.uid, drifted=not settled and _drifted(seen, of))
+
+
+def _drifted(seen: BudgetRecord, of: Owner) -> bool:
+    return bool(seen.spec != budget.budget(of)["spec"])
+
+
+def misowned(caches: Caches, of: Owner) -> tuple[ChildRef, ...]:
+    """Children that would go, or stay, against the owner's deletion policy."""
+    outliving = of.policy is DeletionPolicy.ORPHAN
+    return tuple(
+        ChildRef(kind, record.meta.name)
+        for plural, kind in _KINDS.items()
+        for record in caches.children(plural, of.key)
+        if record.meta.owner_uid == of.uid
+        and not record.meta.terminating
+        and record.meta.outlives is not outliving
+    )
+
+
+def autoscalers(caches: Caches, of: Owner) -> tuple[Autoscaler, ...]:
+    """Those that scale a child of this of."""
+    children = {
+        record.meta.name
+        for record in caches.deployments.children(of.key)
+        if record.meta.owner_uid == of.uid
+    }
+    return tuple(
+        Autoscaler(record.meta.name, record.target)
+        for record in caches.autoscalers.children(of.key)
+        if record.target in children
+    )
+
+
+async def act(caches: Caches, memory: Memory, kube: Kube, of: Owner, action: Upkeep) -> None:
+    """Carry out one action, with its answer into the cache at once.
+
+    Raises:
+        ForeignObjectError: The budget's name is taken.
+    """
+    match action:
+        case PutBudget(exists):
+            await _put_budget(caches, memory, kube, of, exists=exists)
+        case RemoveBudget():
+            await _remove_budget(caches, kube, of.key)
+        case SetOwnership(child):
+            await _set_ownership(caches, kube, of, child)
+
+
+async def _put_budget(
+    caches: Caches, memory: Memory, kube: Kube, of: Owner, *, exists: bool
+) -> None:
+    rendered, known = budget.budget(of), caches.budgets.get(of.key)
+    if known is None or not exists:
+        answer = await kube.create(rendered, of.uid)
+        _LOG.info("created PodDisruptionBudget %s", of.key.name)
+    else:
+        fields = kube_custom.merge_patch(known.spec, rendered["spec"])
+        patch = {"metadata": {"uid": known.meta.uid}, "spec": fields}
+        answer = await kube.merge(rendered, patch)
+        fresh = meta(answer)
+        if fresh.version == known.meta.version:
+            memory.settled[fresh.uid] = fresh.version
+        _LOG.info("put PodDisruptionBudget %s back", of.key.name)
+    caches.heard("poddisruptionbudgets", None, answer)
+
+
+async def _remove_budget(caches: Caches, kube: Kube, key: Key) -> None:
+    known = caches.budgets.get(key)
+    if known is None:
+        return
+    await kube.delete("PodDisruptionBudget", key.namespace, key.name, known.meta.uid)
+    _LOG.info("deleted PodDisruptionBudget %s", key.name)
+
+
+async def _set_ownership(caches: Caches, kube: Kube, of: Owner, child: ChildRef) -> None:
+    plural = PATHS[child.kind][1]
+    known = {record.meta.name: record for record in caches.children(plural, of.key)}
+    record = known.get(child.name)
+    if record is None:
+        return
+    metadata = {"name": child.name, "namespace": of.key.namespace}
+    patch = {"metadata": {"uid": record.meta.uid, **belonging_patch(of)}}
+    answer = await kube.merge_items({"kind": child.kind, "metadata": metadata}, patch)
+    caches.heard(plural, None, answer)
+    _LOG.info("%s %s now follows deletionPolicy %s", child.kind, child.name, of.policy)

@@ -1,0 +1,204 @@
+"""The whole shell around one hostile ModelDeployment, with an API server in a dict."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from lockstep.adapters.kube_refusals import Refusal
+from lockstep.adapters.routers.replica_ratio import ReplicaRatio
+from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+from lockstep.clients.kube import PATHS, Kube
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.key import Key
+from lockstep.core.needs import Smoke
+from lockstep.core.observed import SmokeResult
+from lockstep.core.rollout import planner
+from lockstep.errors import LostRaceError
+from lockstep.shell.act import Act
+from lockstep.shell.ask import Ask
+from lockstep.shell.caches import Caches
+from lockstep.shell.cluster import Cluster
+from lockstep.shell.memory import Memory
+from lockstep.shell.metrics import Metrics
+from lockstep.shell.observe import Observe
+from lockstep.shell.reconcile import reconcile
+from lockstep.shell.store import Store
+from lockstep.shell.tell import Tell
+
+FRAUD = Key("pay", "fraud")
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ANSWERS: tuple[Answer, ...] = (
+    Reply(()),
+    Reply((Series(0.0),)),
+    Reply((Series(float("nan")),)),
+    Reply((Series(float("inf")), Series(-1e308))),
+    Reply((Series(0.2, {"revision": "00000001"}),)),
+    Broken("Prometheus answered with an HTML page"),
+)
+
+
+def merged(before: Any, patch: Mapping[str, Any]) -> Manifest:
+    """A JSON merge patch, as the API server carries it out (RFC 7386)."""
+    after = dict(before) if isinstance(before, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            after.pop(key, None)
+        else:
+            after[key] = merged(after.get(key), value) if isinstance(value, dict) else value
+    return after
+
+
+@dataclass
+class ToyKube:
+    """Takes everything that is asked; ``written`` are the statuses."""
+
+    objects: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    written: list[Manifest] = field(default_factory=list)
+    version: int = 100
+
+    def _keep(self, raw: Manifest) -> Manifest:
+        json.dumps(raw)
+        self.version += 1
+        metadata = {"uid": f"uid-{raw['metadata']['name']}", "generation": 1, **raw["metadata"]}
+        kept = {**raw, "metadata": {**metadata, "resourceVersion": str(self.version)}}
+        self.objects[raw["kind"], raw["metadata"]["name"]] = kept
+        return kept
+
+    async def read(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        del namespace
+        return self.objects.get((kind, name))
+
+    async def create(self, manifest: Manifest, owner_uid: str) -> Manifest:
+        del owner_uid
+        return self._keep(manifest)
+
+    async def create_once(self, manifest: Manifest) -> Manifest | None:
+        return self._keep(manifest)
+
+    async def apply(self, manifest: Manifest, uid: str) -> Manifest:
+        del uid
+        there = self.objects.get((manifest["kind"], manifest["metadata"]["name"]), {})
+        return self._keep(merged(there, manifest))
+
+    async def merge(self, manifest: Manifest, patch: Manifest) -> Manifest:
+        there = self.objects.get((manifest["kind"], manifest["metadata"]["name"]), manifest)
+        return self._keep(merged(there, patch))
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        del namespace, uid
+        self.objects.pop((kind, name), None)
+
+    async def dry_run(self, manifest: Manifest) -> Refusal | None:
+        json.dumps(manifest)
+        return None
+
+    async def patch_status(
+        self, namespace: str, name: str, version: str, status: Manifest
+    ) -> Manifest:
+        del namespace
+        there = self.objects["ModelDeployment", name]
+        if there["metadata"]["resourceVersion"] != version:
+            raise LostRaceError("stale")
+        self.written.append(status)
+        return self._keep(merged(there, {"status": status}))
+
+
+@dataclass
+class Answering:
+    """Prometheus and pods; the n-th of ``answers`` is everybody's answer in the n-th pass."""
+
+    answers: tuple[Answer, ...]
+    problem: str | None
+    turn: int = 0
+
+    async def measure(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+        self.turn += 1
+        answer = self.answers[self.turn % len(self.answers)] if self.answers else Reply(())
+        return dict.fromkeys(questions, answer)
+
+    async def probe(self, test: Smoke) -> SmokeResult:
+        return SmokeResult(test.revision, self.problem)
+
+
+@dataclass(frozen=True)
+class Asks:
+    """The two faces of ``Answering``, each with the one method that the shell wants."""
+
+    answering: Answering
+    probing: bool
+
+    async def ask(self, what: Any) -> Any:
+        return await (self.answering.probe if self.probing else self.answering.measure)(what)
+
+
+@dataclass
+class World:
+    """``now`` is moved by hand; nothing of it sleeps."""
+
+    answering: Answering
+    now: datetime = NOW
+    kube: ToyKube = field(default_factory=ToyKube)
+    caches: Caches = field(default_factory=lambda: Caches(()))
+    memory: Memory = field(default_factory=Memory)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        client, router = cast("Kube", self.kube), ReplicaRatio()
+        self.steps = Cluster(
+            observe=Observe(self.caches, self.memory, client, router, self._clock),
+            asking=Ask(
+                Asks(self.answering, probing=False),
+                Asks(self.answering, probing=True),
+                client,
+                self.metrics,
+            ),
+            storing=Store(self.caches, self.memory, client),
+            acting=Act(self.caches, self.memory, client, router, self._clock),
+            telling=Tell(client, self.metrics, self._clock),
+        )
+
+    def _clock(self) -> datetime:
+        return self.now
+
+    def stand(self, *raws: Manifest) -> None:
+        """Objects of the API server's that were listed."""
+        for raw in raws:
+            self.kube.objects[raw["kind"], raw["metadata"]["name"]] = raw
+            self.caches.heard(PATHS[raw["kind"]][1], None, raw)
+
+    async def turn(self) -> timedelta | None:
+        """One pass; the pods that were asked for are ready at the next."""
+        try:
+            return await reconcile(FRAUD, self.steps, planner, self._clock)
+        finally:
+            self.now += timedelta(seconds=17)
+            self._play()
+
+    def status(self) -> Manifest:
+        return dict(self.kube.objects["ModelDeployment", FRAUD.name].get("status") or {})
+
+    def _play(self) -> None:
+        for (kind, _), raw in tuple(self.kube.objects.items()):
+            if kind == "Deployment":
+                self.stand(*pods(raw["metadata"]["labels"][REVISION_LABEL]))
+
+
+def pods(revision: str, count: int = 1) -> list[Manifest]:
+    """Ready pods of a revision."""
+    ready = {"type": "Ready", "status": "True"}
+    return [
+        {
+            "kind": "Pod",
+            "metadata": {
+                "name": f"fraud-{revision}-{number}",
+                "namespace": FRAUD.namespace,
+                "uid": f"pod-{revision}-{number}",
+                "resourceVersion": "50",
+                "labels": {DEPLOYMENT_LABEL: FRAUD.name, REVISION_LABEL: revision},
+            },
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": [ready]},
+        }
+        for number in range(count)
+    ]
