@@ -23,7 +23,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 
 install: $(STAMP) ## The virtual environment with every locked dependency
 
-demo: $(STAMP) ## A cluster, the operator, a model through a canary, a bad one rolled back
+demo: $(STAMP) ## A cluster, the operator, a model: canary, rollback, blue-green, return, approvals
 	@$(PY) -m examples.demo
 
 test: lint types unit examples sim apiserver cluster e2e ## All checks and tests (what CI runs)
@@ -53,7 +53,7 @@ sim: $(STAMP) ## The planner in a toy cluster that is late, dies and lies
 # Operators that are killed inside the test's process close no socket and join no thread.
 apiserver: $(STAMP) ## A real etcd and kube-apiserver
 	$(call STEP,apiserver)
-	@$(PY) -m pytest tests/apiserver -m apiserver -n 3 -W ignore::pytest.PytestUnraisableExceptionWarning -W ignore::pytest.PytestUnhandledThreadExceptionWarning
+	@$(PY) -m pytest tests/apiserver -m "apiserver and not soak" -n 3 -W ignore::pytest.PytestUnraisableExceptionWarning -W ignore::pytest.PytestUnhandledThreadExceptionWarning
 
 cluster: $(STAMP) ## The local cluster itself: up, broken, mended
 	$(call STEP,cluster)
@@ -65,9 +65,11 @@ e2e: $(STAMP) ## Real pods, real Prometheus, the operator from its image and man
 	@$(PY) -m tests.cluster up
 	@$(PY) -m pytest tests/e2e -m e2e -n 4 --maxschedchunk 1
 
-soak: $(STAMP) ## Longer seeds: 10,000 crash points
+soak: $(STAMP) ## Crash points, hostile objects, fault seeds; an hour of churn (LOCKSTEP_SOAK_MINUTES)
 	$(call STEP,soak)
 	@$(PY) -m pytest tests/sim -m soak -n 2
+	@$(PY) -m pytest tests/apiserver -m soak -n 2 -W ignore::pytest.PytestUnraisableExceptionWarning -W ignore::pytest.PytestUnhandledThreadExceptionWarning
+	@$(PY) -m pytest tests/soak -m soak -s -W ignore::pytest.PytestUnraisableExceptionWarning
 
 format: $(STAMP) ## Let ruff lay the code out
 	@.venv/bin/ruff format .

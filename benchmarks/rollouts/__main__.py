@@ -5,33 +5,52 @@ import asyncio
 import json
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rollouts import scale
+from benchmarks.rollouts import gates, report, scale
 from benchmarks.rollouts.plane import machine
-
-IDLE_SECONDS = 180.0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rollouts", description=__doc__)
     parser.add_argument("--n", type=int, nargs="*", default=[30], help="rollouts at once")
-    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds of nothing")
-    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--idle", type=float, default=180, help="seconds of nothing")
+    parser.add_argument(
+        "--intervals", type=int, nargs="*", default=[], help="of a metric, for one deployment"
+    )
+    parser.add_argument("--trials", type=int, default=20, help="for each of these intervals")
+    parser.add_argument("--bad", type=int, default=0, help="deployments that turn bad at once")
+    parser.add_argument("--out", type=Path, help="a folder for the figures and their table")
     return parser.parse_args()
+
+
+async def _measured(told: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {"machine": machine(), "scale": [], "reactions": [], "measuring": []}
+    for n in told.n:
+        found["scale"].append(asdict(await scale.measure(n, told.idle)))
+    if told.intervals:
+        reactions = await gates.measure_one(tuple(told.intervals), told.trials)
+        found["reactions"] += [asdict(reaction) for reaction in reactions]
+    if told.bad:
+        measuring, reaction = await gates.measure_many(told.bad, interval=10)
+        found["measuring"].append(asdict(measuring))
+        found["reactions"].append(asdict(reaction))
+    return found
 
 
 def main() -> int:
     told = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    found: dict[str, Any] = {"machine": machine(), "scale": []}
-    for n in told.n:
-        found["scale"].append(scale.plain(asyncio.run(scale.measure(n, told.idle))))
+    found = asyncio.run(_measured(told))
     text = json.dumps(found, indent=2) + "\n"
-    if told.json:
-        told.json.write_text(text)
-    print(text)
+    table = report.markdown(found)
+    if told.out:
+        told.out.mkdir(parents=True, exist_ok=True)
+        (told.out / "rollouts.json").write_text(text)
+        (told.out / "rollouts.md").write_text(table)
+    print(text if not told.out else "", table)
     return 0
 
 

@@ -158,4 +158,5 @@ def machine() -> str:
         if line.startswith("model name")
     )
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
-    return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, {os.uname().sysname} {os.uname().release}"
+    system = os.uname()
+    return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, {system.sysname} {system.release}"

@@ -4,9 +4,8 @@ import asyncio
 import os
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from benchmarks.rollouts import audit, workload
 from benchmarks.rollouts.plane import Plane, plane
@@ -108,16 +107,14 @@ async def measure(n: int, idle_seconds: float) -> Scale:
     return Scale(n=n, rollouts=rollouts, idle=idle, restart=restart)
 
 
-async def _rollouts(
-    made: Plane, who: Users, seen: Promotions, ours: Operator, n: int
-) -> Rollouts:
+async def _rollouts(made: Plane, who: Users, seen: Promotions, ours: Operator, n: int) -> Rollouts:
     server, since, began = made.pid("kube-apiserver"), datetime.now(UTC), time.monotonic()
     cpu, server_cpu = cpu_seconds(ours.pid), cpu_seconds(server)
     passes = await asyncio.to_thread(ours.metric, "lockstep_passes_total")
     await workload.update(who, range(n), "2.0.0")
     at = sorted((await seen.all("2.0.0", n)).values())
     load = os.getloadavg()[0]
-    await asyncio.sleep(5)  # what follows a promotion belongs to it
+    await asyncio.sleep(8)  # what follows a promotion belongs to it
     counted = audit.requests(made.audit(), since, datetime.now(UTC))
     after = await asyncio.to_thread(ours.metric, "lockstep_passes_total")
     return Rollouts(
@@ -168,7 +165,3 @@ async def _restart(made: Plane, n: int) -> Restart:
 def _caught_up(ours: Operator, n: int) -> bool:
     """Every ModelDeployment has had its pass and none waits for one."""
     return ours.metric("lockstep_passes_total") >= n and not ours.metric("lockstep_queue_depth")
-
-
-def plain(scale: Scale) -> dict[str, Any]:
-    return asdict(scale)

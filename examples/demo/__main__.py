@@ -1,4 +1,4 @@
-"""`make demo`: a cluster, the operator, a model promoted by its gates, another one rolled back."""
+"""`make demo`: a cluster, the operator, and a model in six acts, from first pods to approvals."""
 
 import sys
 

@@ -1,20 +1,19 @@
-"""The three acts: what is applied, what has to come of it, what would break a promise. Pure."""
+"""The acts: what is changed, what has to come of it, what would make that impossible. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
-from examples.demo.calls import Calls
 from examples.demo.look import Look
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One change of the manifest.
+    """One change: of the manifest, or by people who decide.
 
     Attributes:
-        version: Of the model that is applied.
+        version: Of the model that it is about.
         title: What is going to happen.
         reached: Whether it has.
         broken: Why it cannot any more, as the end of a sentence; None while it can.
@@ -36,6 +35,14 @@ def _went_bad(look: Look) -> str | None:
     if look.phase in {"Degraded", "Paused"}:
         return f"the rollout is {look.phase} ({look.reason}): {look.message}"
     return None
+
+
+def _asks_for_approval(look: Look) -> bool:
+    return look.phase == "Paused" and look.reason == "ApprovalNeeded"
+
+
+def _cannot_be_approved(look: Look) -> str | None:
+    return None if _asks_for_approval(look) else _went_bad(look)
 
 
 def _is_rolled_back(version: str, stable: str) -> Callable[[Look], bool]:
@@ -83,6 +90,34 @@ ROLLBACK = Act(
     broken=_was_not_caught("3.0.0"),
     deadline=timedelta(minutes=6),
 )
+SWITCH = Act(
+    version="4.0.0",
+    title="Version 4.0.0 is tried in preview, then all callers are switched to it at once",
+    reached=_serves("4.0.0"),
+    broken=_went_bad,
+    deadline=timedelta(minutes=6),
+)
+RETURN = Act(
+    version="2.0.0",
+    title="spec.rollbackTo names version 2.0.0, whose pods still stand: back at once, no gates",
+    reached=_serves("2.0.0"),
+    broken=_went_bad,
+    deadline=timedelta(minutes=2),
+)
+QUESTION = Act(
+    version="5.0.0",
+    title="Version 5.0.0 is a canary that needs two people's approval",
+    reached=_asks_for_approval,
+    broken=_cannot_be_approved,
+    deadline=timedelta(minutes=6),
+)
+APPROVAL = Act(
+    version="5.0.0",
+    title="Its author may not approve it; Alice and Bob do",
+    reached=_serves("5.0.0"),
+    broken=_cannot_be_approved,
+    deadline=timedelta(minutes=4),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +149,11 @@ class Played:
                 spans[look.stage] = spans.get(look.stage, 0.0) + after.at - look.at
         return spans
 
+    def first(self, stage: str) -> float | None:
+        """When the rollout was first seen in ``stage``; None if it never was."""
+        return next((look.at for look in self.looks if look.stage == stage), None)
+
     @property
     def rejected_at(self) -> float | None:
         """When the rollback was decided, by the operator's clock."""
         return self.looks[-1].rejected_at if self.looks else None
-
-
-def wrongs(promotion: Played, rollback: Played, good: Calls, bad: Calls) -> list[str]:
-    """What went otherwise although every act reached its end; empty when all promises were kept.
-
-    ``good`` is what callers saw during the promotion, ``bad`` during the rollback.
-    """
-    revision = rollback.revision(rollback.act.version)
-    stages = [*promotion.stages()]
-    others = bad.new.errors() - bad.new.errors(revision)
-    said = {
-        "no caller was counted": good.new.requests() == 0,
-        f"{good.new.errors()} new connections failed while version 2.0.0 was promoted": (
-            good.new.errors() > 0
-        ),
-        f"the stages seen on the way to 2.0.0 were {stages}": stages[:2] != ["fifth", "half"],
-        f"{others} new connections failed for which version 3.0.0 is not to blame": others > 0,
-        "version 3.0.0 never failed a caller": bad.all.errors(revision) == 0,
-    }
-    return [sentence for sentence, wrong in said.items() if wrong]

@@ -12,7 +12,8 @@ from typing import Any
 from examples.caller.caller import Second
 from examples.demo.errors import DemoError
 from examples.demo.look import Look, read
-from tests.cluster import Cluster
+from examples.demo.people import Person
+from tests.cluster import Cluster, ClusterError
 from tests.cluster.shell import run
 
 Manifest = dict[str, Any]
@@ -29,9 +30,27 @@ class Hands:
         self._words = [program, "--kubeconfig", str(cluster.kubeconfig), "--namespace", namespace]
         self._namespace = namespace
 
-    def apply(self, *objects: Manifest) -> None:
+    def apply(self, *objects: Manifest, by: Person | None = None) -> None:
+        """Apply, as ``by`` where somebody is named, else with all rights."""
         many = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        self._run("apply", "--filename=-", stdin=json.dumps(many), what="applying a manifest")
+        words = ("apply", "--filename=-", *_as(by))
+        self._run(*words, stdin=json.dumps(many), what="applying a manifest")
+
+    def create(self, manifest: Manifest, by: Person) -> None:
+        words = ("create", "--filename=-", *_as(by))
+        self._run(*words, stdin=json.dumps(manifest), what=f"creating it as {by.name}")
+
+    def refusal(self, manifest: Manifest, by: Person) -> str:
+        """Why the API server refuses that ``by`` creates it, in the words of its policy.
+
+        Raises:
+            DemoError: It does not.
+        """
+        try:
+            self.create(manifest, by)
+        except ClusterError as error:
+            return str(error).rpartition("denied request: ")[2]
+        raise DemoError(f"{by.name} was allowed to create a {manifest['kind']} and must not be")
 
     def clear(self) -> None:
         """Take away what an earlier demo left."""
@@ -64,6 +83,14 @@ class Hands:
             yield log
         finally:
             log.close()
+
+
+def _as(person: Person | None) -> tuple[str, ...]:
+    """The words that make kubectl speak as somebody else, who has no rights but their own."""
+    if person is None:
+        return ()
+    groups = (*person.groups, "system:authenticated")
+    return (f"--as={person.name}", *(f"--as-group={group}" for group in groups))
 
 
 class Log:

@@ -8,17 +8,19 @@ from typing import Any
 Manifest = dict[str, Any]
 
 REVISION_LABEL = "lockstep.dev/revision"
+ROLES = ("stable", "candidate", "rejected", "kept")
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The pods of one revision that are not on their way out."""
+    """The pods of one revision that are not on their way out, and their names."""
 
     role: str
     version: str
     revision: str
     ready: int
     pods: int
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Look:
         return next((arm for arm in self.arms if arm.role == role), None)
 
     def version(self, role: str) -> str:
-        """The version in that role: stable, candidate, rejected; empty if there is none."""
+        """The version in that role, one of ``ROLES``; empty if there is none."""
         arm = self.arm(role)
         return arm.version if arm else ""
 
@@ -81,11 +83,7 @@ def read(deployment: Manifest, pods: Sequence[Manifest], at: float) -> Look:
         holding="enteredAt" in stage,
         desired=weights.get("desired", 0),
         actual=weights.get("actual", 0),
-        arms=tuple(
-            _arm(role, status[role], pods)
-            for role in ("stable", "candidate", "rejected")
-            if status.get(role)
-        ),
+        arms=tuple(_arm(role, status[role], pods) for role in ROLES if status.get(role)),
         gates=tuple(map(_gate, status.get("gates", ()))),
         rejected_at=datetime.fromisoformat(rejected["at"]).timestamp() if rejected else None,
         rejected_for=rejected.get("reason", ""),
@@ -98,13 +96,14 @@ def _reason(conditions: Sequence[Manifest]) -> str:
 
 def _arm(role: str, told: Manifest, pods: Sequence[Manifest]) -> Arm:
     own = [
-        pod["status"]
+        pod
         for pod in pods
         if pod["metadata"].get("labels", {}).get(REVISION_LABEL) == told["revision"]
         and "deletionTimestamp" not in pod["metadata"]
     ]
-    ready = sum(_is_ready(status) for status in own)
-    return Arm(role, told["version"], told["revision"], ready, len(own))
+    ready = sum(_is_ready(pod["status"]) for pod in own)
+    names = frozenset(pod["metadata"]["name"] for pod in own)
+    return Arm(role, told["version"], told["revision"], ready, len(own), names)
 
 
 def _is_ready(status: Manifest) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from examples.caller.caller import Tally
 from examples.demo.acts import Played
-from examples.demo.calls import Calls
+from examples.demo.story import Scene, Story
 
 FURTHER = """\
   eval "$(.venv/bin/python -m tests.cluster env)"
-  kubectl --namespace {namespace} get mldep
+  kubectl --namespace {namespace} get mldep,mldec
   kubectl --namespace {namespace} get mldep {name} --output yaml
   kubectl --namespace {namespace} events --for modeldeployment/{name}
   kubectl --namespace {namespace} get deployments,controllerrevisions,pods --show-labels
@@ -16,22 +16,34 @@ FURTHER = """\
   make cluster-down"""
 
 
-def summary(first: Played, promotion: Played, rollback: Played, good: Calls, bad: Calls) -> str:
-    """The three acts, a paragraph each."""
-    return "\n".join((_first(first), _promoted(promotion, good), _refused(rollback, bad)))
+def summary(story: Story) -> str:
+    """The acts, a paragraph each."""
+    return "\n".join(
+        (
+            _first(story.first),
+            _promoted(story.promotion),
+            _refused(story.rollback),
+            _switched(story.switch),
+            _returned(story.back, story.switch.revision),
+            _approved(story.question, story.approval, story.refused),
+        )
+    )
 
 
 def _first(played: Played) -> str:
     return f"Version 1.0.0 was smoke-tested and serving after {played.seconds:.0f} s."
 
 
-def _promoted(played: Played, calls: Calls) -> str:
-    stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in played.stages().items())
+def _promoted(scene: Scene) -> str:
     return (
-        f"Version 2.0.0 was promoted in {played.seconds:.0f} s ({stages}). "
-        f"Meanwhile callers asked {_seen(calls.new)} on new connections and {_seen(calls.kept)} on "
-        "kept-alive ones."
+        f"Version 2.0.0 was promoted in {scene.played.seconds:.0f} s ({_stages(scene.played)}). "
+        f"Meanwhile callers asked {_seen(scene.calls.new)} on new connections and "
+        f"{_seen(scene.calls.kept)} on kept-alive ones."
     )
+
+
+def _stages(played: Played) -> str:
+    return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in played.stages().items())
 
 
 def _seen(tally: Tally) -> str:
@@ -40,12 +52,12 @@ def _seen(tally: Tally) -> str:
     return f"{tally.requests()} times ({tally.errors()} errors{slow})"
 
 
-def _refused(played: Played, calls: Calls) -> str:
-    return " ".join(_refusal(played, calls))
+def _refused(scene: Scene) -> str:
+    return " ".join(_refusal(scene))
 
 
-def _refusal(played: Played, calls: Calls) -> Iterator[str]:
-    revision = played.revision("3.0.0")
+def _refusal(scene: Scene) -> Iterator[str]:
+    played, calls, revision = scene.played, scene.calls, scene.revision
     asked, errors = calls.new.requests(revision), calls.new.errors(revision)
     yield (
         f"Version 3.0.0 answered its smoke test, then {errors} of the {asked} new connections that "
@@ -58,3 +70,31 @@ def _refusal(played: Played, calls: Calls) -> Iterator[str]:
             f"{max(last - decided, 0):.0f} s later it had answered its last new connection."
         )
     yield f"The operator says: {played.looks[-1].message}."
+
+
+def _switched(scene: Scene) -> str:
+    return (
+        f"Version 4.0.0 took over in {scene.played.seconds:.0f} s ({_stages(scene.played)}), with "
+        "no caller in preview and then with all of them. Meanwhile callers asked "
+        f"{_seen(scene.calls.new)} on new connections; kept-alive ones stay with the old pods for "
+        "as long as those stay."
+    )
+
+
+def _returned(scene: Scene, left: str) -> str:
+    last = scene.calls.last_of(left)
+    took = max((last or scene.played.began) - scene.played.began, 0)
+    return (
+        f"Then rollbackTo named version 2.0.0: {took:.0f} s later the last new connection had been "
+        f"answered by 4.0.0 ({scene.calls.new.errors()} errors), and no pod was started."
+    )
+
+
+def _approved(question: Scene, approval: Scene, refused: str) -> str:
+    errors = question.calls.new.errors() + approval.calls.new.errors()
+    return (
+        f"Version 5.0.0 asked for its two approvals after {question.played.seconds:.0f} s, with a "
+        f"fifth of the callers on it. Its author's was refused ({refused}). With those of two "
+        "other people it was promoted in "
+        f"{approval.played.seconds:.0f} s ({errors} errors on new connections)."
+    )

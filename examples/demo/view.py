@@ -13,7 +13,7 @@ from examples.demo.calls import Calls
 from examples.demo.look import Arm, Gate, Look
 
 RECENT_SECONDS = 5
-COLOURS = {"stable": "green", "candidate": "cyan", "rejected": "red"}
+COLOURS = {"stable": "green", "candidate": "cyan", "rejected": "red", "kept": "yellow"}
 VERDICTS = {"Pass": "green", "Fail": "red", "Inconclusive": "yellow", "Measuring": "cyan"}
 PHASES = {"Healthy": "green", "Degraded": "red", "Paused": "yellow", "Progressing": "cyan"}
 

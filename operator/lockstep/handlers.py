@@ -9,13 +9,24 @@ from typing import Final
 
 import kopf
 
-from lockstep.api import exit_criteria, model_deployment
+from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION
 from lockstep.shell.caches import CHILDREN, LABEL_SELECTOR
 from lockstep.shell.doorbell import Door
 from lockstep.shell.health import WATCH_SECONDS
 
 REGISTRY: Final = kopf.OperatorRegistry()
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """kopf compares every object with what it handled last; nobody here asks what changed."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: object) -> None: ...
+
+    def store(self, **_: object) -> None: ...
 
 
 class _ForEver:
@@ -37,6 +48,7 @@ def tame(settings: kopf.OperatorSettings) -> None:
     """What kopf may do: watch, with selectors on the server, and nothing else."""
     settings.posting.enabled = False
     settings.scanning.disabled = True  # our CRDs are there before kopf starts
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.process.ultimate_exiting_timeout = None
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.connect_timeout = 10
@@ -59,6 +71,7 @@ async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
 @kopf.on.event(GROUP, VERSION, model_deployment.PLURAL, registry=REGISTRY)
 @kopf.on.event(GROUP, VERSION, exit_criteria.PLURAL, registry=REGISTRY)
 @kopf.on.event(GROUP, VERSION, exit_criteria.CLUSTER_PLURAL, registry=REGISTRY)
+@kopf.on.event(GROUP, VERSION, decision.PLURAL, registry=REGISTRY)
 @kopf.on.event("apps", "v1", "deployments", registry=REGISTRY)
 @kopf.on.event("apps", "v1", "controllerrevisions", registry=REGISTRY)
 @kopf.on.event("", "v1", "services", registry=REGISTRY)

@@ -6,7 +6,7 @@ import socket
 import sys
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +31,7 @@ from lockstep.shell.caches import Caches
 from lockstep.shell.cluster import Cluster
 from lockstep.shell.configs import Configs
 from lockstep.shell.doorbell import Door, Doorbell
+from lockstep.shell.handover import Handover
 from lockstep.shell.health import Health
 from lockstep.shell.life import Life
 from lockstep.shell.memory import Memory
@@ -141,14 +142,7 @@ async def _operator(
 
 def _door(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> Door:
     """What kopf's thread hears is handed to this event loop, in order."""
-    loop = asyncio.get_running_loop()
-
-    def here(function: Callable[..., None]) -> Callable[..., None]:
-        def there(*heard: object) -> None:
-            loop.call_soon_threadsafe(function, *heard)
-
-        return there
-
+    here = Handover(asyncio.get_running_loop()).there
     overheard = Overheard(
         plurals=frozenset(plural for plural, _ in caches.scopes),
         listed=here(caches.listed),

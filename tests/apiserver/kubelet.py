@@ -20,7 +20,7 @@ UNPULLED = {
 
 
 class Kubelet:
-    """Plays for one namespace; ``health`` says how pods of a version are, well unless named."""
+    """Plays for one namespace; ``health`` says how pods of a version, or of a restart, are."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
@@ -43,13 +43,17 @@ class Kubelet:
 
     async def _manage(self, deployment: Manifest, pods: list[Manifest]) -> None:
         wanted = deployment["spec"]["replicas"]
+        old = [pod for pod in pods if _restarted(pod) != _restarted(deployment["spec"]["template"])]
+        if old:
+            await self._roll(deployment, pods, old)
         for _ in range(wanted - len(pods)):
             await self._create(deployment)
-        for pod in sorted(pods, key=_is_ready)[: max(0, len(pods) - wanted)]:
+        surplus = 0 if old else max(0, len(pods) - wanted)
+        for pod in sorted(pods, key=_is_ready)[:surplus]:
             await self._remove(pod)
         for pod in pods:
             await self._tend(pod)
-        await self._report(deployment, pods)
+        await self._report(deployment, pods, len(old))
 
     async def _create(self, deployment: Manifest) -> None:
         self._numbers += 1
@@ -66,7 +70,8 @@ class Kubelet:
                 raise
 
     async def _tend(self, pod: Manifest) -> None:
-        health = self.health.get(pod["metadata"]["labels"]["version"], WELL)
+        well = self.health.get(pod["metadata"]["labels"]["version"], WELL)
+        health = self.health.get(_restarted(pod), well)
         said = {"name": "server", "image": "i", "imageID": "i", "restartCount": 0, **health}
         if pod["status"].get("containerStatuses", [{}])[0].get("state") == said["state"]:
             return
@@ -82,12 +87,20 @@ class Kubelet:
         }
         await self._say(f"{self._pods}/{pod['metadata']['name']}", status)
 
-    async def _report(self, deployment: Manifest, pods: list[Manifest]) -> None:
+    async def _roll(self, deployment: Manifest, pods: list[Manifest], old: list[Manifest]) -> None:
+        """One pod more, then one of the old ones less, as a rolling update with a surge of 1."""
+        wanted = deployment["spec"]["replicas"]
+        if len(pods) == wanted:
+            await self._create(deployment)
+        elif sum(map(_is_ready, pods)) > wanted:
+            await self._remove(old[0])
+
+    async def _report(self, deployment: Manifest, pods: list[Manifest], old: int) -> None:
         ready = sum(map(_is_ready, pods))
         status = {
             "observedGeneration": deployment["metadata"]["generation"],
             "replicas": len(pods),
-            "updatedReplicas": len(pods),
+            "updatedReplicas": len(pods) - old,
             "readyReplicas": ready,
             "availableReplicas": ready,
         }
@@ -106,6 +119,11 @@ def _of(pod: Manifest, deployment: Manifest) -> bool:
     wanted = deployment["spec"]["selector"]["matchLabels"].items()
     labels: dict[str, str] = pod["metadata"].get("labels") or {}
     return all(labels.get(key) == value for key, value in wanted)
+
+
+def _restarted(templated: Manifest) -> str:
+    notes = templated["metadata"].get("annotations") or {}
+    return str(notes.get("lockstep.dev/restarted-at", ""))
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from lockstep import handlers, wiring
 from lockstep.api.model_deployment import Model
 from lockstep.clients.connection import connect
@@ -45,6 +47,9 @@ class Lab:
         self.kubelet = Kubelet(api, namespace)
         self._operator: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self.probe_port = 0
+        self.deadline = DEADLINE
+        self.neighbours: tuple[str, ...] = ()
 
     # What users do.
 
@@ -113,30 +118,46 @@ class Lab:
         events = await self.api.items(self.core("events"))
         return sorted(it["reason"] for it in events)
 
+    async def passes(self) -> dict[str, int]:
+        """How many passes this life of the operator has ended, by how they did."""
+        address = f"http://127.0.0.1:{self.probe_port}/metrics"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(address) as answer:
+                lines = (await answer.text()).splitlines()
+        except aiohttp.ClientError:
+            return {}  # it is just starting
+        counted = [line for line in lines if line.startswith("lockstep_passes_total{")]
+        return {line.split('"')[1]: int(float(line.split()[-1])) for line in counted}
+
+    def writes(self) -> int:
+        """How many writes the operator has asked for, the lease aside."""
+        return sum(asked.write for asked in self.proxy.seen)
+
     # Waiting for a state, never for a time.
 
     async def until(
         self, what: str, holds: Callable[[Manifest], object], name: str = "fraud"
     ) -> Manifest:
         """Poll the status until ``holds``; fails with everything that was last seen."""
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + self.deadline
         while time.monotonic() < end:
             self.check()
             status = await self.status(name)
             if holds(status):
                 return status
             await asyncio.sleep(0.05)
-        raise AssertionError(f"not within {DEADLINE:g} s: {what}\n{json.dumps(status, indent=1)}")
+        shown = json.dumps(status, indent=1)
+        raise AssertionError(f"not within {self.deadline:g} s: {what}\n{shown}")
 
     async def callers_on(self, version: str) -> None:
         """Wait until the Service selects this version alone."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(self.deadline):
             while (await self.selector()).get("lockstep.dev/revision") != id_of(version):
                 await asyncio.sleep(0.05)
 
     async def only(self, version: str) -> dict[str, str]:
         """Wait until no pod of another version is left; gives the pods."""
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(self.deadline):
             while set((pods := await self.pods()).values()) != {version}:
                 await asyncio.sleep(0.05)
         return pods
@@ -155,13 +176,13 @@ class Lab:
 
     def settings(self) -> Settings:
         return Settings(
-            namespaces=(self.namespace,),
+            namespaces=(self.namespace, *self.neighbours),
             prometheus_url=self.prometheus.address,
             api_timeout_seconds=2.0,
             lease_namespace=self.namespace,
             lease_seconds=15.0,
             stop_seconds=2.0,
-            probe_port=0,
+            probe_port=self.probe_port,
             kubeconfig=self.kubeconfig,
         )
 

@@ -1,8 +1,9 @@
 """A way to the API server that can be told to misbehave, and that counts what goes through it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -13,7 +14,7 @@ from lockstep.clients.connection import Connection
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """One request as the operator sent it."""
 
@@ -21,6 +22,8 @@ class Asked:
     path: str
     watch: bool
     dry_run: bool
+    query: Mapping[str, str] = field(default_factory=dict)
+    accept: str = ""
 
     @property
     def lease(self) -> bool:
@@ -51,7 +54,16 @@ class Cut:
     after: bool = False
 
 
-Fault = Say | Hang | Cut
+class Bend(ABC):
+    """The API server's own answer, bent on its way."""
+
+    @abstractmethod
+    async def answer(self, request: web.Request, asked: Asked, ask: "Ask") -> web.StreamResponse:
+        """What the operator gets to see; ``ask`` asks the API server."""
+
+
+Ask = Callable[[web.Request], AbstractAsyncContextManager[aiohttp.ClientResponse]]
+Fault = Say | Hang | Cut | Bend
 Rule = Callable[[Asked], Fault | None]
 
 
@@ -67,13 +79,22 @@ class Proxy:
         self.rule: Rule = _well
         self.seen: list[Asked] = []
         self.address = ""
+        self.open: dict[Asked, web.Request] = {}
+
+    def cut(self, asked: Asked) -> None:
+        """End a request that is under way."""
+        transport = self.open[asked].transport
+        if transport:
+            transport.abort()
 
     def heal(self) -> None:
         self.rule = _well
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._connection.ssl_context)
+        connector = aiohttp.TCPConnector(
+            limit=0, ssl=self._connection.ssl_context, enable_cleanup_closed=True
+        )
         timeout = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as self._session:
             app = web.Application(client_max_size=2**24)
@@ -88,6 +109,8 @@ class Proxy:
                 yield
             finally:
                 await runner.cleanup()
+                while self.open:  # they were cancelled: each closes its way to the API server
+                    await asyncio.sleep(0)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(
@@ -95,14 +118,25 @@ class Proxy:
             request.path,
             watch=request.query.get("watch") == "true",
             dry_run="dryRun" in request.query,
+            query=dict(request.query),
+            accept=request.headers.get("Accept", ""),
         )
         self.seen.append(asked)
+        self.open[asked] = request
+        try:
+            return await self._answer(asked, request)
+        finally:
+            del self.open[asked]
+
+    async def _answer(self, asked: Asked, request: web.Request) -> web.StreamResponse:
         match self.rule(asked):
             case None:
                 return await self._pass(request)
             case Say(code, headers):
                 body = {"kind": "Status", "status": "Failure", "code": code, "message": "a fault"}
                 return web.json_response(body, status=code, headers=headers)
+            case Bend() as bend:
+                return await bend.answer(request, asked, self._ask)
             case Hang():
                 await asyncio.Event().wait()
             case Cut(after):
@@ -112,7 +146,8 @@ class Proxy:
                 request.transport.abort()
         raise web.HTTPServiceUnavailable
 
-    async def _pass(self, request: web.Request, *, silent: bool = False) -> web.StreamResponse:
+    @asynccontextmanager
+    async def _ask(self, request: web.Request) -> AsyncIterator[aiohttp.ClientResponse]:
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -124,6 +159,10 @@ class Proxy:
             data=await request.read() or None,
             headers=headers,
         ) as reply:
+            yield reply
+
+    async def _pass(self, request: web.Request, *, silent: bool = False) -> web.StreamResponse:
+        async with self._ask(request) as reply:
             out = web.StreamResponse(status=reply.status)
             out.content_type = reply.content_type
             if silent:

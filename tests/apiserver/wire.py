@@ -5,7 +5,7 @@ import http.client
 import json
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +37,19 @@ class Wire:
 
     def close(self) -> None:
         self.connection.close()
+
+    def send(
+        self, method: str, path: str, body: object, headers: Iterable[tuple[str, str]] = ()
+    ) -> tuple[int, dict[str, Any]]:
+        """One request as it is; a header may be given several times."""
+        self.connection.putrequest(method, path)
+        written = json.dumps(body).encode()
+        for name, value in (("Content-Length", str(len(written))), *headers):
+            self.connection.putheader(name, value)
+        self.connection.endheaders(written)
+        reply = self.connection.getresponse()
+        answer: dict[str, Any] = json.loads(reply.read())
+        return reply.status, answer
 
     def dry_run(self, path: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """What the API server would say to a creation of ``manifest`` under strict validation."""

@@ -15,7 +15,7 @@ from tests.cluster import Cluster, ClusterError, base_image, build_image, ensure
 from tests.cluster.shell import run
 
 ROOT: Final = Path(__file__).parents[2]
-OVERLAY: Final = ROOT / "manifests" / "overlays" / "local"
+OVERLAY: Final = Path("manifests", "overlays", "local")
 NAMESPACE: Final = "lockstep-system"
 NAME: Final = "lockstep-operator"
 IMAGE: Final = "registry.invalid/lockstep-operator"
@@ -27,30 +27,31 @@ Manifest = dict[str, Any]
 T = TypeVar("T")
 
 
-def deploy_operator(cluster: Cluster) -> None:
+def deploy_operator(cluster: Cluster, checkout: Path = ROOT) -> None:
     """Build the operator's image, apply the manifests and wait until the operator is ready.
 
     Raises:
         ClusterError: It is not; says what stands in its way.
     """
-    wanted = render(cluster, operator_image(cluster))
+    wanted = render(cluster, operator_image(cluster, checkout), checkout)
     _kubectl(cluster, "apply", "--server-side", "--force-conflicts", "--filename=-", stdin=wanted)
     wait_ready(cluster)
 
 
-def operator_image(cluster: Cluster) -> str:
-    """The operator's image, built from this checkout and named by digest."""
-    lock = ROOT / "requirements" / "operator.lock"
+def operator_image(cluster: Cluster, checkout: Path = ROOT) -> str:
+    """The operator's image, built from a checkout, this one if absent, and named by digest."""
+    lock = checkout / "requirements" / "operator.lock"
     plain = ("Dockerfile", "pyproject.toml", "requirements/operator.lock", "operator/lockstep")
-    files = {"wheels": wheelhouse(lock), **{name: ROOT / name for name in plain}}
+    files = {"wheels": wheelhouse(lock), **{name: checkout / name for name in plain}}
     return build_image(cluster, "operator", args={"BASE_IMAGE": base_image(cluster)}, files=files)
 
 
-def render(cluster: Cluster, image: str) -> str:
+def render(cluster: Cluster, image: str, checkout: Path = ROOT) -> str:
     """The local overlay under a kustomization that adds image and Prometheus, as a user's would."""
+    overlay = checkout / OVERLAY
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "kustomization.yaml").write_text(
-            yaml.safe_dump(kustomization(os.path.relpath(OVERLAY, folder), image, cluster))
+            yaml.safe_dump(kustomization(os.path.relpath(overlay, folder), image, cluster))
         )
         return _kubectl(cluster, "kustomize", folder)
 

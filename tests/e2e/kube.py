@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from kubernetes import config
 from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
 from tests.e2e.manifests import Manifest
 
@@ -18,6 +19,7 @@ PATHS: Final[Mapping[str, str]] = {
     "Deployment": "/apis/apps/v1/{}/deployments",
     "ControllerRevision": "/apis/apps/v1/{}/controllerrevisions",
     "Service": "/api/v1/{}/services",
+    "PodDisruptionBudget": "/apis/policy/v1/{}/poddisruptionbudgets",
     "Pod": "/api/v1/{}/pods",
     "Event": "/api/v1/{}/events",
 }
@@ -54,6 +56,13 @@ class Api:
 
     def close(self) -> None:
         self._client.close()
+
+    def serves(self) -> bool:
+        """Whether the API server answers, with all that it needs behind it."""
+        try:
+            return self._get("/readyz") == "ok"
+        except (ApiException, HTTPError):
+            return False
 
     def find(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """One object; None when there is none."""

@@ -106,6 +106,10 @@ class Lab:
                 pytest.fail(f"not {sentence} within {within_seconds:g} s\n{self.report()}")
             time.sleep(POLL_SECONDS)
 
+    def pass_time(self, seconds: float) -> None:
+        """Let an outage last: the one thing that is no state to be waited for."""
+        time.sleep(seconds)
+
     def pods(self, revision: str = "") -> list[Manifest]:
         """Pods that are not on their way out."""
         labels = {DEPLOYMENT_LABEL: NAME, **({REVISION_LABEL: revision} if revision else {})}

@@ -1,15 +1,18 @@
 """Children that somebody changed, unlabelled or deleted: they are put back, and it is said."""
 
 import json
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 
 from tests.e2e.lab import Lab, revision
 from tests.e2e.manifests import QUICK, Manifest
-from tests.e2e.states import healthy, phase
+from tests.e2e.states import condition, healthy, phase, says
 
 pytestmark = pytest.mark.e2e
+
+BUDGET = "PodDisruptionBudget"
 
 
 def patch(lab: Lab, kind: str, name: str, **spec: object) -> None:
@@ -74,6 +77,106 @@ def test_children_go_with_their_owner_or_outlive_it_as_its_deletion_says(lab: La
     lab.until(healthy("1.0.0"))
     lab.kubectl("delete", "mldep/fraud", "--timeout=20s")
     lab.wait("gone", lambda: all(lab.gone(kind, name) for kind, name in children), 20)
+
+
+def test_a_budget_stands_while_there_are_two_pods_and_never_in_the_way_of_anybody(lab: Lab) -> None:
+    theirs = {
+        "apiVersion": "policy/v1",
+        "kind": BUDGET,
+        "metadata": {"name": "fraud"},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "other"}}},
+    }
+    lab.apply(theirs, lab.fraud("1.0.0", replicas=2, strategy=QUICK))
+    taken = lab.until(healthy("1.0.0"))
+    lab.wait("told", lambda: condition(lab.look(), "Conflict").get("reason") == "NameTaken", 20)
+    lab.kubectl("delete", "pdb/fraud")
+    lab.wait("ours", lambda: _budget(lab).get("maxUnavailable") == "25%", 60)
+    lab.wait("one may go", lambda: _allowed(lab) == 1, 20)
+
+    patch(lab, "pdb", "fraud", maxUnavailable=None, minAvailable=2)
+    lab.wait("put back", lambda: _budget(lab).get("maxUnavailable") == "25%", 10)
+    lab.wait("told", lambda: f"{BUDGET} fraud" in _told(lab), 10)
+    lab.kubectl("scale", "mldep/fraud", "--replicas=1")
+    lab.wait("no budget", lambda: lab.gone(BUDGET, "fraud"), 10)
+    assert revision(lab.until(healthy("1.0.0"))) == revision(taken)
+
+
+def test_orphans_go_on_serving_and_are_never_adopted_again(lab: Lab) -> None:
+    wanted = lab.fraud("1.0.0", replicas=2, strategy=QUICK)
+    lab.apply(wanted)
+    seen = lab.until(healthy("1.0.0"))
+    pods, child = lab.uids(revision(seen)), f"fraud-{revision(seen)}"
+    callers = lab.callers(180, new=20, kept=4)
+    began = callers.now()
+
+    wanted["spec"]["deletionPolicy"] = "Orphan"
+    lab.apply(wanted)
+    lab.kubectl("wait", "--for=condition=Orphaned", "mldep/fraud", "--timeout=30s")
+    lab.kubectl("delete", "mldep/fraud", "--timeout=20s")
+    deleted = callers.now()
+    lab.apply(lab.fraud("2.0.0", replicas=2, strategy=QUICK))
+    lab.until(says("Service fraud exists and was not made by Lockstep"))
+    lab.apply(wanted)
+    lab.until(phase("Degraded", "Conflict"))
+    lab.wait("calling on", lambda: callers.now() > deleted + 15, 30)
+    assert lab.uids(revision(seen)) == pods
+    for kind, name in (("Deployment", child), ("ControllerRevision", child), ("Service", "fraud")):
+        metadata = lab.find(kind, name)["metadata"]
+        assert metadata["annotations"]["lockstep.dev/owner-uid"] == seen["metadata"]["uid"]
+
+    calls = callers.calls().between(began)
+    lab.measured("orphaned and left alone", f"{len(calls)} calls, {len(calls.unanswered)} errors")
+    assert not calls.unanswered, calls
+    lab.kubectl("delete", f"deployment/{child}", "service/fraud", f"controllerrevision/{child}")
+    lab.kubectl("delete", "pdb/fraud")
+    lab.until(healthy("1.0.0"))
+
+
+def test_a_restart_replaces_all_pods_and_no_caller_notices(lab: Lab) -> None:
+    wanted = lab.fraud("1.0.0", replicas=3, strategy=QUICK, minReadySeconds=2)
+    lab.apply(wanted)
+    seen = lab.until(healthy("1.0.0"))
+    pods = lab.uids(revision(seen))
+    callers = lab.callers(180, new=40, kept=6)
+    began = callers.now()
+
+    lab.apply({**wanted, "spec": {**wanted["spec"], "restartAt": _now()}})
+    lab.until(phase("Progressing", "Restarting"))
+    fewest = []
+
+    def replaced() -> bool:
+        ready = [pod for pod in lab.pods() if _ready(pod)]
+        fewest.append(len(ready))
+        return not lab.uids(revision(seen)) & pods
+
+    lab.wait("replaced", replaced, 90)
+    after = lab.until(healthy("1.0.0"))
+    ended = callers.now()
+    lab.wait("calling on", lambda: callers.now() > ended + 5, 20)
+    calls = callers.calls().between(began)
+    lab.measured("restarted", f"{len(calls)} calls, {len(calls.unanswered)} errors")
+    lab.measured("fewest ready pods on the way, of 3", min(fewest))
+    assert not calls.unanswered, calls
+    assert min(fewest) >= 3
+    assert after["status"]["history"] == seen["status"]["history"]
+    assert len(lab.pods()) == 3
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _ready(pod: Manifest) -> bool:
+    conditions = pod["status"].get("conditions", ())
+    return any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
+
+
+def _budget(lab: Lab) -> Manifest:
+    return {} if lab.gone(BUDGET, "fraud") else _spec(lab, BUDGET, "fraud")
+
+
+def _allowed(lab: Lab) -> int:
+    return int(lab.find(BUDGET, "fraud").get("status", {}).get("disruptionsAllowed", 0))
 
 
 def _spec(lab: Lab, kind: str, name: str) -> Manifest:

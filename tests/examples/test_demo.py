@@ -7,17 +7,39 @@ import pytest
 from rich.console import Console
 
 from examples.caller.caller import Second, Tally
-from examples.demo.acts import FIRST, PROMOTION, ROLLBACK, Act, Played, wrongs
+from examples.demo import manifests
+from examples.demo.acts import (
+    APPROVAL,
+    FIRST,
+    PROMOTION,
+    QUESTION,
+    RETURN,
+    ROLLBACK,
+    SWITCH,
+    Act,
+    Played,
+)
 from examples.demo.calls import Calls
 from examples.demo.look import Arm, Gate, Look, read
+from examples.demo.people import ALICE, DANA, approval
+from examples.demo.story import Story, wrongs
 from examples.demo.summary import summary
 from examples.demo.view import changed, line, screen
+from lockstep.api.decision import Act as DecisionAct
+from lockstep.api.decision import DecisionSpec
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.status import RevisionStatus
+from lockstep.core.rollout.stages import steps
 
 Manifest = dict[str, Any]
 
-ONE, TWO, THREE = "aaaaaaaa", "bbbbbbbb", "cccccccc"
+ONE, TWO, THREE, FOUR, FIVE = "aaaaaaaa", "bbbbbbbb", "cccccccc", "dddddddd", "eeeeeeee"
 STABLE = Arm("stable", "2.0.0", TWO, ready=5, pods=5)
 REJECTED = Arm("rejected", "3.0.0", THREE, ready=0, pods=0)
+PINNED = {
+    tag: f"{tag}@sha256:{'5e' * 32}"
+    for tag in (manifests.SERVER_TAG, *manifests.MODEL_TAGS.values())
+}
 GATE = Gate("error-ratio", "Measuring", "0.02", "at most 0.05", samples=3, failures=0)
 
 
@@ -49,13 +71,15 @@ ROLLED_BACK = look(
     rejected_at=101.5,
     rejected_for="GateFailed",
 )
+ASKING = look(phase="Paused", reason="ApprovalNeeded", stage="fifth", desired=20)
+AT_FIVE = replace(STABLE, version="5.0.0", revision=FIVE)
 
 
-def pod(revision: str, *, ready: bool = True, leaving: bool = False) -> Manifest:
+def pod(revision: str, name: str = "", *, ready: bool = True, leaving: bool = False) -> Manifest:
     gone = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if leaving else {}
     said = [{"type": "Ready", "status": "True" if ready else "False"}]
     return {
-        "metadata": {"labels": {"lockstep.dev/revision": revision}, **gone},
+        "metadata": {"name": name, "labels": {"lockstep.dev/revision": revision}, **gone},
         "status": {"conditions": said},
     }
 
@@ -69,13 +93,24 @@ def test_a_look_counts_the_pods_that_stay_and_reads_the_status() -> None:
         "weights": {"desired": 20, "actual": 25, "method": "ReplicaRatio"},
         "stable": {"revision": ONE, "version": "1.0.0"},
         "candidate": {"revision": TWO, "version": "2.0.0"},
+        "kept": {"revision": THREE, "version": "3.0.0", "until": "2026-01-01T00:00:00.000Z"},
         "gates": [{"name": "p99", "verdict": "Fail", "value": "2", "limit": "at most 1"}],
         "conditions": [{"type": "Ready", "status": "False", "reason": "Soaking"}],
     }
     deployment = {"metadata": {"generation": 4}, "spec": {"replicas": 5}, "status": status}
-    pods = [pod(ONE), pod(ONE), pod(ONE, leaving=True), pod(TWO, ready=False), {"metadata": {}}]
+    pods = [
+        pod(ONE, "a"),
+        pod(ONE, "b"),
+        pod(ONE, "c", leaving=True),
+        pod(TWO, "d", ready=False),
+        {"metadata": {}},
+    ]
     seen = read(deployment, pods, at=7.0)
-    assert seen.arms == (Arm("stable", "1.0.0", ONE, 2, 2), Arm("candidate", "2.0.0", TWO, 0, 1))
+    assert seen.arms == (
+        Arm("stable", "1.0.0", ONE, 2, 2, frozenset("ab")),
+        Arm("candidate", "2.0.0", TWO, 0, 1, frozenset("d")),
+        Arm("kept", "3.0.0", THREE, 0, 0),
+    )
     assert (seen.stage, seen.holding, seen.desired, seen.actual) == ("fifth", True, 20, 25)
     assert (seen.current, seen.reason, seen.gates[0].verdict) == (True, "Soaking", "Fail")
 
@@ -113,6 +148,17 @@ CASES: dict[str, tuple[Act, Look, tuple[bool, bool]]] = {
         (False, True),
     ),
     "the bad version pauses": (ROLLBACK, look(phase="Paused"), (False, True)),
+    "people are asked": (QUESTION, ASKING, (True, False)),
+    "a person is awaited for another reason": (
+        QUESTION,
+        replace(ASKING, reason="Inconclusive"),
+        (False, True),
+    ),
+    "nobody was asked": (QUESTION, look(arms=(AT_FIVE,)), (False, False)),
+    "approvals are not counted yet": (APPROVAL, ASKING, (False, False)),
+    "approvals expired": (APPROVAL, replace(ASKING, reason="ApprovalExpired"), (False, True)),
+    "approved and promoted": (APPROVAL, look(arms=(AT_FIVE,)), (True, False)),
+    "rejected": (APPROVAL, ROLLED_BACK, (False, True)),
 }
 
 
@@ -141,7 +187,7 @@ WALKED = [
 ]
 PROMOTED = Played(PROMOTION, 99.0, WALKED)
 TRIED = replace(ROLLED_BACK, arms=(STABLE, replace(REJECTED, role="candidate")), rejected_at=None)
-REFUSED = Played(ROLLBACK, 100.0, [TRIED, ROLLED_BACK])
+REFUSED = Played(ROLLBACK, 101.7, [TRIED, ROLLED_BACK])
 
 
 def test_an_act_tells_how_long_each_stage_took() -> None:
@@ -149,42 +195,144 @@ def test_an_act_tells_how_long_each_stage_took() -> None:
     assert PROMOTED.seconds == 51.0
 
 
-PROMISES: dict[str, tuple[Played, tuple[Second, ...], tuple[Second, ...], str]] = {
-    "all were kept": (PROMOTED, GOOD, BAD, ""),
-    "nobody called": (PROMOTED, (), BAD, "no caller"),
+SERVED = frozenset({"p1", "p2", "p3", "p4", "p5"})
+STARTED = SERVED - {"p5"} | {"p6"}
+KEPT = Arm("kept", "2.0.0", TWO, 5, 5, SERVED)
+PREVIEWED = [
+    look(at=200.0, stage="pre-promotion", arms=(STABLE, Arm("candidate", "4.0.0", FOUR, 1, 1))),
+    look(at=220.0, stage="promotion"),
+    look(at=226.0, stage="post-promotion"),
+    look(at=246.0, arms=(Arm("stable", "4.0.0", FOUR, 5, 5), KEPT)),
+]
+SWITCHED = Played(SWITCH, 199.0, PREVIEWED)
+RETURNED = Played(RETURN, 250.0, [look(at=252.0, arms=(replace(STABLE, names=SERVED),))])
+ASKED = Played(QUESTION, 260.0, [replace(ASKING, at=285.0, arms=(AT_FIVE,))])
+APPROVED = Played(APPROVAL, 290.0, [look(at=297.0, arms=(AT_FIVE,))])
+AFTER = (
+    second(210, {TWO: [3] * 30}, {}),
+    second(225, {FOUR: [3] * 30}, {}),
+    second(251, {FOUR: [3] * 10, TWO: [3] * 20}, {}),
+    second(270, {TWO: [3] * 24, FIVE: [3] * 6}, {}),
+    second(295, {FIVE: [3] * 30}, {}),
+)
+REFUSAL = "dana@example.com wrote this revision"
+
+
+def story(
+    calls: tuple[Second, ...] = (*GOOD, *BAD, *AFTER),
+    promoted: Played = PROMOTED,
+    switched: Played = SWITCHED,
+    returned: Played = RETURNED,
+) -> Story:
+    """Everything as it should be, plus the named differences."""
+    first = Played(FIRST, 0.0, [look(at=12.0)])
+    acts = (first, promoted, REFUSED, switched, returned, ASKED, APPROVED)
+    return Story.told(Calls.of(calls), 300.0, REFUSAL, *acts)
+
+
+def unanswered(at: float, count: int = 1) -> Second:
+    return second(at, {}, {"": {"refused": count}})
+
+
+PROMISES: dict[str, tuple[Story, tuple[str, ...]]] = {
+    "all were kept": (story(), ()),
+    "nobody called": (story((*BAD, *AFTER)), ("no caller",)),
     "an error in the promotion": (
-        PROMOTED,
-        (second(101, {ONE: [3]}, {"": {"refused": 1}}),),
-        BAD,
-        "1 new connections failed while",
+        story((*GOOD, unanswered(101.5), *BAD, *AFTER)),
+        ("1 new connections failed while this was played: Version 2.0.0",),
     ),
-    "a stage was left out": (Played(PROMOTION, 99.0, WALKED[2:]), GOOD, BAD, "['half', 'full']"),
+    "a stage was left out": (
+        story(promoted=Played(PROMOTION, 99.0, WALKED[2:])),
+        ("['half', 'full']",),
+    ),
     "stable failed somebody too": (
-        PROMOTED,
-        GOOD,
-        (*BAD, second(105, {}, {TWO: {"503": 2}})),
-        "2 new connections failed for which",
+        story((*GOOD, *BAD, second(105, {}, {TWO: {"503": 2}}), *AFTER)),
+        ("2 new connections failed for which",),
     ),
-    "the bad version failed nobody": (PROMOTED, GOOD, BAD[1:], "never failed"),
-}
+    "the bad version failed nobody": (story((*GOOD, BAD[1], *AFTER)), ("never failed",)),
+    "an error in the switch": (
+        story((*GOOD, *BAD, unanswered(222, 3), *AFTER)),
+        ("3 new connections failed while this was played: Version 4.0.0",),
+    ),
+    "a caller met the preview": (
+        story((*GOOD, *BAD, second(212, {FOUR: [3, 3]}, {}), *AFTER)),
+        ("2 callers met version 4.0.0",),
+    ),
+    "the switch was not seen": (
+        story(switched=replace(SWITCHED, looks=[PREVIEWED[0], PREVIEWED[-1]])),
+        ("never seen on its way",),
+    ),
+    "an error on the way back": (
+        story((*GOOD, *BAD, *AFTER, unanswered(252))),
+        ("1 new connections failed while this was played: spec.rollbackTo",),
+    ),
+    "a pod was started to return": (
+        story(returned=replace(RETURNED, looks=[look(arms=(replace(STABLE, names=STARTED),))])),
+        ("1 pods of version 2.0.0 had to be started",),
+    ),
+    "an error while people decided": (
+        story((*GOOD, *BAD, *AFTER, unanswered(296))),
+        ("1 new connections failed while this was played: Its author",),
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("promotion", "good", "bad", "told"), PROMISES.values(), ids=PROMISES)
-def test_promises(
-    promotion: Played, good: tuple[Second, ...], bad: tuple[Second, ...], told: str
-) -> None:
-    said = wrongs(promotion, REFUSED, Calls.of(good), Calls.of(bad))
-    assert len(said) == (1 if told else 0)
-    assert told in "".join(said)
+@pytest.mark.parametrize(("seen", "told"), PROMISES.values(), ids=PROMISES)
+def test_promises(seen: Story, told: tuple[str, ...]) -> None:
+    said = wrongs(seen)
+    assert len(said) == len(told), said
+    assert all(words in sentence for words, sentence in zip(told, said, strict=True)), said
 
 
 def test_the_summary_tells_what_was_measured() -> None:
-    first = Played(FIRST, 0.0, [look(at=12.0)])
-    told = summary(first, PROMOTED, REFUSED, Calls.of(GOOD), Calls.of(BAD))
-    assert "serving after 12 s" in told
-    assert "promoted in 51 s (fifth 25 s, half 15 s, full 10 s)" in told
-    assert "30 times (0 errors, p99 4 ms) on new connections" in told
-    assert "5 of the 6 new connections that reached it failed" in told
+    told = summary(story())
+    for words in (
+        "serving after 12 s",
+        "promoted in 51 s (fifth 25 s, half 15 s, full 10 s)",
+        "30 times (0 errors, p99 4 ms) on new connections",
+        "5 of the 6 new connections that reached it failed",
+        "took over in 47 s (pre-promotion 20 s, promotion 6 s, post-promotion 20 s)",
+        "1 s later the last new connection had been answered by 4.0.0 (0 errors)",
+        "asked for its two approvals after 25 s",
+        REFUSAL,
+        "promoted in 7 s (0 errors on new connections)",
+    ):
+        assert words in told
+
+
+def test_an_approval_is_the_example_filled_in() -> None:
+    spec = DecisionSpec.model_validate(approval(ALICE, FIVE)["spec"])
+    assert (spec.act, spec.revision, spec.stage) == (DecisionAct.APPROVE, FIVE, "fifth")
+    assert (spec.by, spec.groups) == ("alice@example.com", ("ml-fraud",))
+
+
+def test_the_author_in_the_manifest_is_who_applies_it() -> None:
+    deployment = manifests.rendered(manifests.DEPLOYMENT_FILES["5.0.0"], {})
+    assert deployment["spec"]["changeRequest"]["requestedBy"] == DANA.name
+
+
+WALKS: dict[str, tuple[str, dict[str, str], list[tuple[str, int]]]] = {
+    "a rolling update": ("1.0.0", {}, []),
+    "a canary": ("2.0.0", {}, [("fifth", 20), ("half", 50), ("full", 100)]),
+    "a blue-green": (
+        "4.0.0",
+        {},
+        [("pre-promotion", 0), ("promotion", 100), ("post-promotion", 100)],
+    ),
+    "a return": ("4.0.0", {"rollbackTo": TWO}, [("direct", 100)]),
+}
+
+
+@pytest.mark.parametrize(("version", "fields", "stages"), WALKS.values(), ids=WALKS)
+def test_the_show_draws_the_stages_that_the_operator_walks(
+    version: str, fields: dict[str, str], stages: list[tuple[str, int]]
+) -> None:
+    deployment = manifests.rendered(manifests.DEPLOYMENT_FILES[version], PINNED)
+    deployment["spec"] |= fields
+    assert [*manifests.stages(deployment)] == stages
+    candidate = RevisionStatus(revision=FOUR, version=version, ungated="Returned" if fields else "")
+    walked = steps(ModelDeploymentSpec.model_validate(deployment["spec"]), candidate)
+    assert not stages or [(step.name, step.weight) for step in walked] == stages
 
 
 def test_spans_of_calls_end_where_they_are_told_to() -> None:

@@ -7,7 +7,7 @@ import skops.io
 
 from examples.model_server import server, train
 
-LIGHT = ("1.0.0", "2.0.0")
+LIGHT = ("1.0.0", "2.0.0", "4.0.0", "5.0.0")
 
 
 @pytest.mark.parametrize("version", LIGHT)
@@ -25,9 +25,12 @@ def test_a_model_needs_no_more_trust_than_the_server_gives(version: str, tmp_pat
     assert set(asked) <= set(server.TRUSTED)
 
 
-def test_version_2_finds_clearly_more_fraud(tmp_path: Path) -> None:
-    first, second = (train.train(version, tmp_path / version) for version in LIGHT)
-    assert second - first > 0.05
+def test_version_2_finds_clearly_more_fraud_and_each_light_one_more_than_the_last(
+    tmp_path: Path,
+) -> None:
+    found = [train.train(version, tmp_path / version) for version in LIGHT]
+    assert found[1] - found[0] > 0.05
+    assert found == sorted(found)
 
 
 def test_version_3_is_a_forest_of_thousands_of_trees() -> None:

@@ -6,6 +6,7 @@ They know nothing of rollouts: they do what Deployments, Pods and a Service ask 
 import functools
 import random
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from lockstep.core.names import deployment_name
@@ -43,6 +44,7 @@ class Weather:
 class Body:
     """What only the kubelet knows of a pod; ``since``: when it became ready."""
 
+    restarted_at: datetime | None = None
     placed: bool = False
     since: float | None = None
 
@@ -66,6 +68,7 @@ class Cluster:
         self.previewed_since: dict[str, float] = {}
         self.started: dict[str, int] = {}
         self.min_ready: dict[str, int] = {}
+        self.surges: dict[str, int] = {}
         self.templates: dict[str, Any] = {}
         self._bodies: dict[str, Body] = {}
         self._announced: frozenset[str] = frozenset()
@@ -91,7 +94,14 @@ class Cluster:
     # What is written ------------------------------------------------------------------------
 
     def put_deployment(
-        self, revision: str, replicas: int, template: object, min_ready: int
+        self,
+        revision: str,
+        replicas: int,
+        template: object,
+        min_ready: int,
+        *,
+        restarted_at: datetime | None = None,
+        surge: int = 1,
     ) -> None:
         """Create or change a Deployment; another template would restart its pods."""
         before = self.deployment(revision)
@@ -103,10 +113,14 @@ class Cluster:
             uid=self._uid("d"),
             revision=revision,
             replicas=replicas,
+            created=self.agenda.now(),
         )
-        self.objects.put(
-            ("deployments", revision), replace(fresh, replicas=replicas, drifted=False)
+        self.surges[revision] = surge if replicas > 1 else max(1, surge)
+        outdated = replicas if restarted_at != fresh.restarted_at else fresh.outdated
+        changed = replace(
+            fresh, replicas=replicas, drifted=False, restarted_at=restarted_at, outdated=outdated
         )
+        self.objects.put(("deployments", revision), changed)
         self._soon(revision)
 
     def remove_deployment(self, revision: str) -> None:
@@ -146,6 +160,11 @@ class Cluster:
         wanted = child.replicas if child and not child.terminating else 0
         standing = [it for it in self.pods() if it.revision == revision and not it.terminating]
         refused = self.natures.get(revision) is Nature.NOT_CREATED and len(standing) < wanted
+        old = [pod for pod in standing if child and self._is_old(child, pod)]
+        if child and old and wanted:
+            self._roll(child, standing, old)
+            self._report(child, refused=refused)
+            return
         if not refused:
             for _ in range(wanted - len(standing)):
                 self._create(revision)
@@ -153,6 +172,20 @@ class Cluster:
             self.terminate(pod.name)
         if child:
             self._report(child, refused=refused)
+
+    def _is_old(self, child: ChildDeployment, pod: Pod) -> bool:
+        return self._bodies[pod.name].restarted_at != child.restarted_at
+
+    def _roll(self, child: ChildDeployment, standing: list[Pod], old: list[Pod]) -> None:
+        """One step of a rolling update: within its surge, and none fewer than wanted with one."""
+        surge = self.surges[child.revision]
+        for _ in range(min(len(old), child.replicas + surge - len(standing))):
+            self._create(child.revision)
+        gone = [pod for pod in old if not self._available(pod)]
+        spare = sum(map(self._available, standing)) - child.replicas + (0 if surge else 1)
+        ready = [pod for pod in old if pod not in gone]
+        for pod in [*gone[: max(0, len(standing) - child.replicas)], *ready[: max(0, spare)]]:
+            self.terminate(pod.name)
 
     def _dispensable(self, pod: Pod) -> tuple[bool, bool, int]:
         """Pods without a node go first, then those that are not ready, then the youngest."""
@@ -166,6 +199,7 @@ class Cluster:
         report = replace(
             child,
             available=sum(self._available(pod) for pod in left),
+            outdated=sum(self._is_old(child, pod) for pod in left if not pod.terminating),
             create_failure=NOT_CREATED if refused else None,
         )
         if report != child:
@@ -182,7 +216,8 @@ class Cluster:
     def _create(self, revision: str) -> None:
         uid = self._uid("p")
         name = f"{deployment_name(KEY.name, revision)}-{uid}"
-        self._bodies[name] = Body()
+        child = self.deployment(revision)
+        self._bodies[name] = Body(restarted_at=child.restarted_at if child else None)
         self.started[revision] = self.started.get(revision, 0) + 1
         self.objects.put(("pods", name), Pod(name=name, uid=uid, revision=revision))
         self.agenda.after(self.rng.uniform(0.05, 0.5), lambda: self._place(name))

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from lockstep.api.model_deployment import InitialRollout
 from lockstep.api.status import Phase
 from lockstep.core.observed import Only
+from tests.sim.deciders import DECISIONS
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.story import Story
 from tests.sim.transcript import VERSIONS
@@ -23,7 +25,8 @@ def play_to_the_end(story: Story) -> None:
             story.edit("asks for another try", retry="in calm weather")
             _gets_promoted(story)
         elif not _is_good(story) or _is_ruined(story):
-            story.apply(f"applies version {FIX}", of_version(story.spec, FIX))
+            fix = of_version(story.spec, FIX).model_copy(update={"rollback_to": ""})
+            story.apply(f"applies version {FIX}", fix)
             _gets_promoted(story)
         is_silent(story)
     except BrokenPromiseError as broken:
@@ -42,6 +45,8 @@ def _gets_promoted(story: Story) -> None:
 def ends(story: Story) -> None:
     """Healthy on what is wanted, Degraded with stable serving, or Paused with a reason."""
     status = story.status
+    unheard = [it.name for it in story.objects.of(DECISIONS).values() if it.outcome is None]
+    keep("every Decision gets its answer", not unheard, ", ".join(unheard))
     match status.phase:
         case Phase.HEALTHY:
             keep("Healthy means that the wanted revision serves", _done(story), status.message)
@@ -73,7 +78,7 @@ def is_silent(story: Story) -> None:
 
 
 def _wanted(story: Story) -> str:
-    return revision_of(story.spec.model.version)
+    return story.spec.rollback_to or revision_of(story.spec.model.version)
 
 
 def _done(story: Story) -> bool:
@@ -83,7 +88,9 @@ def _done(story: Story) -> bool:
 
 def _is_good(story: Story) -> bool:
     nature = story.cluster.natures.get(_wanted(story), Nature.GOOD)
-    ungated = story.spec.strategy.rolling is not None or story.status.stable is None
+    direct = story.spec.initial_rollout is InitialRollout.DIRECT
+    first = story.status.stable is None and direct
+    ungated = story.spec.strategy.rolling is not None or first
     if nature is Nature.FAILS_UNDER_LOAD:
         return ungated
     return nature is Nature.GOOD or (nature is Nature.WRONG_ANSWER and not story.spec.smoke_test)

@@ -12,9 +12,19 @@ from typing import Any, Final
 from lockstep.core.key import Key
 from lockstep.core.names import preview_name
 from lockstep.core.needs import Needs
-from lockstep.core.observed import Answers, Arm, Budget, CallerService, Foreign, Observed, Only
+from lockstep.core.observed import (
+    Answers,
+    Arm,
+    Budget,
+    CallerService,
+    Decided,
+    Foreign,
+    Observed,
+    Only,
+)
 from lockstep.core.plan import (
     Action,
+    AnswerDecision,
     Plan,
     PruneConfig,
     PruneRevision,
@@ -31,9 +41,11 @@ from lockstep.core.plan import (
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from tests.sim.cluster import Cluster
+from tests.sim.deciders import AUTHOR, DECISIONS
 from tests.sim.obey import carried_out
 from tests.sim.objects import PREVIEW, RESOURCE, SERVICE, Objects
 from tests.sim.parts import Parts
+from tests.sim.promises import keep
 from tests.sim.resource import Resource, wire
 from tests.sim.written import KEY
 
@@ -91,8 +103,15 @@ class Hands:
             criteria=self.objects.cache.get(("criteria", ""), {}),
             foreign=tuple(self.foreign),
             budget=self.budget,
+            author=AUTHOR,
+            decisions=self._decisions(),
         )
         return self._standing
+
+    def _decisions(self) -> tuple[Decided, ...]:
+        found: list[Decided] = list(self.objects.of(DECISIONS, cached=True).values())
+        waiting = (it for it in found if it.outcome is None)
+        return tuple(sorted(waiting, key=lambda it: (it.at, it.name)))
 
     def _arms(self) -> dict[str, Arm]:
         pods = self.objects.of("pods", cached=True).values()
@@ -170,23 +189,36 @@ class Hands:
                 self.objects.learn(key)
             case SetTraffic():
                 self._route(action)
-            case SetPreview(revision=revision):
-                preview = CallerService(uid="v", routing=Only(revision))
-                self.cluster.previewed_since.setdefault(revision, self.cluster.agenda.seconds)
-                self._refuse_foreign("Service", preview_name(KEY.name))
-                self._write(lambda: self.objects.put(PREVIEW, preview))
-                self.objects.learn(PREVIEW)
-            case RemovePreview():
-                self._write(lambda: self.objects.drop(PREVIEW))
-                self.objects.learn(PREVIEW)
+            case SetPreview() | RemovePreview():
+                self._preview(action)
             case PutBudget() | RemoveBudget() | SetOwnership():
                 assert self._standing is not None
                 self.budget = carried_out(self._standing, action).budget
             case StoreConfig() | PruneConfig():
                 raise AssertionError("no template here reads a ConfigMap")
+            case AnswerDecision():
+                self._write(lambda: self._answer(action))
+                self.objects.learn((DECISIONS, action.uid))
             case PruneRevision(name):
                 self._write(lambda: self.objects.drop(("stored", name)))
                 self.objects.learn(("stored", name))
+
+    def _preview(self, action: SetPreview | RemovePreview) -> None:
+        if isinstance(action, RemovePreview):
+            self._write(lambda: self.objects.drop(PREVIEW))
+        else:
+            preview = CallerService(uid="v", routing=Only(action.revision))
+            self.cluster.previewed_since.setdefault(action.revision, self.cluster.agenda.seconds)
+            self._refuse_foreign("Service", preview_name(KEY.name))
+            self._write(lambda: self.objects.put(PREVIEW, preview))
+        self.objects.learn(PREVIEW)
+
+    def _answer(self, action: AnswerDecision) -> None:
+        held: Decided | None = self.objects.truth.get((DECISIONS, action.uid))
+        if held is not None:
+            same = held.outcome in {None, action.outcome}
+            keep("a Decision is answered once", same, f"{held.outcome}, then {action.outcome}")
+            self.objects.put((DECISIONS, action.uid), replace(held, outcome=action.outcome))
 
     def _store_revision(self, action: StoreRevision) -> None:
         assert self._standing is not None
@@ -206,7 +238,12 @@ class Hands:
         self._refuse_foreign("Deployment", f"{KEY.name}-{action.revision}")
         self._write(
             lambda: self.cluster.put_deployment(
-                action.revision, action.replicas, action.template, action.min_ready_seconds
+                action.revision,
+                action.replicas,
+                action.template,
+                action.min_ready_seconds,
+                restarted_at=action.restarted_at,
+                surge=action.surge,
             )
         )
         self.objects.learn(key)

@@ -1,7 +1,8 @@
 """The whole shell around one hostile ModelDeployment, with an API server in a dict."""
 
+import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -10,6 +11,7 @@ from lockstep.adapters.kube_refusals import Refusal
 from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.clients.kube import PATHS, Kube
+from lockstep.core.config import Source
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.key import Key
 from lockstep.core.needs import Smoke
@@ -20,6 +22,7 @@ from lockstep.shell.act import Act
 from lockstep.shell.ask import Ask
 from lockstep.shell.caches import Caches
 from lockstep.shell.cluster import Cluster
+from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
@@ -133,6 +136,17 @@ class Asks:
         return await (self.answering.probe if self.probing else self.answering.measure)(what)
 
 
+class NothingThere:
+    """No user's ConfigMap or Secret exists."""
+
+    async def follow(
+        self, namespace: str, source: Source, seen: Callable[[Manifest | None], None]
+    ) -> None:
+        del namespace, source
+        seen(None)
+        await asyncio.Event().wait()
+
+
 @dataclass
 class World:
     """``now`` is moved by hand; nothing of it sleeps."""
@@ -147,7 +161,14 @@ class World:
     def __post_init__(self) -> None:
         client, router = cast("Kube", self.kube), ReplicaRatio()
         self.steps = Cluster(
-            observe=Observe(self.caches, self.memory, client, router, self._clock),
+            observe=Observe(
+                self.caches,
+                self.memory,
+                client,
+                router,
+                self._clock,
+                Configs(NothingThere(), self.caches),
+            ),
             asking=Ask(
                 Asks(self.answering, probing=False),
                 Asks(self.answering, probing=True),
@@ -170,6 +191,7 @@ class World:
 
     async def turn(self) -> timedelta | None:
         """One pass; the pods that were asked for are ready at the next."""
+        await asyncio.sleep(0)  # what a watch has seen
         try:
             return await reconcile(FRAUD, self.steps, planner, self._clock)
         finally:

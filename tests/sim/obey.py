@@ -16,6 +16,7 @@ from lockstep.core.observed import (
 )
 from lockstep.core.plan import (
     Action,
+    AnswerDecision,
     Plan,
     PruneConfig,
     PruneRevision,
@@ -64,9 +65,15 @@ def carried_out(observed: Observed, action: Action) -> Observed:
             return _kept_up(observed, action)
         case StoreConfig() | PruneConfig():
             return replace(observed, copies=tuple(_copies(observed, action)))
-        case PruneRevision(name):
-            left = tuple(it for it in observed.stored if it.name != name)
-            return replace(observed, stored=left)
+        case AnswerDecision() | PruneRevision():
+            return _over(observed, action)
+
+
+def _over(observed: Observed, action: AnswerDecision | PruneRevision) -> Observed:
+    if isinstance(action, AnswerDecision):
+        waiting = tuple(it for it in observed.decisions if it.uid != action.uid)
+        return replace(observed, decisions=waiting)
+    return replace(observed, stored=tuple(it for it in observed.stored if it.name != action.name))
 
 
 def _kept_up(observed: Observed, action: PutBudget | RemoveBudget | SetOwnership) -> Observed:

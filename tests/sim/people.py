@@ -9,6 +9,7 @@ from typing import Any, Final
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import deployment_name
 from lockstep.core.observed import CallerService, ChildDeployment, Foreign, Nobody, Only
+from tests.sim import deciders
 from tests.sim.cluster import Weather
 from tests.sim.parts import Mood
 from tests.sim.story import Setting, Story
@@ -29,6 +30,12 @@ from tests.sim.written import (
 BUSY_SECONDS: Final = 600.0
 """How long people edit and things go wrong."""
 
+TWO_OF_ML: Final[dict[str, Any]] = {
+    "required": 2,
+    "groups": ["ml"],
+    "expiresAfter": "90s",
+    "excludeAuthor": True,
+}
 STAGES: Final[tuple[list[dict[str, Any]], ...]] = (
     HALF_THEN_ALL,
     [
@@ -41,6 +48,10 @@ STAGES: Final[tuple[list[dict[str, Any]], ...]] = (
         {"name": "most", "weight": 80, "deadline": "3m", "exitCriteria": [COUNTED]},
     ],
     [{"name": "all", "weight": 100, "deadline": "3m", "exitCriteria": [COUNTED]}],
+    [
+        {"name": "half", "weight": 50, "exitCriteria": [COUNTED], "approval": TWO_OF_ML},
+        {"name": "full", "weight": 100, "approval": {"required": 1}},
+    ],
 )
 _SICKNESSES: Final = tuple(nature for nature in Nature if nature is not Nature.GOOD)
 
@@ -89,6 +100,8 @@ def _manifest(rng: random.Random, way: Way) -> ModelDeploymentSpec:
             "onFailure": rng.choice(("Rollback", "Rollback", "Rollback", "Pause")),
             "keepFailed": rng.choice(("0s", "30s")),
         },
+        "rollbackWindow": rng.choice((None, {"revisions": 1}, {"maxAge": "3m"})),
+        "initialRollout": rng.choice(("Direct", "Gate") if way is not Way.ROLLING else ("Direct",)),
     }
     return spec(way, VERSIONS[0], rng.choice(STAGES), **changes)
 
@@ -117,7 +130,10 @@ class People:
         parts, hands = self.story.parts, self.story.hands
         parts.mood, parts.shared = Mood.WELL, False
         hands.foreign = frozenset()
+        if self.story.spec.rollback_to not in known_revisions(self):
+            self.story.edit("corrects rollbackTo", rollback_to="")
         self.story.edit("unpauses and wants pods", paused=False, replicas=max(1, self.replicas))
+        deciders.stay_and_help(self.story)
         self.story.ring()
 
     @property
@@ -141,6 +157,26 @@ def go_back_to_stable(people: People) -> None:
     stable = people.story.status.stable
     if stable:
         people.apply(stable.version)
+
+
+def known_revisions(people: People) -> list[str]:
+    return sorted(stored.revision for stored in people.story.objects.of("stored").values())
+
+
+def roll_back_to_an_earlier_version(people: People) -> None:
+    known = known_revisions(people)
+    if known:
+        target = people.rng.choice(known)
+        people.story.edit(f"rolls back to {short(target)}", rollback_to=target)
+
+
+def roll_back_to_nowhere(people: People) -> None:
+    people.story.edit("rolls back to a revision that nobody knows", rollback_to="0" * 8)
+    people.story.agenda.after(people.rng.uniform(5, 100), lambda: stop_rolling_back(people))
+
+
+def stop_rolling_back(people: People) -> None:
+    people.story.edit("empties rollbackTo", rollback_to="")
 
 
 def retry(people: People) -> None:
@@ -261,13 +297,26 @@ def use_up_the_quota(people: People) -> None:
     people.story.parts.quota_until = people.story.agenda.seconds + people.rng.uniform(10, 100)
 
 
+def decide_something(people: People) -> None:
+    deciders.at_random(people.story, people.rng)
+
+
+def delete_decisions(people: People) -> None:
+    deciders.prune(people.story, people.rng)
+
+
 Act = Callable[[People], None]
 _ACTS: Final[tuple[Act, ...]] = (
     apply_another_version,
     apply_another_version,
     apply_an_earlier_version,
     go_back_to_stable,
+    roll_back_to_an_earlier_version,
+    roll_back_to_nowhere,
+    stop_rolling_back,
     retry,
+    *[decide_something] * 8,
+    delete_decisions,
     scale,
     pause_for_a_while,
     change_the_stages,

@@ -4,16 +4,16 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lockstep.api.exit_criteria import Metric
-from lockstep.api.model_deployment import ModelDeploymentSpec, RollbackSpeed
+from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
 from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
 from lockstep.core.rollout.replicas import Counts, share
-from lockstep.core.rollout.stages import room, steps
+from lockstep.core.rollout.stages import INITIAL, room, steps
 from lockstep.core.rollout.view import reaches
 from tests.sim.obey import carried_out
 from tests.sim.resource import wire
@@ -60,8 +60,7 @@ def spec_of(observed: Observed) -> ModelDeploymentSpec:
 
 def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Action) -> None:
     """No action takes callers from pods that answer to none, unless a person sent them there."""
-    del decided
-    if _sent_by_hand(before):
+    if _sent_by_hand(before) or _taken_back_by_a_person(decided):
         return
     after = carried_out(before, action)
     if spec_of(before).replicas == 0:
@@ -72,6 +71,13 @@ def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Ac
         becomes or not was,
         f"{was} answered before {action}",
     )
+
+
+def _taken_back_by_a_person(decided: Plan) -> bool:
+    """Whether somebody takes back the first revision: there is nobody else to go to."""
+    status = decided.status
+    person = status.rejected is not None and status.rejected.reason in {"Aborted", "Rejected"}
+    return person and status.stable is None
 
 
 def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
@@ -174,8 +180,10 @@ def the_way_opens_for_the_proven_only(before: Observed, decided: Plan, action: A
 
 
 def _allowed(status: ModelDeploymentStatus) -> set[str]:
-    candidate = status.candidate
-    proven = {candidate.revision} if candidate and candidate.smoke_tested else set()
+    candidate, stage = status.candidate, status.stage
+    hidden = stage is not None and stage.name == INITIAL
+    tested = candidate is not None and candidate.smoke_tested and not hidden
+    proven = {candidate.revision} if candidate and tested else set()
     return proven | ({status.stable.revision} if status.stable else set())
 
 
@@ -352,6 +360,15 @@ def somebody_serves(now: Standing) -> bool:
 # ── Promises about a whole story ─────────────────────────────────────────────────────────────────
 
 
+def _criteria(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> Iterable[CriteriaRef]:
+    """What has to be measured before the stage may end; before a first caller it is everything."""
+    stage = status.stage
+    if stage is None or status.stable is None:
+        return spec.strategy.criteria() if stage and stage.name == INITIAL else ()
+    walked = steps(spec, status.candidate)
+    return walked[stage.index].exit_criteria if stage.index < len(walked) else ()
+
+
 def evidence_precedes_progress(
     before: ModelDeploymentStatus,
     after: ModelDeploymentStatus,
@@ -367,15 +384,15 @@ def evidence_precedes_progress(
         good: Good measurements per metric that arrived about the candidate since the stage began.
     """
     candidate, stage = before.candidate, before.stage
-    if candidate is None or stage is None or before.stable is None:
+    if candidate is None or stage is None:
         return
-    walked = steps(spec_of(observed), candidate)
+    spec = spec_of(observed)
     promoted = after.stable is not None and after.stable.revision == candidate.revision
     passed = after.stage is not None and after.candidate is not None
     passed = passed and after.stage is not None and after.stage.index > stage.index
-    if not (promoted or passed) or stage.index >= len(walked):
+    if not (promoted or passed):
         return
-    for ref in walked[stage.index].exit_criteria:
+    for ref in _criteria(spec, before):
         found = observed.criteria[ref]
         assert isinstance(found, Criteria)
         for metric in found.spec.metrics:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from lockstep.api.decision import Act
 from lockstep.core.observed import CallerService, Nobody
+from tests.sim import deciders
 from tests.sim.cluster import Weather
 from tests.sim.objects import RESOURCE
 from tests.sim.story import Setting, Story
-from tests.sim.written import COUNTED, PREVIEW_THEN_ALL, Nature, Way, of_version, spec
+from tests.sim.written import COUNTED, PREVIEW_THEN_ALL, Nature, Way, of_version, revision_of, spec
 
 STAGES: Final[list[dict[str, Any]]] = [
     {"name": "fifth", "weight": 20, "soak": "20s"},
@@ -140,6 +142,124 @@ def _manual(way: Way, **natures: Nature) -> Setting:
     return replace(before, spec=spec(way, "1.0.0", minReadySeconds=2, strategy=strategy))
 
 
+_UNGATED: Final[list[dict[str, Any]]] = [
+    {"name": "half", "weight": 50, "soak": "20s"},
+    {"name": "full", "weight": 100},
+]
+
+
+def _baked(v2: Nature = Nature.GOOD) -> Setting:
+    """A canary that measures nothing before its bake."""
+    told = spec(Way.BAKED, "1.0.0", _UNGATED, minReadySeconds=2)
+    return replace(_setting(v2=v2), spec=told)
+
+
+def _windowed() -> Setting:
+    before = _setting()
+    window = {"rollbackWindow": {"revisions": 1}}
+    return replace(before, spec=spec(Way.SHRINK, "1.0.0", _UNGATED, minReadySeconds=2, **window))
+
+
+def _gated_first() -> Setting:
+    gate = {"initialRollout": "Gate"}
+    return replace(_setting(), spec=spec(Way.SHRINK, "1.0.0", STAGES, minReadySeconds=2, **gate))
+
+
+def _rolls_back(story: Story, version: str, at: float) -> None:
+    def edit() -> None:
+        target = revision_of(version) if version else ""
+        story.edit(f"sets rollbackTo to {version or 'nothing'}", rollback_to=target)
+
+    story.agenda.at(at, edit)
+
+
+def _rolled_back_to(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    _rolls_back(story, "1.0.0", _FIRST + 120)
+    _rolls_back(story, "", _FIRST + 180)
+
+
+def _rolled_back_to_nowhere(story: Story) -> None:
+    _applies(story, "2.0.0", _FIRST)
+    story.agenda.at(
+        _FIRST + 20, lambda: story.edit("sets rollbackTo to what nobody knows", rollback_to="0" * 8)
+    )
+    _rolls_back(story, "", _FIRST + 120)
+
+
+def _troubled_first(story: Story) -> None:
+    def mend() -> None:
+        story.parts.shared = False
+        story.edit("asks for another try", retry="mended")
+
+    story.parts.shared = True
+    story.agenda.at(_FIRST + 60, mend)
+
+
+def _approved() -> Setting:
+    """The second stage wants two people of a group, and not whoever wrote the revision."""
+    wanted = {"required": 2, "groups": ["ml"], "expiresAfter": "5m", "excludeAuthor": True}
+    fifth, half, full = STAGES
+    stages = [fifth, {**half, "approval": wanted}, full]
+    return replace(_setting(), spec=spec(Way.SHRINK, "1.0.0", stages, minReadySeconds=2))
+
+
+def _asked(story: Story) -> bool:
+    return deciders.reason(story.status) == "ApprovalNeeded"
+
+
+def _two_people(story: Story) -> None:
+    """The author may not, a stranger may not, one is not enough, two are."""
+    _second(story)
+    deciders.when(
+        story,
+        _asked,
+        lambda it: deciders.decides(it, Act.APPROVE, deciders.AUTHOR, groups=["ml"]),
+        lambda it: deciders.decides(it, Act.APPROVE, "eve", groups=["ops"]),
+        lambda it: deciders.decides(it, Act.APPROVE, "alice", groups=["ml"]),
+        lambda it: deciders.decides(it, Act.APPROVE, "bob", groups=["ml"]),
+    )
+
+
+def _nobody_approves(story: Story) -> None:
+    """Nobody comes in time; a retry measures and asks again."""
+    _second(story)
+
+    def expired(it: Story) -> bool:
+        return deciders.reason(it.status) == "ApprovalExpired"
+
+    deciders.when(story, expired, lambda it: deciders.decides(it, Act.RETRY, "alice"))
+
+
+def _holding(name: str) -> Callable[[Story], bool]:
+    def holds(story: Story) -> bool:
+        stage = story.status.stage
+        return stage is not None and stage.name == name and stage.entered_at is not None
+
+    return holds
+
+
+def _second_thoughts(story: Story) -> None:
+    """Paused, resumed, a stage skipped, aborted, tried again and promoted in full."""
+    _second(story)
+    deciders.when(story, _holding("fifth"), _does(Act.PAUSE), _does(Act.RESUME))
+    deciders.when(story, _holding("half"), _does(Act.SKIP_STAGE))
+    deciders.when(story, _holding("full"), _does(Act.ABORT))
+
+    def back(it: Story) -> bool:
+        return it.status.rejected is not None
+
+    def again(it: Story) -> bool:
+        return _holding("fifth")(it) and len(it.decided) == len("PRSAR")
+
+    deciders.when(story, back, _does(Act.RETRY))
+    deciders.when(story, again, _does(Act.PROMOTE_FULL))
+
+
+def _does(act: Act) -> Callable[[Story], None]:
+    return lambda story: deciders.decides(story, act, "alice")
+
+
 SCRIPTS: Final[dict[str, Script]] = {
     "a first deployment": Script(_setting(), _first, 60),
     "a canary is promoted": Script(_setting(), _second),
@@ -172,6 +292,19 @@ SCRIPTS: Final[dict[str, Script]] = {
         _setting(Way.BLUE_GREEN, v2=Nature.FAILS_UNDER_LOAD), _second
     ),
     "a blue-green waits for a person": Script(_manual(Way.BLUE_GREEN), _second, 150),
+    "a bake fails and everybody is back": Script(_baked(v2=Nature.FAILS_UNDER_LOAD), _second, 240),
+    "a bake ends and the old stable goes": Script(_baked(), _second, 240),
+    "back inside the window and forwards through the stages": Script(_windowed(), _rolled_back_to),
+    "a target that nobody knows holds the trial": Script(_setting(), _rolled_back_to_nowhere),
+    "a first revision passes its gates before its first caller": Script(
+        _gated_first(), _first, 120
+    ),
+    "a first revision fails its gates and is tried again": Script(
+        _gated_first(), _troubled_first, 240
+    ),
+    "two people approve a stage": Script(_approved(), _two_people),
+    "nobody approves in time": Script(_approved(), _nobody_approves, 600),
+    "somebody has second thoughts": Script(_setting(), _second_thoughts),
     "an operator that dies before every line of a pass": Script(
         replace(_setting(v2=Nature.FAILS_UNDER_LOAD), crashes=_dying_lines(3)), _second
     ),

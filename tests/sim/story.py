@@ -10,13 +10,13 @@ from typing import Any, Final
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.needs import Needs
-from lockstep.core.observed import Arm, CallerService, Observed, Pod
+from lockstep.core.observed import Arm, CallerService, Decided, Observed, Pod
 from lockstep.core.plan import Action, Plan
 from lockstep.core.rollout import planner
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.reconcile import reconcile
 from lockstep.shell.world import Planner
-from tests.sim import promises
+from tests.sim import deciders, promises
 from tests.sim.agenda import Agenda
 from tests.sim.cluster import Cluster, Weather
 from tests.sim.hands import CrashError, Hands, Watcher
@@ -115,6 +115,8 @@ class Story:
         self.meddled_at: float | None = None
         self.unanswered = 0
         self.edited_at = 0.0
+        self.decided: list[Decided] = []
+        self._once = deciders.Once()
         self._checked = -1
         self._said: tuple[object, ModelDeploymentStatus] = (None, ModelDeploymentStatus())
         self._standing: Observed | None = None
@@ -248,6 +250,7 @@ class Story:
             self._starve()
             return
         self._checked = version
+        self._kept(lambda: self._once.watch(self.status))
         service = self.cluster.service()
         standing = promises.Standing(
             spec=self.spec,
@@ -288,10 +291,16 @@ class Story:
 
     def _stored(self, seen: Observed, decided: Plan) -> None:
         self._standing = seen
-        good = self._good_measurements(seen)
+        before, after = seen.status, decided.status
+        good, acts = self._good_measurements(seen), deciders.applied(before, after, seen)
+        vouched = before.stage is not None and before.stage.vouched_by
+        if not (vouched or acts & deciders.WAVING):
+            self._kept(lambda: promises.evidence_precedes_progress(before, after, seen, good))
         self._kept(
-            lambda: promises.evidence_precedes_progress(seen.status, decided.status, seen, good)
+            lambda: deciders.approvals_precede_progress(before, after, seen, self.decided)
         )
+        if acts & deciders.RENEWING:
+            self._recalled = None
 
     def _good_measurements(self, seen: Observed) -> dict[str, int]:
         candidate, stage = seen.status.candidate, seen.status.stage

@@ -2,11 +2,21 @@
 
 import pytest
 
+from tests.unit.rollout import test_every_decision
 from tests.unit.rollout.test_every_world import STRIDE, broken
+
+DECIDED_STRIDE = 1009
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("first", range(1, STRIDE))
 def test_the_promises_hold_in_every_world(first: int) -> None:
     found = broken(first, STRIDE)
+    assert not found, f"{len(found)} worlds: " + "\n".join(found[:5])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", range(101, 141))
+def test_the_promises_hold_whatever_somebody_decides(first: int) -> None:
+    found = test_every_decision.broken(first, DECIDED_STRIDE)
     assert not found, f"{len(found)} worlds: " + "\n".join(found[:5])

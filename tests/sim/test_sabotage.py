@@ -15,8 +15,15 @@ from lockstep.core.gates import stage as gates
 from lockstep.core.key import Key
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Everyone, Observed, Only, Routing
-from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
-from lockstep.core.rollout import planner
+from lockstep.core.plan import (
+    Action,
+    AnswerDecision,
+    Plan,
+    PutDeployment,
+    RemoveDeployment,
+    SetTraffic,
+)
+from lockstep.core.rollout import approving, deciding, planner
 from lockstep.shell.reconcile import reconcile
 from lockstep.shell.world import Planner, World
 from tests.sim.ends import play_to_the_end
@@ -199,6 +206,27 @@ def test_a_gate_that_passes_without_evidence_is_found(monkeypatch: pytest.Monkey
     nothing = gates.Judged(gates=(), outcome=gates.Passed(), look_again=None)
     monkeypatch.setattr(gates, "judge", lambda *_: nothing)
     assert "zero evidence" in broken()
+
+
+def answers_nobody(seen: Observed, decided: Plan) -> Plan:
+    del seen
+    kept = tuple(it for it in decided.actions if not isinstance(it, AnswerDecision))
+    return replace(decided, actions=kept)
+
+
+def test_a_decision_without_an_answer_is_found() -> None:
+    assert "every Decision gets its answer" in broken(Saboteur(answers_nobody))
+
+
+def test_a_stage_without_its_approvals_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approving, "ballot", lambda *_: None)
+    assert "the approvals that it wants" in broken()
+
+
+def test_a_decision_that_acts_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forgotten at once is taken again by whoever comes after a crash."""
+    monkeypatch.setattr(deciding, "_remembered", lambda view: view.recall(decisions=()))
+    assert "a Decision acts once" in broken()
 
 
 async def acting_first(

@@ -37,6 +37,7 @@ class Way(StrEnum):
     KEEP = "canary that keeps stable"
     NO_SURGE = "canary without surge"
     PACED = "canary that goes back at its pace"
+    BAKED = "canary that bakes"
     BLUE_GREEN = "blue-green"
     ROLLING = "rolling"
 
@@ -65,6 +66,7 @@ def strategy(way: Way, stages: list[dict[str, Any]]) -> dict[str, Any]:
         Way.KEEP: {"stableScale": "Keep"},
         Way.NO_SURGE: {"maxSurge": 0},
         Way.PACED: {},
+        Way.BAKED: {"bake": BAKE},
     }
     match way:
         case Way.ROLLING:
@@ -75,6 +77,7 @@ def strategy(way: Way, stages: list[dict[str, Any]]) -> dict[str, Any]:
             return {"canary": {"stages": stages, **shape[way]}}
 
 
+BAKE: Final[dict[str, Any]] = {"duration": "60s", "exitCriteria": [SOAKED]}
 PREVIEW_THEN_ALL: Final[dict[str, Any]] = {
     "previewReplicas": 1,
     "prePromotion": {"deadline": "5m", "exitCriteria": [COUNTED]},

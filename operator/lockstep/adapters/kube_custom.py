@@ -1,12 +1,13 @@
 """Our own kinds, from the API server's JSON to our words, and a status back to the wire."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from lockstep.adapters.kube import Meta, meta
 from lockstep.api.base import Manifest
+from lockstep.api.decision import AUTHOR_ANNOTATION
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus
@@ -21,12 +22,16 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class ModelDeploymentRecord:
-    """``wire`` is the status exactly as stored; ``template`` the template exactly as written."""
+    """``wire`` is the status exactly as stored; ``template`` the template exactly as written.
+
+    ``author`` is whoever last changed the spec, as an admission policy stamped it.
+    """
 
     meta: Meta
     spec: ModelDeploymentSpec | Unreadable
     template: Manifest
     wire: Manifest
+    author: str = ""
 
     def criteria(self) -> frozenset[CriteriaRef]:
         """The exit criteria that the spec refers to."""
@@ -44,14 +49,29 @@ class CriteriaRecord:
 def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
     """Read a ModelDeployment."""
     written = raw.get("spec")
-    spec = _parse(ModelDeploymentSpec, written)
-    readable = isinstance(written, dict) and not isinstance(spec, Unreadable)
+    spec = parse(ModelDeploymentSpec, written)
+    template = {}
+    if isinstance(written, dict) and not isinstance(spec, Unreadable):
+        template = written["template"]
     return ModelDeploymentRecord(
         meta=meta(raw),
         spec=spec,
-        template=written["template"] if readable else {},
+        template=template,
         wire=raw.get("status", {}),
+        author=_author(raw),
     )
+
+
+def renew_model_deployment(known: ModelDeploymentRecord, raw: Manifest) -> ModelDeploymentRecord:
+    """Read it again; the spec is read only when it is another one: most changes are our own."""
+    now = meta(raw)
+    if (now.uid, now.generation) != (known.meta.uid, known.meta.generation):
+        return prune_model_deployment(raw)
+    return replace(known, meta=now, wire=raw.get("status", {}), author=_author(raw))
+
+
+def _author(raw: Manifest) -> str:
+    return str((raw["metadata"].get("annotations") or {}).get(AUTHOR_ANNOTATION, ""))
 
 
 def prune_exit_criteria(raw: Manifest) -> CriteriaRecord:
@@ -63,13 +83,14 @@ def prune_cluster_exit_criteria(raw: Manifest) -> CriteriaRecord:
 
 
 def _criteria(model: type[ExitCriteriaSpec], raw: Manifest) -> CriteriaRecord:
-    known, spec = meta(raw), _parse(model, raw.get("spec", {}))
+    known, spec = meta(raw), parse(model, raw.get("spec", {}))
     if isinstance(spec, Unreadable):
         return CriteriaRecord(known, spec)
     return CriteriaRecord(known, Criteria(spec, known.generation))
 
 
-def _parse(model: type[M], spec: object) -> M | Unreadable:
+def parse(model: type[M], spec: object) -> M | Unreadable:
+    """Read the spec of one of our kinds."""
     if _is_deeper(spec, _DEEPEST):
         return Unreadable(f"spec.template: nests more than {_DEEPEST} levels deep")
     try:

@@ -45,7 +45,8 @@ Instant = Annotated[_Moment, PlainSerializer(_milliseconds, return_type=str), _S
 Word = Annotated[str, Cut(64)]
 Short = Annotated[str, Cut(512)]
 Sentence = Annotated[str, Cut(1024)]
-Line = Annotated[str, Cut(320)]
+LINE: Final = 320
+Line = Annotated[str, Cut(LINE)]
 """A sentence of which status holds many: all of it stays below 100 KiB."""
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Share = Annotated[int, Field(ge=0, le=100)]
@@ -115,7 +116,8 @@ class RevisionStatus(Seen):
     ticket: Annotated[str, Cut(200)] = ""
     """The change request behind it, `jira CHG-10482`."""
     ungated: Word = ""
-    """Why its trial has no stages: Returned (inside rollbackWindow or keepOld), PromotedFull."""
+    """Why its trial has no further stages: Returned (inside rollbackWindow or keepOld),
+    PromotedFull, LastStageSkipped."""
 
 
 class StageStatus(Seen):
@@ -132,9 +134,10 @@ class StageStatus(Seen):
     deadline: Instant | None = None
     """When the trial pauses if the stage has not ended."""
     progress_at: Instant | None = None
-    """When the number of available candidate pods last grew; absent in soak, gates and pauses."""
+    """When the number of available candidate pods last grew or, without progressReady, since when
+    something else keeps the weight from being reached; absent in soak, gates and pauses."""
     progress_ready: Count | None = None
-    """How many were available then."""
+    """How many were available then; absent while something else than pods is waited for."""
     approval_asked_at: Instant | None = None
     """When everything but people's approval was there."""
     vouched_by: Person = ""
@@ -307,7 +310,7 @@ class ModelDeploymentStatus(Seen):
     """The revision on trial."""
     weights: Weights | None = None
     replicas: Count = 0
-    """Pods of both revisions."""
+    """Pods of both revisions, but none above spec.replicas: autoscalers divide by it."""
     ready_replicas: Count = 0
     """Pods that answer callers."""
     selector: Short = ""

@@ -4,14 +4,23 @@ import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
+import aiohttp
 from kubernetes.aio import config
-from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
 
 from lockstep.errors import InvariantError
 
 _BEARER = "BearerToken"
+
+
+class Routing(TypedDict):
+    """``server_hostname``: the name in the server's certificate where it is not that of its URL."""
+
+    proxy: str | None
+    server_hostname: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +55,16 @@ class Connection:
         """Read the credentials again after they were refused."""
         await _load(self.configuration, self.kubeconfig)
 
-    def client(self, connections: int) -> ApiClient:
-        """A client of its own, with at most so many connections at a time and no hidden retries."""
-        own = Configuration(
-            host=self.configuration.host,
-            ssl_ca_cert=self.configuration.ssl_ca_cert,
-            cert_file=self.configuration.cert_file,
-            key_file=self.configuration.key_file,
-            verify_ssl=self.configuration.verify_ssl,
-            tls_server_name=self.configuration.tls_server_name,
-            proxy=self.configuration.proxy,
-            connection_pool_maxsize=connections,
-        )
-        return ApiClient(own)
+    @property
+    def routing(self) -> Routing:
+        """What a kubeconfig says about the way there; part of every request."""
+        proxy, name = self.configuration.proxy, self.configuration.tls_server_name
+        return Routing(proxy=proxy or None, server_hostname=name or None)
+
+    def session(self, connections: int) -> aiohttp.ClientSession:
+        """A session of its own, with at most so many connections at a time."""
+        connector = aiohttp.TCPConnector(limit=connections, ssl=self.ssl_context)
+        return aiohttp.ClientSession(connector=connector)
 
 
 async def connect(kubeconfig: Path | None, user_agent: str) -> Connection:

@@ -2,13 +2,19 @@
 
 kopf tells what appears and changes, and what is deleted while it watches; what vanished between a
 broken watch and the next list it does not tell. The list itself does.
+
+kopf ends for good, and cannot be ended cleanly, at the first answer that it does not know: HTML, an
+error inside a watch, a 4xx. So it is given what it does know: a list that broke off, which it
+begins again, and a watch that is too old, after which it lists.
 """
 
+import asyncio
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final, TypeGuard, cast
 
 import aiohttp
 from yarl import URL
@@ -18,7 +24,13 @@ from lockstep.api.base import Manifest
 from lockstep.clients.connection import Connection
 from lockstep.clients.kube import Count
 
+_LOG: Final = logging.getLogger(__name__)
 _OK: Final = 200
+_TOO_MANY: Final = 429
+_KNOWN_TO_KOPF: Final = {401, 403, _TOO_MANY}
+_SICK: Final = 500
+_PAUSE_SECONDS: Final = 1.0
+_TOO_OLD: Final = b'{"type":"ERROR","object":{"code":410}}\n'
 
 Listed = Callable[[str, str, list[Manifest], int], None]
 """Told of a whole list: plural, namespace (empty: all), objects, the list's version."""
@@ -65,22 +77,40 @@ class Overheard:
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(self._answered)
         trace.on_request_exception.append(self._failed)
-        trace.on_response_chunk_received.append(self._received)
         trace.freeze()
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=connection.ssl_context),
             headers=await connection.headers(),
             trace_configs=[trace],
+            middlewares=[self._digestible],
         )
+
+    async def _digestible(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """The answer to a list or watch, in a form that kopf goes on after."""
+        to, response = target(request.url), await handler(request)
+        if to.plural not in self.plurals or _kopf_asks_again(response):
+            return response
+        if to.watch:
+            lines = _Lines(response.content, to.plural, refused=response.status != _OK)
+            response.content, response.status = cast("Any", lines), _OK
+            return response
+        said = await response.read()
+        body = _json(said)
+        if response.status != _OK or not _is_list(body):
+            await _pause(f"the list of {to.plural} was answered with HTTP {response.status}", said)
+            raise aiohttp.ClientPayloadError("not a list")
+        self._take(to, body)
+        return response
 
     async def _answered(
         self,
         _session: aiohttp.ClientSession,
-        context: SimpleNamespace,
+        _context: SimpleNamespace,
         params: aiohttp.TraceRequestEndParams,
     ) -> None:
         to = target(params.url)
-        context.status = params.response.status
         self._count(to, str(params.response.status))
         if to.watch and params.response.status == _OK:
             self.connected(to.plural, to.namespace)
@@ -101,21 +131,81 @@ class Overheard:
         else:
             self.count("watch" if to.watch else "list", to.plural, code)
 
-    async def _received(
-        self,
-        _session: aiohttp.ClientSession,
-        context: SimpleNamespace,
-        params: aiohttp.TraceResponseChunkReceivedParams,
-    ) -> None:
-        """The whole body of an answer that is read at once, as kopf reads a list's page."""
-        to = target(params.url)
-        if to.watch or to.plural not in self.plurals or context.status != _OK:
-            return
-        body = json.loads(params.chunk)
+    def _take(self, to: Target, body: Manifest) -> None:
+        """Tell of a list once its last page is there."""
         where = (to.plural, to.namespace)
-        items = [*(self._pages.pop(where, []) if to.page else []), *(body.get("items") or ())]
+        items = [*(self._pages.pop(where, []) if to.page else []), *body["items"]]
         if body["metadata"].get("continue"):
             self._pages[where] = items
         else:
             self._pages.pop(where, None)
             self.listed(*where, items, version(body["metadata"].get("resourceVersion", "")))
+
+
+class _Lines:
+    """The body of a watch, in which whatever is no event says that the watch is too old."""
+
+    def __init__(self, content: aiohttp.StreamReader, plural: str, *, refused: bool) -> None:
+        self._content = content
+        self._plural = plural
+        self._refused = refused
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (all the rest of a StreamReader)
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        rest = b""
+        async for data in self._content.iter_chunked(size):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in filter(None, lines):
+                if self._refused or not _is_event(line):
+                    await _pause(f"the watch of {self._plural} went wrong", line)
+                    yield _TOO_OLD
+                    return
+                yield line + b"\n"
+        if self._refused or not (rest == b"" or rest.startswith(b"{")):
+            await _pause(f"the watch of {self._plural} went wrong", rest)
+            yield _TOO_OLD
+
+
+def _kopf_asks_again(response: aiohttp.ClientResponse) -> bool:
+    """Whether kopf itself asks again after this answer, or logs in again."""
+    wait = response.headers.get("Retry-After", "0")
+    if response.status == _TOO_MANY and not wait.isdecimal():
+        return False  # a date, at which kopf would end
+    return response.status in _KNOWN_TO_KOPF or response.status >= _SICK
+
+
+def _is_event(line: bytes) -> bool:
+    """Whether kopf goes on after this line; an API server's own events are not read twice."""
+    if line.startswith(b'{"type":"') and not line.startswith(b'{"type":"ERROR"'):
+        return line.endswith(b"}")
+    match _json(line):
+        case {"type": "ERROR", "object": {"code": 410}}:
+            return True
+        case {"type": str(kind), "object": {"metadata": dict()}}:
+            return kind != "ERROR"
+        case _:
+            return False
+
+
+def _is_list(body: object) -> TypeGuard[Manifest]:
+    match body:
+        case {"metadata": dict(), "items": list(items)}:
+            return all(isinstance(item, dict) and "metadata" in item for item in items)
+        case _:
+            return False
+
+
+def _json(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+async def _pause(what: str, said: bytes) -> None:
+    """Whoever answers like this is not helped by being asked at once."""
+    excerpt = " ".join(said[:200].decode(errors="replace").split())
+    _LOG.warning("%s (%s); it is tried again in %g s", what, excerpt, _PAUSE_SECONDS)
+    await asyncio.sleep(_PAUSE_SECONDS)

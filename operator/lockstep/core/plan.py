@@ -135,6 +135,7 @@ Action = (
     | StoreConfig
     | PruneConfig
     | PruneRevision
+    | AnswerDecision
 )
 
 

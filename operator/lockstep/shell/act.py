@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import meta
+from lockstep.adapters.kube_deployments import DeploymentRecord
 from lockstep.adapters.kube_services import ServiceRecord
 from lockstep.adapters.routers.base import Router
 from lockstep.api.base import Manifest
@@ -17,6 +19,7 @@ from lockstep.core.key import Key
 from lockstep.core.observed import Foreign, Observed, Only, Routing
 from lockstep.core.plan import (
     Action,
+    AnswerDecision,
     PruneConfig,
     PruneRevision,
     PutBudget,
@@ -31,7 +34,7 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.errors import ForeignObjectError
-from lockstep.shell import upkeep
+from lockstep.shell import copies, decisions, upkeep
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
 
@@ -68,6 +71,10 @@ class Act:
             self._memory.taken(seen.key, Foreign(error.kind, error.name), self._clock())
             raise
 
+    async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
+        """Refuse the Decisions about a ModelDeployment that does not exist."""
+        return await decisions.dismiss(self._caches, self._kube, key, now)
+
     async def _act(self, owner: Owner, action: Action) -> None:
         match action:
             case StoreRevision():
@@ -78,14 +85,14 @@ class Act:
                 await self._remove_deployment(owner.key, revision)
             case SetTraffic():
                 await self._set_traffic(owner, action)
-            case SetPreview():
-                await self._set_preview(owner, action)
-            case RemovePreview():
-                await self._remove_preview(owner.key)
+            case SetPreview() | RemovePreview():
+                await self._preview(owner, action)
             case PutBudget() | RemoveBudget() | SetOwnership():
                 await upkeep.act(self._caches, self._memory, self._kube, owner, action)
             case StoreConfig() | PruneConfig():
                 await copies.act(self._caches, self._kube, owner, action)
+            case AnswerDecision():
+                await decisions.answer(self._caches, self._kube, owner.key, action)
             case PruneRevision(name):
                 await self._prune_revision(owner.key, name)
             case other:
@@ -104,13 +111,26 @@ class Act:
             self._keep(await self._kube.create(manifest, owner.uid))
             _LOG.info("created Deployment %s with %s replicas", name, action.replicas)
             return
-        answer = await self._kube.apply(manifest, known.meta.uid)
+        answer = await self._bring(manifest, known)
         fresh = meta(answer)
         if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
             self._memory.settled[fresh.uid] = fresh.generation
         self._keep(answer)
         before = known.child.replicas
         _LOG.info("applied Deployment %s: %s replicas, before %s", name, action.replicas, before)
+
+    async def _bring(self, manifest: Manifest, known: DeploymentRecord) -> Manifest:
+        """Bring a Deployment into shape; where only its size differs, that is all that is sent.
+
+        An apply of the whole costs the API server twice as much.
+        """
+        ours = kube_drift.part(manifest, kube_drift.DEPLOYMENT)
+        replicas = manifest["spec"]["replicas"]
+        whole = known.child.drifted or not kube_drift.stands(ours, known.body)
+        if whole or known.child.replicas == replicas:
+            return await self._kube.apply(manifest, known.meta.uid)
+        patch = {"metadata": {"uid": known.meta.uid}, "spec": {"replicas": replicas}}
+        return await self._kube.merge(manifest, patch)
 
     async def _remove_deployment(self, key: Key, revision: str) -> None:
         name = names.deployment_name(key.name, revision)
@@ -127,6 +147,13 @@ class Act:
         manifest = service.service(owner, name, selector, action.port, action.target_port)
         await self._put_service(owner, manifest, action.port, exists=action.exists)
         _LOG.info("callers of Service %s reach %s", name, _whom(action.routing))
+
+    async def _preview(self, owner: Owner, action: SetPreview | RemovePreview) -> None:
+        match action:
+            case SetPreview():
+                await self._set_preview(owner, action)
+            case RemovePreview():
+                await self._remove_preview(owner.key)
 
     async def _set_preview(self, owner: Owner, action: SetPreview) -> None:
         name = names.preview_name(owner.key.name)
@@ -145,11 +172,22 @@ class Act:
             return
         if known.ports != {port}:
             await self._change_port(manifest, known)
-        answer = await self._kube.apply(manifest, known.meta.uid)
+        answer = await self._direct(manifest, known)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
             self._memory.settled[fresh.uid] = fresh.version
         self._keep(answer)
+
+    async def _direct(self, manifest: Manifest, known: ServiceRecord) -> Manifest:
+        """Bring a Service into shape; where only the pods it selects differ, just that is sent."""
+        ours = kube_drift.part(manifest, kube_drift.SERVICE)
+        selector = manifest["spec"]["selector"]
+        whole = known.redirected or not kube_drift.stands(ours, known.body)
+        if whole or known.selector == selector:
+            return await self._kube.apply(manifest, known.meta.uid)
+        gone = dict.fromkeys(known.selector.keys() - selector.keys())
+        patch = {"metadata": {"uid": known.meta.uid}, "spec": {"selector": {**gone, **selector}}}
+        return await self._kube.merge(manifest, patch)
 
     async def _remove_preview(self, key: Key) -> None:
         name = names.preview_name(key.name)

@@ -27,8 +27,12 @@ R = TypeVar("R", bound=Record)
 class Cache(Generic[R]):
     """The newest sighting of each object wins, whether it came by watch, list or our own write."""
 
-    def __init__(self, prune: Callable[[Manifest], R]) -> None:
+    def __init__(
+        self, prune: Callable[[Manifest], R], renew: Callable[[R, Manifest], R] | None = None
+    ) -> None:
+        """``renew`` reads a later sighting, and may keep what cannot have changed since."""
         self._prune = prune
+        self._renew = renew
         self._records: dict[Key, R] = {}
         self._children: dict[Key, dict[str, R]] = {}
         self._gone: OrderedDict[Key, int] = OrderedDict()
@@ -61,7 +65,7 @@ class Cache(Generic[R]):
         newest = max(self._gone.get(at, 0), known.meta.version if known else 0)
         if 0 < seen <= newest:
             return None
-        record = self._prune(raw)
+        record = self._renew(known, raw) if known and self._renew else self._prune(raw)
         if known:
             self._unlink(known)
         self._records[at] = record

@@ -9,13 +9,14 @@ from lockstep.adapters import (
     kube_budgets,
     kube_configs,
     kube_custom,
+    kube_decisions,
     kube_deployments,
     kube_pods,
     kube_revisions,
     kube_services,
 )
 from lockstep.adapters.kube_custom import CriteriaRecord, ModelDeploymentRecord
-from lockstep.api import exit_criteria, model_deployment
+from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.core.key import Key
@@ -34,7 +35,8 @@ CHILDREN: Final[Mapping[str, tuple[str, str]]] = {
 """Group and version of the child resources that are watched, by our label only."""
 
 LABEL_SELECTOR: Final = DEPLOYMENT_LABEL
-OWN: Final = frozenset({MODEL_DEPLOYMENTS, exit_criteria.PLURAL, exit_criteria.CLUSTER_PLURAL})
+CRITERIA: Final = frozenset({exit_criteria.PLURAL, exit_criteria.CLUSTER_PLURAL})
+OWN: Final = CRITERIA | {MODEL_DEPLOYMENTS, decision.PLURAL}
 OWN_GROUP: Final = GROUP
 
 Ring = Callable[[Key], None]
@@ -49,9 +51,12 @@ class Caches:
 
     def __init__(self, namespaces: Iterable[str]) -> None:
         self.ring: Ring = _nobody
-        self.model_deployments = Cache(kube_custom.prune_model_deployment)
+        self.model_deployments = Cache(
+            kube_custom.prune_model_deployment, kube_custom.renew_model_deployment
+        )
         self.exit_criteria = Cache(kube_custom.prune_exit_criteria)
         self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
+        self.decisions = Cache(kube_decisions.prune)
         self.deployments = Cache(kube_deployments.prune)
         self.revisions = Cache(kube_revisions.prune)
         self.services = Cache(kube_services.prune)
@@ -63,6 +68,7 @@ class Caches:
             MODEL_DEPLOYMENTS: self.model_deployments,
             exit_criteria.PLURAL: self.exit_criteria,
             exit_criteria.CLUSTER_PLURAL: self.cluster_exit_criteria,
+            decision.PLURAL: self.decisions,
             "deployments": self.deployments,
             "controllerrevisions": self.revisions,
             "services": self.services,
@@ -110,6 +116,10 @@ class Caches:
         """Every record of one child resource that carries the label of this ModelDeployment."""
         return self._by_plural[plural].children(key)
 
+    def known(self, raw: Manifest) -> None:
+        """Take the answer to our own write of a status, which rings for nobody."""
+        self.model_deployments.put(raw)
+
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""
         if ref.kind is CriteriaKind.CLUSTER:
@@ -119,7 +129,7 @@ class Caches:
     def _tell(self, plural: str, record: Any) -> None:  # noqa: ANN401 (any cache's record)
         if plural == MODEL_DEPLOYMENTS:
             self.ring(_key(record))
-        elif plural in OWN:
+        elif plural in CRITERIA:
             self._tell_users(plural, record)
         elif record.meta.deployment:
             self.ring(Key(record.meta.namespace, record.meta.deployment))

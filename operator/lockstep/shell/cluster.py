@@ -1,7 +1,7 @@
 """The real World: five steps put together. Each lives in its own file."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lockstep.core.key import Key
 from lockstep.core.needs import Needs
@@ -25,12 +25,15 @@ class Cluster:
     async def look(self, key: Key) -> Observed | None:
         return await self.observe.look(key)
 
+    async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
+        return await self.acting.dismiss(key, now)
+
     async def ask(self, seen: Observed, needs: Needs) -> Answers:
         del seen
         return await self.asking.ask(needs)
 
-    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
-        await self.storing.store(seen, decided, now)
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> timedelta | None:
+        return await self.storing.store(seen, decided, now)
 
     async def act(self, seen: Observed, action: Action) -> None:
         await self.acting.act(seen, action)

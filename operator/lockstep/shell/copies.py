@@ -1,4 +1,4 @@
-"""Makes and removes a revision's copies of ConfigMaps; what is copied passes through unlooked at."""
+"""Makes and removes a revision's copies of ConfigMaps; what is copied is not looked at."""
 
 import logging
 from typing import Final, assert_never

@@ -18,12 +18,9 @@ from lockstep.api.base import Manifest
 from lockstep.clients.connection import Connection
 from lockstep.clients.watching import Overheard
 from lockstep.errors import InvariantError
-from lockstep.shell.backoff import backoff
 
 _LOG: Final = logging.getLogger(__name__)
 _CLOSING: Final = timedelta(seconds=5)
-_CALM: Final = timedelta(minutes=1)
-"""A kopf that listened for so long has not failed again, but anew."""
 
 Heard = Callable[[str, str | None, Manifest], None]
 """Told of one event of a watch: plural, kopf's event type, the object."""
@@ -45,11 +42,7 @@ class Door:
 
 
 class Doorbell:
-    """Runs until it is cancelled.
-
-    kopf ends at the first answer that is no JSON, an error inside a watch, or a refused list; a
-    process that ended with it would soon wait minutes for its next start. It is started anew here.
-    """
+    """Runs until it is cancelled, or ends by itself when kopf cannot go on."""
 
     def __init__(
         self, registry: kopf.OperatorRegistry, door: Door, namespaces: Collection[str]
@@ -57,57 +50,38 @@ class Doorbell:
         self._registry = registry
         self._door = door
         self._namespaces = tuple(namespaces)
+        self._stop = threading.Event()
 
     async def listen(self) -> None:
         """Watch until cancelled.
 
         Raises:
-            InvariantError: kopf ended by itself and some of it still runs; only the process's own
-                end stops that.
+            InvariantError: kopf ended by itself; without it nothing would be noticed any more.
         """
-        loop, failures = asyncio.get_running_loop(), 0
-        while True:
-            began, stop = loop.time(), threading.Event()
-            why = await self._listen(stop)
-            calm = loop.time() - began > _CALM.total_seconds()
-            failures = 1 if calm else failures + 1
-            wait = backoff(failures).total_seconds()
-            _LOG.warning("watching ended: %s; it begins anew in %.3g s", why, wait)
-            await asyncio.sleep(wait)
-
-    async def _listen(self, stop: threading.Event) -> str:
-        """Watch until kopf ends by itself; says why it did."""
         loop = asyncio.get_running_loop()
         ended, closed = loop.create_future(), asyncio.Event()
 
-        def tell(why: str) -> None:
-            loop.call_soon_threadsafe(_resolve, ended, why)
-
         def listen() -> None:
-            asyncio.run(self._kopf(stop, tell))
+            asyncio.run(self._kopf(lambda why: loop.call_soon_threadsafe(_resolve, ended, why)))
             loop.call_soon_threadsafe(closed.set)
 
         threading.Thread(target=listen, name="doorbell", daemon=True).start()
         try:
-            why: str = await ended
+            why = await ended
         finally:
-            stop.set()
-            all_of_it = await self._closed(closed)
-        if not all_of_it:
-            raise InvariantError(f"watching ended: {why}")
-        return why
+            self._stop.set()
+            await self._closed(closed)
+        raise InvariantError(f"watching ended: {why}")
 
-    async def _closed(self, closed: asyncio.Event) -> bool:
-        """Wait for kopf's tasks; whether all have ended, which after a failure some never do."""
+    async def _closed(self, closed: asyncio.Event) -> None:
+        """Wait for kopf's tasks; some never end after a failure, and the process does without."""
         try:
             async with asyncio.timeout(_CLOSING.total_seconds()):
                 await closed.wait()
         except TimeoutError:
             _LOG.warning("kopf did not end within %g s", _CLOSING.total_seconds())
-            return False
-        return True
 
-    async def _kopf(self, stop: threading.Event, tell: Callable[[str], object]) -> None:
+    async def _kopf(self, tell: Callable[[str], object]) -> None:
         """Run kopf, and tell why as soon as any part of it has ended."""
         ours = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
@@ -116,11 +90,11 @@ class Doorbell:
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
-            stop_flag=stop,
+            stop_flag=self._stop,
         )
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         tell("; ".join(f"{task.get_name()}: {_why(task)}" for task in done))
-        stop.set()  # kopf waits for it in a thread of its own, which keeps its loop open
+        self._stop.set()  # kopf waits for it in a thread of its own, which keeps its loop open
         await asyncio.gather(kopf.run_tasks(tasks, ignored=ours), return_exceptions=True)
 
 

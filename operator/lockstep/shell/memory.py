@@ -11,23 +11,29 @@ from lockstep.core.observed import Foreign
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The newest planned status, not worth a write yet. Valid while ``wire`` is what is stored."""
+    """The newest planned status, not worth a write yet. Valid while ``wire`` is what is stored.
+
+    ``since``: when something was first kept back.
+    """
 
     uid: str
     wire: Manifest
     status: ModelDeploymentStatus
+    since: datetime
 
 
 @dataclass(slots=True)
 class Memory:
     """``versions``: the resourceVersion that a pass has looked at, which guards its write.
 
+    ``read``: a stored status beside what it says, as long as it is the same object.
     ``settled``: uid and generation of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
     """
 
     versions: dict[Key, int] = field(default_factory=dict)
     pending: dict[Key, Pending] = field(default_factory=dict)
+    read: dict[Key, tuple[Manifest, ModelDeploymentStatus]] = field(default_factory=dict)
     written_at: dict[Key, datetime] = field(default_factory=dict)
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
@@ -37,5 +43,5 @@ class Memory:
         self.foreign.setdefault(key, {})[foreign] = at
 
     def forget(self, key: Key) -> None:
-        for known in (self.versions, self.pending, self.written_at, self.foreign):
+        for known in (self.versions, self.pending, self.read, self.written_at, self.foreign):
             known.pop(key, None)

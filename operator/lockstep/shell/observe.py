@@ -33,7 +33,7 @@ from lockstep.core.observed import (
     StoredRevision,
     Unreadable,
 )
-from lockstep.shell import upkeep
+from lockstep.shell import decisions, upkeep
 from lockstep.shell.caches import Caches
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
@@ -93,6 +93,8 @@ class Observe:
             stored=stored,
             criteria=self._criteria(key, record),
             foreign=foreign,
+            author=record.author,
+            decisions=decisions.waiting(self._caches, key),
             configs=self._configs.digests(key),
             copies=self._copies(owner),
             secrets=self._configs.secrets(key),
@@ -105,7 +107,11 @@ class Observe:
         pending = self._memory.pending.get(key)
         if pending and pending.uid == record.meta.uid and pending.wire == record.wire:
             return pending.status
-        return kube_custom.read_status(record.wire)
+        read = self._memory.read.get(key)
+        if read is None or read[0] is not record.wire:
+            read = record.wire, kube_custom.read_status(record.wire)
+            self._memory.read[key] = read
+        return read[1]
 
     def _stored(self, owner: Owner) -> tuple[StoredRevision, ...]:
         return tuple(

@@ -25,13 +25,14 @@ async def reconcile(
         ForeignObjectError: A name that we need is taken; the next pass knows it.
     """
     seen = await world.look(key)
-    if seen is None:
-        return None
     now = clock()
+    if seen is None:
+        return await world.dismiss(key, now)
     answers = await world.ask(seen, planner.needs(seen, now))
     decided = planner.plan(replace(seen, answers=answers), now)
-    await world.store(seen, decided, now)
+    stored = await world.store(seen, decided, now)
     for action in decided.actions:
         await world.act(seen, action)
     await world.tell(seen, decided)
-    return decided.look_again
+    waits = [wait for wait in (decided.look_again, stored) if wait is not None]
+    return min(waits, default=None)

@@ -1,45 +1,99 @@
 """Store: the status goes to the API server before anything is done, and only when it says more."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lockstep.adapters import kube_custom
 from lockstep.api.base import Manifest
 from lockstep.clients.kube import Kube
-from lockstep.core.observed import Observed
+from lockstep.core.observed import Observed, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.errors import LostRaceError
-from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
+from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory, Pending
 
-EVIDENCE_EVERY: Final = timedelta(seconds=30)
-_EVIDENCE: Final = {
-    "value", "samples", "failures", "inconclusive", "noData", "errors", "measuredAt", "message",
+AT_ONCE: Final = timedelta(0)
+AFTER_WRITING: Final = timedelta(seconds=1)
+"""Our own write rings for nobody, and may be all that the next step waits for."""
+
+SIGHT_WITHIN: Final = timedelta(seconds=5)
+EVIDENCE_WITHIN: Final = timedelta(seconds=30)
+
+Fields = Collection[Mapping[str, frozenset[str]]]
+"""Names of fields by where they are in a status."""
+
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset({"message"}),
+    "conditions": frozenset({"message"}),
+}
+_SIGHT: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset({"message", "replicas", "readyReplicas"}),
+    "conditions": frozenset({"message"}),
+    "stage": frozenset({"progressAt", "progressReady"}),
+    "weights": frozenset({"actual"}),
+}
+_EVIDENCE: Final[Mapping[str, frozenset[str]]] = {
+    "gates": frozenset({
+        "value", "samples", "failures", "inconclusive", "noData", "errors", "measuredAt", "message",
+    }),
 }  # fmt: skip
+_PROOF: Final[Mapping[str, frozenset[str]]] = {"candidate": frozenset({"smokeTested"})}
 
 
-def worth_writing(
-    before: Manifest, after: Manifest, last_written_at: datetime | None, now: datetime
-) -> bool:
-    """Whether a status has to go over the wire now.
+def patience(before: Manifest, after: Manifest, relied_on: Fields) -> timedelta | None:
+    """How long a status may be kept in memory; None when it says nothing new.
 
-    Gates are measured as often as every second: evidence that decides nothing is kept in memory
-    and written every 30 s. A crash loses that much of it, and it is measured again.
+    What was decided goes at once. What was only seen (counts of pods, and sentences with them)
+    and proven goes soon: a rollout would otherwise cost a write per pod. Gates are measured as
+    often as every second: evidence that decides nothing is written every 30 s. A crash loses that
+    much, and it is seen or measured again.
+
+    Args:
+        before: The status as it is stored.
+        after: The status as it is planned.
+        relied_on: Fields that may not wait, because something is about to be done on them.
     """
     if before == after:
-        return False
-    if _without_evidence(before) != _without_evidence(after):
-        return True
-    return last_written_at is None or now >= last_written_at + EVIDENCE_EVERY
+        return None
+    waiting = [it for it in (_SIGHT, _EVIDENCE, _PROOF) if it not in relied_on]
+    if not _same(before, after, *waiting):
+        return AT_ONCE
+    measured = _same(before, after, _WORDS, _EVIDENCE) and not _same(before, after, _WORDS)
+    return EVIDENCE_WITHIN if measured else SIGHT_WITHIN
 
 
-def _without_evidence(status: Mapping[str, Any]) -> Manifest:
-    gates = [
-        {key: value for key, value in gate.items() if key not in _EVIDENCE}
-        for gate in status.get("gates", ())
-    ]
-    return {**status, "gates": gates}
+def _same(before: Manifest, after: Manifest, *but: Mapping[str, frozenset[str]]) -> bool:
+    """Whether two statuses are equal but for these fields."""
+    left: dict[str, frozenset[str]] = {}
+    for fields in but:
+        for where, names in fields.items():
+            left[where] = left.get(where, frozenset()) | names
+    return _without(before, left) == _without(after, left)
+
+
+def _without(status: Manifest, left: Mapping[str, frozenset[str]]) -> Manifest:
+    return {
+        key: _cut(value, left[key]) if key in left else value
+        for key, value in status.items()
+        if key not in left.get("", ())
+    }
+
+
+def _cut(value: Any, names: frozenset[str]) -> Any:  # noqa: ANN401 (any part of a status)
+    if isinstance(value, list):
+        return [_cut(item, names) for item in value]
+    if isinstance(value, dict):
+        return {key: item for key, item in value.items() if key not in names}
+    return value
+
+
+def _relied_on(seen: Observed, decided: Plan) -> Fields:
+    """What the actions of a plan rest on; without a smoke test a ready pod is its own proof."""
+    if not decided.actions:
+        return ()
+    tested = not isinstance(seen.spec, Unreadable) and seen.spec.smoke_test is not None
+    return (_EVIDENCE, _PROOF) if tested else (_EVIDENCE,)
 
 
 class Store:
@@ -50,8 +104,11 @@ class Store:
         self._memory = memory
         self._kube = kube
 
-    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
-        """Write the planned status, or keep it in mind; what is done or told is always written.
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> timedelta | None:
+        """Write the planned status, or keep it in mind for a while.
+
+        Returns:
+            When to come again: when what is kept is due, or soon after a write; else None.
 
         Raises:
             LostRaceError: The object changed after this pass looked at it.
@@ -61,14 +118,31 @@ class Store:
         version = self._memory.versions.get(key)
         if record is None or record.meta.version != version:
             raise LostRaceError(f"{key} changed while its pass was thinking")
-        written_at = self._memory.written_at.get(key)
-        acted = bool(decided.actions or decided.events) and record.wire != after
-        if not acted and not worth_writing(record.wire, after, written_at, now):
-            status = kube_custom.read_status(after)
-            self._memory.pending[key] = Pending(seen.uid, record.wire, status)
-            return
+        kept = self._keep(seen, decided, record.wire, after, now)
+        if kept is None or kept > AT_ONCE:
+            return kept
         patch = kube_custom.merge_patch(record.wire, after)
         answer = await self._kube.patch_status(key.namespace, key.name, str(version), patch)
-        self._caches.heard(MODEL_DEPLOYMENTS, None, answer)
+        self._caches.known(answer)
         self._memory.pending.pop(key, None)
         self._memory.written_at[key] = now
+        return AFTER_WRITING
+
+    def _keep(
+        self, seen: Observed, decided: Plan, before: Manifest, after: Manifest, now: datetime
+    ) -> timedelta | None:
+        """How much longer the planned status may stay in memory, where it is put meanwhile."""
+        wait = patience(before, after, _relied_on(seen, decided))
+        if wait is None or decided.events:
+            self._memory.pending.pop(seen.key, None)
+            return AT_ONCE if wait is not None else None
+        pending = self._memory.pending.get(seen.key)
+        same = pending is not None and pending.uid == seen.uid and pending.wire == before
+        since = pending.since if pending and same else now
+        if wait == EVIDENCE_WITHIN:
+            since = self._memory.written_at.get(seen.key, now - wait)
+        left = since + wait - now
+        if left > AT_ONCE:
+            status = kube_custom.read_status(after)
+            self._memory.pending[seen.key] = Pending(seen.uid, before, status, since)
+        return max(left, AT_ONCE)

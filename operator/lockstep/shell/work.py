@@ -22,6 +22,9 @@ _LOG: Final = logging.getLogger(__name__)
 RESYNC: Final = timedelta(minutes=5)
 """A pass at least this often, whatever rang or did not: it costs no request while all is well."""
 
+TOGETHER: Final = timedelta(milliseconds=50)
+"""What changes together rings together: a pass waits so long for the rest of it."""
+
 _SHORTEST: Final = timedelta(milliseconds=50)
 _RACE: Final = timedelta(milliseconds=100)
 _RACE_CAP: Final = timedelta(seconds=5)
@@ -87,7 +90,7 @@ class Work:
         limit = asyncio.get_running_loop().time() - _STUCK.total_seconds()
         return [key for key, since in self._busy.values() if since < limit]
 
-    def ring(self, key: Key, after: timedelta = timedelta(0)) -> None:
+    def ring(self, key: Key, after: timedelta = TOGETHER) -> None:
         """Give ``key`` a turn, in its rank."""
         self._queue.add(key, self._rank(key), after)
 
@@ -112,8 +115,7 @@ class Work:
         with logs.about(key), self._metrics.timed():
             outcome, wait = await self._outcome(key)
         self._metrics.passed(outcome)
-        if self._caches.model_deployments.get(key) is None:
-            self._failures.pop(key, None)
+        if wait is None and self._caches.model_deployments.get(key) is None:
             return
         self.ring(key, RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC))
 

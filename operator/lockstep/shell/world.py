@@ -1,6 +1,6 @@
 """What a pass may do to the world, in the order in which it does it. Tests play it with a dict."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from lockstep.core.key import Key
@@ -19,12 +19,23 @@ class World(Protocol):
         """What is known now, without answers; None when the ModelDeployment is gone or going."""
         ...
 
+    async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
+        """Answer those who wait for a ModelDeployment that does not exist.
+
+        Returns:
+            How long until somebody else is due an answer; None when nobody waits.
+        """
+        ...
+
     async def ask(self, seen: Observed, needs: Needs) -> Answers:
         """Put the questions. What does not answer is an answer too, never an exception."""
         ...
 
-    async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
+    async def store(self, seen: Observed, decided: Plan, now: datetime) -> timedelta | None:
         """Keep the status.
+
+        Returns:
+            How long until it wants to be asked again, if at all.
 
         Raises:
             LostRaceError: Somebody wrote the object after ``look``; the pass ends, nothing is done.

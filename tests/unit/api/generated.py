@@ -16,7 +16,7 @@ def largest(schema: Schema) -> Any:
         case {"type": "string", "maxLength": length}:
             return "x" * length
         case {"type": "integer"}:
-            return 2**31 - 1
+            return min(schema.get("maximum", 2**31 - 1), 2**31 - 1)
         case {"type": "boolean"}:
             return False
         case {"type": "array", "items": items, "maxItems": count}:

@@ -145,6 +145,28 @@ async def test_a_status_of_another_version_is_a_lost_race(code: int) -> None:
             await client.patch_status("pay", "fraud", "41", {})
 
 
+DECISION: Manifest = {
+    "kind": "Decision",
+    "metadata": {"name": "hold", "namespace": "pay", "uid": "d1"},
+    "status": {"outcome": "Applied"},
+}
+
+
+async def test_an_answer_is_for_one_uid() -> None:
+    async with kube(Say(body=DECISION)) as (client, server):
+        assert await client.answer(DECISION) == DECISION
+    (asked,) = server.asked
+    assert asked.path.endswith("/namespaces/pay/decisions/hold/status")
+    assert asked.headers["content-type"] == "application/merge-patch+json"
+    assert asked.body == {"metadata": {"uid": "d1"}, "status": {"outcome": "Applied"}}
+
+
+@pytest.mark.parametrize("code", [404, 409])
+async def test_who_is_gone_needs_no_answer(code: int) -> None:
+    async with kube(status(code, "Gone")) as (client, _):
+        assert await client.answer(DECISION) is None
+
+
 async def test_delete_is_for_one_uid() -> None:
     async with kube(Say(), status(404, "NotFound"), status(409, "Conflict")) as (client, server):
         for _ in range(3):
@@ -185,6 +207,7 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "apply": lambda client: client.apply(DEPLOYMENT, "uid-r1"),
     "delete": lambda client: client.delete("Deployment", "pay", "x", "u"),
     "status": lambda client: client.patch_status("pay", "fraud", "1", {}),
+    "answer": lambda client: client.answer(DECISION),
     "dry run": lambda client: client.dry_run(DEPLOYMENT),
     "served": lambda client: client.served(),
 }

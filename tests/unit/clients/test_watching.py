@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from lockstep.api.base import Manifest
 from lockstep.clients.watching import Overheard, Target, target
 from tests.unit.clients.scripted import Say, Scripted, connection, scripted
 
@@ -51,9 +52,13 @@ async def overheard(*answers: Say) -> AsyncIterator[tuple[aiohttp.ClientSession,
         yield session, server, ears
 
 
-def page(*items: object, more: str = "", version: str = "7") -> Say:
+def pods(*names: str) -> list[Manifest]:
+    return [{"metadata": {"name": name}} for name in names]
+
+
+def page(*names: str, more: str = "", version: str = "7") -> Say:
     metadata = {"resourceVersion": version, **({"continue": more} if more else {})}
-    return Say(body={"metadata": metadata, "items": list(items)})
+    return Say(body={"metadata": metadata, "items": pods(*names)})
 
 
 async def get(session: aiohttp.ClientSession, server: Scripted, path: str) -> None:
@@ -64,7 +69,7 @@ async def get(session: aiohttp.ClientSession, server: Scripted, path: str) -> No
 async def test_a_list_is_told_as_a_whole() -> None:
     async with overheard(page("a", "b")) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
-    assert ears.lists == [("pods", "", ["a", "b"], 7)]
+    assert ears.lists == [("pods", "", pods("a", "b"), 7)]
     assert ears.counted == ["list pods 200"]
     assert server.asked[0].headers["authorization"] == "bearer secret"
 
@@ -82,7 +87,7 @@ async def test_pages_are_told_together_once_the_last_has_come() -> None:
         await get(session, server, "/api/v1/pods?continue=x")
         assert ears.lists == []
         await get(session, server, "/api/v1/pods?continue=y")
-    assert ears.lists == [("pods", "", ["a", "b", "c"], 7)]
+    assert ears.lists == [("pods", "", pods("a", "b", "c"), 7)]
 
 
 async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
@@ -91,7 +96,7 @@ async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods?continue=y")
-    assert ears.lists == [("pods", "", ["a", "b"], 7)]
+    assert ears.lists == [("pods", "", pods("a", "b"), 7)]
 
 
 async def test_an_error_is_no_list() -> None:

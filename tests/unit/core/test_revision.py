@@ -134,3 +134,75 @@ def test_rendering_leaves_what_the_user_wrote_alone() -> None:
     before = copy.deepcopy(TEMPLATE)
     rendered(TEMPLATE, WITH_ARTIFACT)
     assert before == TEMPLATE
+
+
+READING = changed(envFrom=[{"configMapRef": {"name": "settings"}}])
+MAYBE = changed(envFrom=[{"configMapRef": {"name": "settings", "optional": True}}])
+
+
+def reading(content: str | None, template: dict[str, Any] = READING) -> dict[str, Any]:
+    return inputs(template, MODEL, {} if content is None else {"settings": content})
+
+
+def found(
+    *stored: StoredRevision,
+    content: str | None,
+    live: tuple[str, ...] = (),
+    template: dict[str, Any] = READING,
+) -> str:
+    configs = {} if content is None else {"settings": content}
+    return resolve(template, MODEL, stored, configs, live).revision
+
+
+def test_the_content_of_a_config_map_makes_another_revision() -> None:
+    assert found(content="a") != found(content="b")
+
+
+def test_old_content_is_the_old_revision() -> None:
+    old, young = kept("old", reading("a"), 1), kept("young", reading("b"), 2)
+    assert found(old, young, content="a") == "old"
+    assert found(old, young, content="b") == "young"
+
+
+def test_a_template_that_reads_no_config_map_says_nothing_of_any() -> None:
+    assert "configMaps" not in inputs(TEMPLATE, MODEL, {"settings": "a"})
+
+
+def test_an_upgrade_from_an_operator_that_did_not_look_at_config_maps_starts_nothing() -> None:
+    before = kept("before", {"template": READING, "version": "1.0.0"})
+    assert found(before, content="a") == "before"
+    assert found(before, content="b") == "before"
+
+
+def test_an_optional_config_map_that_comes_or_goes_makes_another_revision() -> None:
+    without = kept("without", reading(None, MAYBE))
+    assert without.inputs["configMaps"] == {"settings": "absent"}
+    assert found(without, content=None, template=MAYBE) == "without"
+    assert found(without, content="a", template=MAYBE) != "without"
+
+
+def test_a_config_map_that_vanished_neither_ends_a_trial_nor_starts_one() -> None:
+    old, young = kept("old", reading("a"), 1), kept("young", reading("b"), 2)
+    assert found(old, young, content=None, live=("old",)) == "old"
+    assert found(old, young, content=None, live=("young", "old")) == "young"
+    assert found(old, young, content=None) == "young"
+
+
+def test_a_config_map_that_was_never_there_is_no_known_revision() -> None:
+    assert resolve(READING, MODEL, (), {}).stored is None
+    other = kept("other", inputs(changed(env=[]), MODEL))
+    assert resolve(READING, MODEL, (other,), {}).stored is None
+
+
+def test_pods_read_the_copies_of_their_revision() -> None:
+    written = reading("a")
+    got = render("fraud", "7f9c2b1e", written, DRAIN)
+    source = got["spec"]["containers"][0]["envFrom"][0]["configMapRef"]
+    assert source == {"name": "fraud-7f9c2b1e-settings"}
+    assert written["template"] == READING, "the stored inputs keep the user's names"
+
+
+def test_what_is_absent_is_read_under_the_copys_name_so_that_it_stays_absent() -> None:
+    got = render("fraud", "7f9c2b1e", reading(None, MAYBE), DRAIN)
+    source = got["spec"]["containers"][0]["envFrom"][0]["configMapRef"]
+    assert source == {"name": "fraud-7f9c2b1e-settings", "optional": True}

@@ -503,7 +503,7 @@ def test_messages_fit_into_status() -> None:
     endless = Broken("x" * 5000)
     _, judged, _ = play(trial(), [endless] * 6)
     assert isinstance(judged.outcome, Inconclusive)
-    assert len(judged.gates[0].message) == 400
+    assert len(judged.gates[0].message) == 320
     labels = {f"label_{number}": "v" * 100 for number in range(50)}
     _, judged, _ = play(trial(), [Reply((Series(1, labels),) * 9)] * 5)
     assert isinstance(judged.outcome, Inconclusive)

@@ -5,20 +5,22 @@ import pytest
 import yaml
 from lupa import lua51  # the Lua that Argo CD's own interpreter speaks
 
+from lockstep.api.status import Outcome
+
 ROOT = Path(__file__).parents[3]
-KEY = "resource.customizations.health.lockstep.dev_ModelDeployment"
-SCRIPT = yaml.safe_load((ROOT / "manifests/argocd/health.yaml").read_text())["data"][KEY]
+KEY = "resource.customizations.health.lockstep.dev_"
+SCRIPTS = yaml.safe_load((ROOT / "manifests/argocd/health.yaml").read_text())["data"]
 UNSEEN = "the operator has not looked at this yet; is it running?"
 STALE = "the operator has not looked at the latest change yet"
 
 
-def health(generation: int, status: dict[str, Any] | None) -> tuple[str, str]:
+def health(kind: str, generation: int, status: dict[str, Any] | None) -> tuple[str, str]:
     lua = lua51.LuaRuntime()
     obj: dict[str, Any] = {"metadata": {"generation": generation}}
     if status is not None:
         obj["status"] = status
     lua.globals().obj = lua.table_from(obj, recursive=True)
-    told = lua.execute(SCRIPT)
+    told = lua.execute(SCRIPTS[KEY + kind])
     return told["status"], told["message"]
 
 
@@ -48,4 +50,25 @@ CASES: dict[str, tuple[dict[str, Any] | None, tuple[str, str]]] = {
 
 @pytest.mark.parametrize(("status", "told"), CASES.values(), ids=CASES)
 def test_health(status: dict[str, Any] | None, told: tuple[str, str]) -> None:
-    assert health(3, status) == told
+    assert health("ModelDeployment", 3, status) == told
+
+
+UNTAKEN = ("Progressing", "the operator has not taken this yet; is it running?")
+DECISIONS: dict[str, tuple[dict[str, Any] | None, tuple[str, str]]] = {
+    "not taken yet": (None, UNTAKEN),
+    "without an outcome": ({"message": "soon"}, UNTAKEN),
+    "done": ({"outcome": "Applied", "message": "because"}, ("Healthy", "because")),
+    "too late to matter": ({"outcome": "Superseded", "message": "because"}, ("Healthy", "because")),
+    "not allowed": ({"outcome": "Refused", "message": "because"}, ("Degraded", "because")),
+    "an outcome of a later version": ({"outcome": "Deferred"}, ("Unknown", "")),
+}
+
+
+@pytest.mark.parametrize(("status", "told"), DECISIONS.values(), ids=DECISIONS)
+def test_health_of_a_decision(status: dict[str, Any] | None, told: tuple[str, str]) -> None:
+    assert health("Decision", 1, status) == told
+
+
+def test_every_outcome_has_a_meaning() -> None:
+    told = {health("Decision", 1, {"outcome": outcome.value})[0] for outcome in Outcome}
+    assert told == {"Healthy", "Degraded"}

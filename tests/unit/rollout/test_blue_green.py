@@ -181,7 +181,7 @@ CASES: dict[str, tuple[World, str, str]] = {
             spec=blue_green(prePromotion={"soak": "1h"}),
             rest={"preview": CallerService(uid="v", routing=Only(V1))},
         ),
-        "Measuring",
+        "Moving",
         "preview 2",
     ),
     "a preview Service is taken away when nothing is on trial": (

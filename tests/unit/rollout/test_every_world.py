@@ -95,6 +95,14 @@ def _strategy(**canary: Any) -> dict[str, Any]:
     return {"canary": {"stages": stages, **canary}}
 
 
+APPROVED: Final[dict[str, Any]] = {
+    "canary": {
+        "stages": [
+            {"name": "half", "weight": 50, "exitCriteria": GATED, "approval": {"required": 2}},
+            {"name": "full", "weight": 100, "approval": {}},
+        ]
+    }
+}
 SPECS: Final[dict[str, dict[str, Any]]] = {
     "shrink": {"strategy": _strategy()},
     "keep": {"strategy": _strategy(stableScale="Keep")},
@@ -102,6 +110,10 @@ SPECS: Final[dict[str, dict[str, Any]]] = {
     "paced": {"strategy": _strategy(), "rollback": {"speed": "Paced"}},
     "pausing": {"strategy": _strategy(), "rollback": {"onFailure": "Pause"}},
     "rolling": {"strategy": {"rolling": {}}},
+    "approved": {"strategy": APPROVED},
+    "gated first": {"strategy": _strategy(), "initialRollout": "Gate"},
+    "to the oldest": {"strategy": _strategy(), "rollbackTo": V1},
+    "to nowhere": {"strategy": _strategy(), "rollbackTo": "0" * 8},
     "blue-green": {
         "strategy": {
             "blueGreen": {
@@ -217,7 +229,7 @@ PRODUCT: Final[tuple[tuple[Facts, ...], ...]] = (
 WORLDS: Final = math.prod(len(choices) for choices in PRODUCT)
 
 
-def _facts(number: int) -> Facts:
+def facts_of(number: int) -> Facts:
     """The world of that number."""
     facts: dict[str, Any] = {}
     for choices in PRODUCT:
@@ -259,7 +271,7 @@ def _status(facts: Facts) -> ModelDeploymentStatus:
     )
 
 
-def _world(facts: Facts) -> Observed:
+def world_of(facts: Facts) -> Observed:
     routing, version = facts["routing"], facts["version"]
     smoke = SmokeResult(V2, "HTTP 500, expected 200" if facts["wrong"] else None)
     return Observed(
@@ -292,7 +304,7 @@ def _falls_silent(seen: Observed, decided: Plan) -> None:
     raise AssertionError("repeated passes never fall silent")
 
 
-def _promises_hold(seen: Observed) -> None:
+def promises_hold(seen: Observed) -> None:
     needs(seen, NOW)
     decided = plan(seen, NOW)
     standing = seen
@@ -309,9 +321,9 @@ def broken(first: int, stride: int) -> list[str]:
     """The promises that do not hold in some of the worlds, with the world."""
     found = []
     for number in range(first, WORLDS, stride):
-        facts = _facts(number)
+        facts = facts_of(number)
         try:
-            _promises_hold(_world(facts))
+            promises_hold(world_of(facts))
         except AssertionError as error:
             found.append(f"{error}\n  in {facts}")
     return found

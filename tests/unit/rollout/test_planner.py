@@ -24,7 +24,9 @@ from lockstep.core.observed import (
 )
 from lockstep.core.plan import (
     Action,
+    AnswerDecision,
     Plan,
+    PruneConfig,
     PruneRevision,
     PutBudget,
     PutDeployment,
@@ -34,6 +36,7 @@ from lockstep.core.plan import (
     SetOwnership,
     SetPreview,
     SetTraffic,
+    StoreConfig,
     StoreRevision,
 )
 from lockstep.core.rollout.planner import needs, plan
@@ -85,8 +88,10 @@ def say(action: Action) -> str:
             return f"preview {VERSIONS[name][0]}"
         case RemovePreview():
             return "no preview"
-        case PutBudget() | RemoveBudget() | SetOwnership():
+        case PutBudget() | RemoveBudget() | SetOwnership() | StoreConfig() | PruneConfig():
             return type(action).__name__
+        case AnswerDecision(name=name):
+            return f"answer {name}"
         case PruneRevision(name):
             return f"forget {name}"
 

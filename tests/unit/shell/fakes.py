@@ -1,5 +1,7 @@
 """An API server in a dict, and the shell's parts around it."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -10,11 +12,13 @@ from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import PATHS, Kube
+from lockstep.core.config import Source
 from lockstep.core.observed import Observed
 from lockstep.core.plan import Plan
 from lockstep.errors import ForeignObjectError, LostRaceError
 from lockstep.shell.act import Act
 from lockstep.shell.caches import Caches
+from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
@@ -82,7 +86,22 @@ class FakeKube:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         self._asked("merge", kind, name)
         there = self.objects[kind, name]
-        return self._write({**there, "spec": {**there["spec"], **patch["spec"]}})
+        changed = {**there["spec"], **patch["spec"]}
+        spec = {field: value for field, value in changed.items() if value is not None}
+        return self._write({**there, "spec": spec})
+
+    async def merge_items(self, manifest: Manifest, patch: Manifest) -> Manifest:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self._asked("merge items", kind, name)
+        there, change = self.objects[kind, name], patch["metadata"]
+        assert there["metadata"]["uid"] == change["uid"]
+        named = {it["uid"]: it for it in there["metadata"].get("ownerReferences") or ()}
+        named |= {it["uid"]: it for it in change["ownerReferences"]}
+        owners = [it for it in named.values() if it.get("$patch") != "delete"]
+        notes = (there["metadata"].get("annotations") or {}) | change["annotations"]
+        notes = {key: value for key, value in notes.items() if value is not None}
+        metadata = {**there["metadata"], "ownerReferences": owners, "annotations": notes}
+        return self._write({**there, "metadata": metadata})
 
     async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
         assert (namespace, uid) == (FRAUD.namespace, self.objects[kind, name]["metadata"]["uid"])
@@ -101,6 +120,14 @@ class FakeKube:
         after = {key: value for key, value in known.items() if value is not None}
         return self._write({**there, "status": after})
 
+    async def answer(self, manifest: Manifest) -> Manifest | None:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self._asked("answer", kind, name)
+        there = self.objects[kind, name]
+        if there["metadata"]["uid"] != manifest["metadata"]["uid"]:
+            return None
+        return self._write({**there, "status": manifest["status"]})
+
     async def create_once(self, manifest: Manifest) -> Manifest | None:
         self._asked("create once", manifest["kind"], manifest["metadata"]["name"])
         return manifest
@@ -108,6 +135,24 @@ class FakeKube:
     async def dry_run(self, manifest: Manifest) -> Refusal | None:
         self._asked("dry run", manifest["kind"], "")
         return self.refusal
+
+
+@dataclass
+class Shown:
+    """What watches by name show, as soon as it is put here; ``under_way`` are those that last."""
+
+    under_way: dict[tuple[str, Source], Callable[[Manifest | None], None]] = field(
+        default_factory=dict
+    )
+
+    async def follow(
+        self, namespace: str, source: Source, seen: Callable[[Manifest | None], None]
+    ) -> None:
+        self.under_way[namespace, source] = seen
+        try:
+            await asyncio.Event().wait()
+        finally:
+            del self.under_way[namespace, source]
 
 
 @dataclass
@@ -120,6 +165,10 @@ class Bench:
     caches: Caches = field(default_factory=lambda: Caches(()))
     metrics: Metrics = field(default_factory=Metrics)
 
+    def __post_init__(self) -> None:
+        self.shown = Shown()
+        self.configs = Configs(self.shown, self.caches)
+
     def _clock(self) -> datetime:
         return self.now
 
@@ -129,7 +178,8 @@ class Bench:
 
     @property
     def observe(self) -> Observe:
-        return Observe(self.caches, self.memory, self.client, ReplicaRatio(), self._clock)
+        router = ReplicaRatio()
+        return Observe(self.caches, self.memory, self.client, router, self._clock, self.configs)
 
     @property
     def store(self) -> Store:

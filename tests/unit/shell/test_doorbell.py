@@ -17,6 +17,7 @@ from aiohttp import web
 from lockstep import handlers
 from lockstep.api.base import Manifest
 from lockstep.clients.watching import Overheard
+from lockstep.errors import InvariantError
 from lockstep.shell.caches import Caches
 from lockstep.shell.doorbell import Door, Doorbell
 from tests.unit.clients.scripted import connection
@@ -41,6 +42,7 @@ class TinyApi:
     streams: dict[str, list[asyncio.Queue[Any]]] = field(default_factory=lambda: defaultdict(list))
     lists: list[str] = field(default_factory=list)
     queries: dict[str, dict[str, str]] = field(default_factory=dict)
+    wrong: list[web.Response] = field(default_factory=list)
     version: int = 100
     url: str = ""
 
@@ -62,6 +64,8 @@ class TinyApi:
             return await self._watch(request, plural)
         self.lists.append(plural)
         self.queries[plural] = dict(request.query)
+        if self.wrong:
+            return self.wrong.pop()
         metadata = {"resourceVersion": str(self.version)}
         return web.json_response({"metadata": metadata, "items": self.objects[plural]})
 
@@ -198,6 +202,53 @@ async def test_what_vanished_while_the_watch_was_broken_is_gone_after_the_next_l
     assert api.lists.count("deployments") == 2
 
 
+NO_EVENTS: dict[str, Any] = {
+    "an error of the server's": {"type": "ERROR", "object": {"code": 500, "message": "no leader"}},
+    "an error without a code": {"type": "ERROR", "object": None},
+    "HTML": "<html>502 Bad Gateway</html>",
+    "half an event": '{"type":"ADDED","object":{"metadata":',
+    "an object without metadata": {"type": "ADDED", "object": {}},
+    "a number": 7,
+}
+
+
+@pytest.mark.parametrize("event", NO_EVENTS.values(), ids=NO_EVENTS)
+async def test_after_what_is_no_event_everything_is_listed_again(
+    monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["deployments"]))
+        api.objects["deployments"], api.version = [child("r1", version=150)], 200
+        api.say("deployments", event)
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+
+
+NO_LISTS: dict[str, dict[str, Any]] = {
+    "HTML": {"text": "<html>login</html>", "content_type": "text/html"},
+    "an empty object": {"text": "{}"},
+    "no items": {"text": '{"metadata": {}, "items": null}'},
+    "items that are no objects": {"text": '{"metadata": {}, "items": [null]}'},
+    "bad request": {"status": 400},
+    "gone": {"status": 410},
+    "too many requests until a date": {
+        "status": 429,
+        "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"},
+    },
+}
+
+
+@pytest.mark.parametrize("wrong", NO_LISTS.values(), ids=NO_LISTS)
+async def test_after_what_is_no_list_it_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    async with tiny_api() as api:
+        api.wrong = [web.Response(**wrong)]
+        async with listening(api, monkeypatch) as listener:
+            await listener.until(lambda: listener.caches.complete)
+
+
 async def test_a_watch_that_ended_in_good_order_goes_on_without_a_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -218,20 +269,8 @@ async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.Monke
     assert api.lists.count("clusterexitcriteria") == 1
 
 
-async def test_kopf_ending_by_itself_is_told_and_tried_again(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "REGISTRY", kopf.OperatorRegistry())  # knows no way to log in
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        await listener.until(lambda: caplog.text.count("observer: LoginError") > 1)
-
-
-@pytest.mark.parametrize("event", [{"type": "ERROR", "object": {"code": 500}}, "<html>"])
-async def test_after_an_answer_that_ends_kopf_everything_is_seen_again(
-    monkeypatch: pytest.MonkeyPatch, event: Any
-) -> None:
-    async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        await listener.until(lambda: bool(api.streams["deployments"]))
-        api.objects["deployments"], api.version = [child("r1", version=150)], 200
-        api.say("deployments", event)
-        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+        with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
+            await asyncio.wait_for(asyncio.shield(listener.task), SOON)

@@ -27,6 +27,7 @@ class DictWorld:
     error: Exception = field(default_factory=lambda: TransientError("away"))
     log: list[str] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
+    waits: timedelta | None = None
 
     def _step(self, name: str) -> None:
         if self.breaks_at == name:
@@ -38,6 +39,11 @@ class DictWorld:
         assert key == FRAUD
         self._step("look")
         return self.seen
+
+    async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
+        assert (key, now) == (FRAUD, NOW)
+        self._step("dismiss")
+        return self.waits
 
     async def ask(self, seen: Observed, needs: Needs) -> Answers:
         assert (seen.key, needs) == (FRAUD, Needs())
@@ -112,7 +118,12 @@ async def test_a_repeated_pass_does_nothing() -> None:
 async def test_what_is_gone_needs_no_pass() -> None:
     world = DictWorld(None)
     assert await one_pass(world) is None
-    assert world.log == ["look"]
+    assert world.log == ["look", "dismiss"]
+
+
+async def test_whoever_waits_for_what_does_not_exist_is_looked_at_again() -> None:
+    world = DictWorld(None, waits=timedelta(seconds=3))
+    assert await one_pass(world) == timedelta(seconds=3)
 
 
 @pytest.mark.parametrize("step", ["look", "ask", "store", "act"])

@@ -28,6 +28,7 @@ class Thinking:
     """A world and a planner in which every pass is what ``looks`` says in its turn."""
 
     looks: list[Callable[[], Observed | None]]
+    waits: list[timedelta] = field(default_factory=list)
     passes: list[Key] = field(default_factory=list)
     done: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -37,6 +38,10 @@ class Thinking:
             self.done.notify_all()
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         return look()
+
+    async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
+        del key, now
+        return self.waits.pop(0) if self.waits else None
 
     async def ask(self, seen: Observed, needs: Needs) -> Answers:
         raise AssertionError(seen, needs)
@@ -111,6 +116,16 @@ async def test_one_broken_object_does_not_stop_the_others() -> None:
         work.ring(CHURN)
         await thinking.passed(2)
     assert set(thinking.passes) == {FRAUD, CHURN}
+
+
+async def test_what_does_not_exist_has_passes_as_long_as_somebody_waits() -> None:
+    thinking = Thinking([nothing], waits=[timedelta(0)])
+    async with working(thinking) as (work, _):
+        await thinking.passed(1)
+        work.ring(CHURN)
+        await thinking.passed(3)
+    assert thinking.passes.count(FRAUD) == 2
+    assert thinking.passes.count(CHURN) == 1
 
 
 async def test_a_broken_promise_waits_for_somebody_to_look() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
-from lockstep.api.status import GateStatus
+from lockstep.api.status import LINE, GateStatus
 from lockstep.core.gates.gate import Gate
 from lockstep.core.gates.numbers import rounded
 from lockstep.core.gates.question import Broken
@@ -17,12 +17,10 @@ from lockstep.core.gates.thresholds import Limits, Measured, limits
 
 TOLERATED_ERRORS: Final = 4
 """For traffic, which has no limits of its own; a metric's default is the same."""
-_LONGEST: Final = 400
-"""Characters that status keeps of a gate's sentence."""
 
 
 def clipped(sentence: str) -> str:
-    return sentence if len(sentence) <= _LONGEST else sentence[: _LONGEST - 1] + "…"
+    return sentence if len(sentence) <= LINE else sentence[: LINE - 1] + "…"
 
 
 def counted(row: GateStatus, gate: Gate, reading: Reading, at: datetime, weight: int) -> GateStatus:

@@ -1,11 +1,24 @@
 """What is told: the difference between two statuses, so that it is told once."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from lockstep.api.status import Condition, GateStatus, ModelDeploymentStatus, Phase, Truth, Verdict
+from lockstep.api.status import (
+    Condition,
+    GateStatus,
+    ModelDeploymentStatus,
+    Outcome,
+    Phase,
+    Truth,
+    Verdict,
+)
 from lockstep.core.observed import Observed
 from lockstep.core.plan import Action, Event, EventType, PutDeployment, SetTraffic
 from lockstep.core.rollout.messages import named
+from lockstep.core.rollout.stages import PROMOTED_FULL, RETURNED, SKIPPED
+
+_TOLD_OTHERWISE: Final = {"RolledBack", PROMOTED_FULL, SKIPPED}
+"""What became of a revision by a rollback or a Decision, which have events of their own."""
 
 
 def between(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
@@ -45,6 +58,7 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
 def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
     yield from _trial(before, after)
     yield from _gates(before.gates, after.gates)
+    yield from _decisions(before, after)
     yield from _history(before, after)
     if after.rejected and before.rejected != after.rejected:
         rejected = after.rejected
@@ -58,7 +72,8 @@ def _trial(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Itera
     if candidate is None:
         return
     if before.candidate is None or before.candidate.revision != candidate.revision:
-        yield Event(EventType.NORMAL, "RolloutStarted", f"{named(candidate)} is on trial")
+        begins = "returned to, without stages" if candidate.ungated == RETURNED else "on trial"
+        yield Event(EventType.NORMAL, "RolloutStarted", f"{named(candidate)} is {begins}")
     entered = stage is not None and stage.entered_at is not None
     if stage and entered and (before.stage is None or before.stage.entered_at != stage.entered_at):
         weight = after.weights.desired if after.weights else 0
@@ -80,9 +95,18 @@ def _gates(before: tuple[GateStatus, ...], after: tuple[GateStatus, ...]) -> Ite
 
 def _history(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
     for line in after.history:
-        if line not in before.history and line.outcome != "RolledBack":
+        if line not in before.history and line.outcome not in _TOLD_OTHERWISE:
             message = f"version {line.version} (revision {line.revision}): {line.message}"
             yield Event(EventType.NORMAL, line.outcome, message)
+
+
+def _decisions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
+    known = {it.uid for it in before.decisions}
+    for taken in after.decisions:
+        if taken.uid not in known:
+            kind = EventType.WARNING if taken.outcome is Outcome.REFUSED else EventType.NORMAL
+            message = f"Decision {taken.name}: {taken.message}"
+            yield Event(kind, f"Decision{taken.outcome}", message)
 
 
 def _reason(status: ModelDeploymentStatus) -> str:

@@ -1,26 +1,39 @@
-"""The first rollout: there is no stable to compare with or to return to, so there are no stages."""
+"""The first rollout: there is no stable to compare with or to return to, so there are no stages.
+
+What has to pass its gates first is a trial of a single step, see ``stages.walk``.
+"""
 
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import Arm, Nobody, Only, Routing
-from lockstep.core.rollout import messages, outcome, proving
-from lockstep.core.rollout.failures import Failure, failure, next_failure
+from lockstep.core.rollout import messages, outcome, proving, returns, trial
+from lockstep.core.rollout.failures import failure, next_failure
+from lockstep.core.rollout.stages import FIRST, is_gated_first
 from lockstep.core.rollout.view import Aim, Stance, View
 
-STAGE = "first"
+NOBODY = Arm(revision="")
 
 
 def answer(view: View, candidate: Arm) -> Stance:
-    """Bring the first revision up; callers reach it as soon as one proven pod is ready."""
-    view = _clocked(proving.smoked(view, candidate), candidate)
-    failed = failure(view, candidate)
+    """Bring the first revision up, with the gates before its first caller where they are asked."""
+    if is_gated_first(view):
+        return trial.answer(view, NOBODY, candidate)
+    return _direct(_clocked(proving.smoked(view, candidate), candidate), candidate)
+
+
+def _direct(view: View, candidate: Arm) -> Stance:
+    """Callers reach it as soon as one proven pod is ready."""
+    failed, astray = failure(view, candidate), returns.problem(view)
     if failed and failed.final:
         return outcome.reject(view, failed)
     if view.spec.replicas == 0:
         return _stance(view, candidate, Phase.PAUSED, "NoReplicas", messages.NO_REPLICAS)
+    if astray:
+        stance = _stance(view, candidate, Phase.DEGRADED, astray.reason, astray.message)
+        return outcome.invalid(stance, astray)
     if _complete(view, candidate):
         return outcome.promote(view)
     if failed:
-        return _stance(view, candidate, Phase.DEGRADED, failed.reason, _stuck(failed))
+        return _stance(view, candidate, Phase.DEGRADED, failed.reason, messages.stuck(failed))
     message = messages.first(view, candidate)
     return _stance(view, candidate, Phase.PROGRESSING, "Moving", message)
 
@@ -30,13 +43,11 @@ def _complete(view: View, candidate: Arm) -> bool:
     return proving.proven(view) and reached and candidate.available >= view.spec.replicas
 
 
-def _stuck(failed: Failure) -> str:
-    return f"{failed.message}; there is no earlier revision to return to: fix the cause or the spec"
-
-
 def _clocked(view: View, candidate: Arm) -> View:
-    stage = view.memory.stage or StageStatus(name=STAGE, index=0)
-    return view.recall(stage=proving.clocked(view, stage, candidate, view.spec.replicas))
+    begun = view.memory.stage
+    stage = begun if begun and begun.name == FIRST else StageStatus(name=FIRST, index=0)
+    clocked = proving.clocked(view, stage, candidate, view.spec.replicas)
+    return view.recall(stage=clocked, gates=())
 
 
 def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str) -> Stance:
@@ -53,7 +64,8 @@ def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str)
 def _routing(view: View, candidate: Arm) -> Routing:
     """Callers reach a proven candidate; a lost status takes its callers from nobody."""
     mine = Only(candidate.revision)
-    if proving.proven(view) and (candidate.ready or view.routing == mine):
+    ready = candidate.ready and not view.astray
+    if proving.proven(view) and (ready or view.routing == mine):
         return mine
     lost = view.observed.status.phase is None
     return view.routing if view.routing and lost else Nobody()

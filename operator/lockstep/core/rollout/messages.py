@@ -5,33 +5,41 @@ from typing import TYPE_CHECKING
 
 from lockstep.api.base import API_VERSION, format_duration
 from lockstep.api.model_deployment import KIND, SmokeTest
-from lockstep.api.status import RevisionStatus, StageStatus
+from lockstep.api.status import Approved, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
+from lockstep.core.governance import approvals
 from lockstep.core.observed import (
     Arm,
     Autoscaler,
     ChildDeployment,
     ChildRef,
     Foreign,
+    StoredRevision,
     Trouble,
 )
+from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, obstacle
 from lockstep.core.rollout.replicas import Counts
-from lockstep.core.rollout.stages import Step
-from lockstep.core.rollout.view import View
+from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step
+from lockstep.core.rollout.view import View, reaches
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 WAITS_FOR_A_PERSON = (
-    "callers stay where they are: change the spec, or give spec.retry a new value to measure this "
-    "stage again"
+    "callers stay where they are: decide Promote to go on all the same, Retry (or give spec.retry "
+    "a new value) to measure this stage again, Reject to go back; or change the spec"
+)
+WAITS_FOR_PODS = (
+    "callers stay where they are: decide Retry (or give spec.retry a new value) to try this stage "
+    "again, Abort to go back; or change the spec"
 )
 WAITS_FOR_DATA = (
-    "callers stay where they are, measuring goes on, and so does the rollout when there are answers"
+    "callers stay where they are, measuring goes on, and so does the rollout when there are "
+    "answers; decide Promote to go on without them"
 )
 NO_REPLICAS = "replicas is 0, so nothing can be proven; scale up to go on"
-TRY_AGAIN = "change the spec, or give spec.retry a new value to try it again"
+TRY_AGAIN = "change the spec, or decide Retry (or give spec.retry a new value) to try it again"
 
 
 def named(revision: RevisionStatus) -> str:
@@ -46,7 +54,14 @@ def _clock(at: "datetime") -> str:
 def healthy(view: View, stable: RevisionStatus, replicas: int) -> str:
     pods = "no pods: replicas is 0" if replicas == 0 else f"{replicas} of {replicas} pods ready"
     held = "; paused: a new revision will wait" if view.paused else ""
-    return f"{named(stable)} serves, {pods}{_kept(view)}{held}"
+    return f"{named(stable)} serves, {pods}{_kept(view)}{_rolled_back_to(view)}{held}"
+
+
+def _rolled_back_to(view: View) -> str:
+    if not view.spec.rollback_to:
+        return ""
+    version = view.spec.model.version
+    return f"; spec.rollbackTo holds it there: empty it to roll out version {version} again"
 
 
 def _kept(view: View) -> str:
@@ -56,10 +71,23 @@ def _kept(view: View) -> str:
     return f"; version {kept.version} keeps its pods for a return until {_clock(kept.until)}"
 
 
-def promoted(candidate: RevisionStatus) -> str:
+def promoted(candidate: RevisionStatus, approved: Sequence[Approved]) -> str:
     """Told once, with the last step."""
-    if candidate.ungated:
-        return f"without stages: {candidate.ungated}"
+    return _how(candidate) + _approvers(approved)
+
+
+def _approvers(approved: Sequence[Approved]) -> str:
+    names = ", ".join(f"{it.by} ({it.stage})" for it in approved)
+    return f"; approved by {names}" if names else ""
+
+
+def _how(candidate: RevisionStatus) -> str:
+    if candidate.ungated == RETURNED:
+        return f"returned to {named(candidate)}, completed before: no stages again"
+    if candidate.ungated == PROMOTED_FULL:
+        return "promoted in full, without further stages"
+    if candidate.ungated == LAST_SKIPPED:
+        return "every stage passed or was skipped"
     return "every stage passed"
 
 
@@ -83,6 +111,28 @@ def first(view: View, arm: Arm) -> str:
     return (
         f"first rollout: version {version} has {arm.available} of {replicas} pods ready"
         f"{obstacle(arm)}"
+    )
+
+
+def returning(revision: RevisionStatus, arm: Arm, target: Counts) -> str:
+    return (
+        f"returning to {named(revision)}, completed before, without stages: "
+        f"{arm.available} of {target.candidate} pods ready{obstacle(arm)}"
+    )
+
+
+def stuck(failure: Failure) -> str:
+    return (
+        f"{failure.message}; there is no earlier revision to return to: fix the cause or the spec"
+    )
+
+
+def target_missing(revision: str, known: Sequence[StoredRevision]) -> str:
+    """``known``: newest first."""
+    some = ", ".join(f"{it.revision} (version {it.inputs['version']})" for it in known[:5])
+    return (
+        f"spec.rollbackTo names revision {revision}, which is not known; known are "
+        f"{some or 'none'}; nothing goes on until it names one of them or is empty"
     )
 
 
@@ -111,11 +161,20 @@ def unreachable(view: View, stage: Step, stable: Arm, target: Counts) -> str:
     )
 
 
-def measuring(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:
-    soak = f" until {_clock(status.soak_until)}" if status.soak_until else ""
+def measuring(
+    stage: Step, status: StageStatus, verdict: gates.Outcome | None, now: "datetime"
+) -> str:
     said = f"; {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
     passed = "; every gate passes so far" if isinstance(verdict, gates.Passed) else ""
-    return f"stage {stage.name}: holding {_place(stage)}{soak}{said}{passed}"
+    return f"stage {stage.name}: holding {_place(stage)}{_until(status, now)}{said}{passed}"
+
+
+def _until(status: StageStatus, now: "datetime") -> str:
+    """What ends the wait: the soak while it lasts, then the gates."""
+    if status.soak_until and now < status.soak_until:
+        return f" until {_clock(status.soak_until)}"
+    latest = f", at the latest at {_clock(status.deadline)}" if status.deadline else ""
+    return f" until its gates pass{latest}"
 
 
 def deadline(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:
@@ -123,9 +182,34 @@ def deadline(stage: Step, status: StageStatus, verdict: gates.Outcome | None) ->
     at = f" at {_clock(status.deadline)}" if status.deadline else ""
     return (
         f"stage {stage.name} was undecided at its deadline{at}{said}; the candidate stays at "
-        f"{_place(stage)}: it goes on when its gates pass, or change the spec, or give spec.retry "
-        "a new value to measure this stage again"
+        f"{_place(stage)}: it goes on when its gates pass; decide Promote to go on without, Retry "
+        "(or give spec.retry a new value) to measure this stage again, Reject to go back"
     )
+
+
+def approval_needed(view: View, stage: Step, ballot: Ballot) -> str:
+    until = f" until {_minute(ballot.closes)}" if ballot.closes else ""
+    return (
+        f"stage {stage.name} passed at {_place(stage)}: "
+        f"{approvals.tally(ballot.approval, ballot.counted)}, wanted from "
+        f"{approvals.wanted_from(ballot.approval)}{until}: kubectl create a Decision with act "
+        f"Approve (or Reject), revision {view.wanted.revision}, stage {stage.name}"
+    )
+
+
+def approval_expired(stage: Step, ballot: Ballot) -> str:
+    by = f" by {_minute(ballot.closes)}" if ballot.closes else ""
+    return (
+        f"stage {stage.name} passed at {_place(stage)} and had "
+        f"{approvals.tally(ballot.approval, ballot.counted)}{by}, which was the time to approve: "
+        "decide Retry (or give spec.retry a new value) to measure this stage and ask again, "
+        "Reject to go back"
+    )
+
+
+def _minute(at: "datetime") -> str:
+    """With its day: people have hours or days to approve."""
+    return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def passed_but_paused(view: View, stage: Step) -> str:
@@ -149,8 +233,10 @@ def promotion_needed(view: View, stage: Step) -> str:
 def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
     stable = view.memory.stable
     if stable is None:
+        called = reaches(view.routing, candidate.revision)
+        callers = "is reached by no caller any more" if called else "never had a caller"
         return (
-            f"{failure.message}; {named(candidate)} never had a caller and there is no earlier "
+            f"{failure.message}; {named(candidate)} {callers} and there is no earlier "
             f"revision; {TRY_AGAIN}"
         )
     arm = view.observed.arm(stable.revision)

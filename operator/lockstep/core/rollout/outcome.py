@@ -1,13 +1,23 @@
 """How a trial ends: promoted, rejected, superseded, returned from; each is one change of memory."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Final
 
-from lockstep.api.status import Kept, Phase, Rejection, RevisionStatus
+from lockstep.api.status import Kept, Phase, Rejection, RevisionStatus, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Stance, View, soonest
+
+NO_TRIAL: Final[Mapping[str, Any]] = {
+    "candidate": None,
+    "stage": None,
+    "gates": (),
+    "approvals": (),
+}
 
 
 def invalid(stance: Stance, claim: Claim) -> Stance:
@@ -24,20 +34,25 @@ def promoted(view: View) -> View:
     candidate = view.memory.candidate
     if candidate is None:
         return view
-    history = view.remember(candidate, "Promoted", messages.promoted(candidate))
+    said = messages.promoted(candidate, view.memory.approvals)
+    history = view.remember(candidate, "Promoted", said)
     stable = candidate.model_copy(update={"ungated": ""})
-    return view.recall(
-        stable=stable, candidate=None, stage=None, gates=(), history=history, kept=_kept(view)
-    )
+    return view.recall(stable=stable, history=history, kept=_kept(view), **NO_TRIAL)
 
 
 def _kept(view: View) -> Kept | None:
     """What was stable keeps its pods for a while after a switch."""
     before, strategy = view.memory.stable, view.spec.strategy.blue_green
-    if before is None or strategy is None or not strategy.keep_old:
+    if before is None or strategy is None or not strategy.keep_old or _returns(view):
         return None
     until = view.now + strategy.keep_old
     return Kept(revision=before.revision, version=before.version, until=until)
+
+
+def _returns(view: View) -> bool:
+    """Whether stable is left for an older revision: nobody returns to what was left."""
+    candidate = view.memory.candidate
+    return candidate is not None and candidate.ungated == RETURNED
 
 
 def settled(view: View) -> Stance:
@@ -81,11 +96,18 @@ def _waiting(view: View) -> Stance:
 
 def reject(view: View, failure: Failure) -> Stance:
     """Take the candidate back; its digest is not tried again until it or ``retry`` changes."""
+    after = rejected(view, failure)
+    found = after.memory.rejected
+    return condemned(after, found) if found else settled(after)
+
+
+def rejected(view: View, failure: Failure) -> View:
+    """The memory of ``reject``."""
     candidate = view.memory.candidate
     if candidate is None:
-        return settled(view)
+        return view
     message = messages.rolled_back(failure, candidate, view)
-    rejected = Rejection(
+    rejection = Rejection(
         revision=candidate.revision,
         version=candidate.version,
         retry=view.spec.retry,
@@ -95,8 +117,8 @@ def reject(view: View, failure: Failure) -> Stance:
         keep_until=view.now + view.spec.rollback.keep_failed,
     )
     history = view.remember(candidate, "RolledBack", failure.message)
-    view = view.recall(candidate=None, stage=None, rejected=rejected, history=history)
-    return condemned(view, rejected)
+    left = {**NO_TRIAL, "gates": view.memory.gates}
+    return view.recall(rejected=rejection, history=history, **left)
 
 
 def condemned(view: View, rejected: Rejection) -> Stance:
@@ -117,4 +139,23 @@ def dropped(view: View, candidate: RevisionStatus) -> View:
     back = view.memory.stable is not None and view.wanted.revision == view.memory.stable.revision
     outcome = "Returned" if back else "Superseded"
     history = view.remember(candidate, outcome, messages.dropped(view, back=back))
-    return view.recall(candidate=None, stage=None, gates=(), history=history)
+    return view.recall(history=history, **NO_TRIAL)
+
+
+def again(view: View, candidate: RevisionStatus) -> View:
+    """The stage is measured from its beginning, and whoever approved it is asked anew."""
+    stage, renewed = view.memory.stage, {"retry": view.spec.retry}
+    if stage is None:
+        return view.recall(candidate=candidate.model_copy(update=renewed))
+    return view.recall(
+        candidate=candidate.model_copy(update=renewed),
+        stage=StageStatus(name=stage.name, index=stage.index),
+        gates=(),
+        approvals=tuple(it for it in view.memory.approvals if it.stage != stage.name),
+    )
+
+
+def begun(view: View, candidate: RevisionStatus) -> View:
+    """``candidate`` is on trial from its first stage on."""
+    view = view.recall(**{**NO_TRIAL, "candidate": candidate, "kept": None})
+    return view.recall(stage=StageStatus(name=walk(view)[0].name, index=0))

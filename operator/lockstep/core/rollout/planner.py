@@ -5,15 +5,25 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import Phase, Rejection, RevisionStatus, StageStatus, Truth
+from lockstep.api.status import Phase, Rejection, RevisionStatus, Truth
 from lockstep.core import names
 from lockstep.core.conditions import Claim
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Arm, Foreign, Observed, Only, Unreadable
 from lockstep.core.plan import Plan
-from lockstep.core.revision import resolve
-from lockstep.core.rollout import asking, config, first, messages, outcome, report, trial, upkeep
-from lockstep.core.rollout.stages import plan_problem, steps
+from lockstep.core.rollout import (
+    asking,
+    config,
+    deciding,
+    first,
+    messages,
+    outcome,
+    report,
+    returns,
+    trial,
+    upkeep,
+)
+from lockstep.core.rollout.stages import is_gated_first, plan_problem
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Aim, Stance, View, reaches
 
@@ -92,9 +102,7 @@ def needs(observed: Observed, now: datetime) -> Needs:
     match classify(view):
         case Untried():
             return Needs(dry_run=asking.dry_run(view))
-        case First(candidate):
-            return Needs(smoke=asking.smoke(view, candidate))
-        case OnTrial(_, candidate):
+        case First(candidate) | OnTrial(_, candidate):
             return Needs(smoke=asking.smoke(view, candidate), questions=asking.questions(view))
         case _:
             return Needs()
@@ -118,11 +126,11 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
     view = View(
         observed=observed,
         spec=spec,
-        wanted=config.written(observed, spec),
+        wanted=returns.wanted(observed, spec),
         memory=observed.status,
         now=now,
     )
-    return _recalled(_forgiven(_let_go(_recovered(view))))
+    return deciding.taken(_recalled(_forgiven(_let_go(_recovered(view)))))
 
 
 def _recovered(view: View) -> View:
@@ -150,9 +158,9 @@ def _recovered(view: View) -> View:
 
 
 def _let_go(view: View) -> View:
-    """What was stable gives its pods up when nobody has returned to it in time."""
-    kept = view.memory.kept
-    return view.recall(kept=None) if kept and view.now >= kept.until else view
+    """What was stable gives its pods up in time, or when the strategy has no room for them."""
+    kept, whole = view.memory.kept, view.spec.strategy.blue_green is not None
+    return view.recall(kept=None) if kept and (view.now >= kept.until or not whole) else view
 
 
 def _forgiven(view: View) -> View:
@@ -160,8 +168,15 @@ def _forgiven(view: View) -> View:
     rejected = view.memory.rejected
     if rejected is None:
         return view
-    same = rejected.revision == view.wanted.revision and rejected.retry == view.spec.retry
-    return view if same else view.recall(rejected=None)
+    asked = rejected.revision in {view.wanted.revision, _written(view)}
+    return view if asked and rejected.retry == view.spec.retry else view.recall(rejected=None)
+
+
+def _written(view: View) -> str:
+    """The template's revision: to roll back to another one for a while forgives it nothing."""
+    if not view.spec.rollback_to:
+        return view.wanted.revision
+    return config.written(view.observed, view.spec).revision
 
 
 def _recalled(view: View) -> View:
@@ -172,7 +187,7 @@ def _recalled(view: View) -> View:
     if candidate.revision != view.wanted.revision:
         return outcome.dropped(_kept_serving(view, candidate), candidate)
     if candidate.retry != view.spec.retry:
-        return _again(view, candidate)
+        return outcome.again(view, candidate)
     return view
 
 
@@ -180,13 +195,6 @@ def _kept_serving(view: View, candidate: RevisionStatus) -> View:
     """A first revision that already has callers is what the next one has to beat."""
     serving = view.memory.stable is None and view.routing == Only(candidate.revision)
     return view.recall(stable=candidate) if serving and candidate.smoke_tested else view
-
-
-def _again(view: View, candidate: RevisionStatus) -> View:
-    stage = view.memory.stage
-    fresh = StageStatus(name=stage.name, index=stage.index) if stage else None
-    renewed = candidate.model_copy(update={"retry": view.spec.retry})
-    return view.recall(candidate=renewed, stage=fresh, gates=())
 
 
 def classify(view: View) -> Situation:
@@ -199,9 +207,12 @@ def classify(view: View) -> Situation:
         return Lost(memory.stable)
     if view.candidate:
         return OnTrial(view.stable, view.candidate) if view.stable else First(view.candidate)
+    astray = returns.problem(view)
+    if astray:
+        return Unstartable(astray)
     if memory.stable and memory.stable.revision == view.wanted.revision:
         return Settled()
-    if rejected:
+    if rejected and rejected.revision == view.wanted.revision:
         return Condemned(rejected)
     return _beginning(view)
 
@@ -210,7 +221,7 @@ def _beginning(view: View) -> Situation:
     version = view.version
     if view.paused:
         return Held("Paused", messages.held(view))
-    problem = plan_problem(view, view.describe()) or config.problem(view)
+    problem = plan_problem(view, returns.described(view)) or config.problem(view)
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:
@@ -224,7 +235,7 @@ def _foreign(view: View) -> Foreign | None:
     revisions += [named.revision for named in (view.memory.stable,) if named]
     needed = {key.name, *(names.deployment_name(key.name, revision) for revision in revisions)}
     needed |= config.needed(view)
-    if view.spec.strategy.blue_green:
+    if view.spec.strategy.blue_green or is_gated_first(view):
         needed.add(names.preview_name(key.name))
     others = (it for it in view.observed.foreign if it.kind != upkeep.BUDGET)
     return next((it for it in others if it.name in needed), None)
@@ -302,11 +313,7 @@ def _start(view: View) -> Stance:
         return outcome.invalid(stance, Claim(Truth.UNKNOWN, "Checking", message))
     if known is None and result and result.problem:
         return _refused(view, result.problem, waiting=result.waiting)
-    candidate = view.describe()
-    beside = view.memory.stable is not None
-    name = steps(view.spec, candidate)[0].name if beside else first.STAGE
-    stage = StageStatus(name=name, index=0)
-    return answer(view.recall(candidate=candidate, stage=stage, gates=(), kept=None))
+    return answer(outcome.begun(view, returns.described(view)))
 
 
 def _refused(view: View, problem: str, *, waiting: bool) -> Stance:

@@ -1,6 +1,7 @@
 """A stance becomes a plan: status and conditions, the actions that are missing, what is told."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,10 +29,10 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout import config, events, upkeep
+from lockstep.core.rollout import config, deciding, events, upkeep
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
-from lockstep.core.rollout.stages import WHOLE, max_surge, room, steps
+from lockstep.core.rollout.stages import WHOLE, max_surge, room, steps, walk
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
 AFTER_ACTING: Final = timedelta(seconds=1)
@@ -103,7 +104,7 @@ def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
             "message": stance.message[:_MESSAGE],
             "weights": _weights(view, stance),
             "secrets": config.secrets(view, stance.memory),
-            "replicas": sum(arm.present for arm in arms),
+            "replicas": min(sum(arm.present for arm in arms), view.spec.replicas),
             "ready_replicas": sum(arm.ready for arm in arms),
             "selector": f"{DEPLOYMENT_LABEL}={observed.key.name}",
             "conditions": conditions.update(
@@ -118,8 +119,8 @@ def _weights(view: View, stance: Stance) -> Weights:
     if memory.candidate is None:
         return Weights(desired=0, actual=_left_behind(view, memory.stable))
     stage = memory.stage
-    walked = steps(view.spec, memory.candidate)
-    known = stage is not None and memory.stable is not None and stage.index < len(walked)
+    walked = walk(replace(view, memory=memory))
+    known = stage is not None and stage.index < len(walked)
     desired = walked[stage.index].weight if stage and known else 100
     stable = view.observed.arm(memory.stable.revision).ready if memory.stable else 0
     candidate = view.observed.arm(memory.candidate.revision)
@@ -217,6 +218,7 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
     yield from _prune(view, stance)
     yield from upkeep.actions(view, stance)
+    yield from deciding.answers(view.observed, stance.memory)
 
 
 def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveDeployment]:

@@ -1,4 +1,4 @@
-"""Coming back to a revision that was completed before: which one is wanted, and without stages?
+"""Coming back to a revision that was completed before: which one, and whether without stages.
 
 Nothing here moves callers: a return is a trial of one step, see ``stages.steps``.
 """
@@ -6,12 +6,12 @@ Nothing here moves callers: a return is a trial of one step, see ``stages.steps`
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import Past, RevisionStatus, Truth
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import Observed, StoredRevision
+from lockstep.core.observed import Observed
 from lockstep.core.revision import Wanted
 from lockstep.core.rollout import config, messages
+from lockstep.core.rollout.stages import RETURNED
 from lockstep.core.rollout.view import View
 
-RETURNED = "Returned"
 COMPLETED = "Promoted"
 FAILED = "RolledBack"
 
@@ -22,15 +22,10 @@ def wanted(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
     While it names one that is not there, nobody knows what is wanted: it stays as it is.
     """
     stored = {it.revision: it for it in observed.stored}
-    known = [it for it in _named(observed, spec) if it in stored]
-    if known:
-        return _stored(stored[known[0]])
-    return written(observed, spec)
-
-
-def written(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
-    """The revision that the template says."""
-    return config.written(observed, spec)
+    found = next((stored[it] for it in _named(observed, spec) if it in stored), None)
+    if found is None:
+        return config.written(observed, spec)
+    return Wanted(found.revision, found.inputs, found)
 
 
 def _named(observed: Observed, spec: ModelDeploymentSpec) -> tuple[str, ...]:
@@ -39,10 +34,6 @@ def _named(observed: Observed, spec: ModelDeploymentSpec) -> tuple[str, ...]:
     status = observed.status
     present = tuple(it.revision for it in (status.candidate, status.stable) if it)
     return (spec.rollback_to, *present)
-
-
-def _stored(revision: StoredRevision) -> Wanted:
-    return Wanted(revision.revision, revision.inputs, revision)
 
 
 def problem(view: View) -> Claim | None:

@@ -14,6 +14,7 @@ from lockstep.api.model_deployment import (
     BlueGreen,
     Canary,
     CriteriaRef,
+    InitialRollout,
     ModelDeploymentSpec,
     PostPromotion,
     StableScale,
@@ -24,11 +25,17 @@ from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Criteria, Unreadable
 from lockstep.core.rollout.replicas import Counts, Room, split
-from lockstep.core.rollout.view import View
+from lockstep.core.rollout.view import View, reaches
 
 WHOLE = 100
 DEADLINE_AFTER_SOAK = timedelta(hours=1)
 PREVIEW = "pre-promotion"
+FIRST = "first"
+INITIAL = "initial"
+RETURNED = "Returned"
+PROMOTED_FULL = "PromotedFull"
+SKIPPED = "StageSkipped"
+LAST_SKIPPED = "LastStageSkipped"
 Found = tuple[tuple[CriteriaRef, Criteria], ...]
 
 
@@ -66,6 +73,46 @@ def steps(spec: ModelDeploymentSpec, candidate: RevisionStatus | None) -> tuple[
     if canary:
         return tuple(_canary(spec, canary))
     return (replace(_promotion(spec), name="rolling"),)
+
+
+def walk(view: View) -> tuple[Step, ...]:
+    """The steps of the trial under way; a first rollout has a single one."""
+    if view.memory.stable is not None:
+        return steps(view.spec, view.memory.candidate)
+    whole = Counts(candidate=view.spec.replicas, stable=0)
+    if is_gated_first(view):
+        return (_initial(view.spec, whole),)
+    return (Step(name=FIRST, weight=WHOLE, target=whole),)
+
+
+def is_gated_first(view: View) -> bool:
+    """Whether a first revision has to pass all gates before anybody calls it.
+
+    Callers that a direct rollout has let in already are not sent away for it.
+    """
+    memory = view.memory
+    if memory.stable is not None or view.spec.initial_rollout is not InitialRollout.GATE:
+        return False
+    candidate, direct = memory.candidate, memory.stage is not None and memory.stage.name == FIRST
+    if candidate is None:
+        return True
+    return not (candidate.ungated or (direct and reaches(view.routing, candidate.revision)))
+
+
+def _initial(spec: ModelDeploymentSpec, whole: Counts) -> Step:
+    """Every gate of the strategy at once, in preview; nobody is asked to approve."""
+    gated = [step for step in steps(spec, None) if step.exit_criteria]
+    held = [step for step in gated if not step.live]
+    deadlines = [step.deadline for step in held if step.deadline]
+    return Step(
+        name=INITIAL,
+        weight=0,
+        target=whole,
+        soak=max((step.soak for step in held), default=timedelta(0)),
+        deadline=max(deadlines) if deadlines and len(deadlines) == len(held) else None,
+        exit_criteria=tuple(dict.fromkeys(ref for step in gated for ref in step.exit_criteria)),
+        shared=False,
+    )
 
 
 def _promotion(spec: ModelDeploymentSpec) -> Step:
@@ -220,5 +267,6 @@ def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
             "replicas 1 with maxSurge 0 leaves no place for a candidate beside the only stable "
             "pod; set strategy.canary.maxSurge to 1 or replicas to 2",
         )
-    claims = (problem(view, step) for step in steps(view.spec, candidate))
+    initial = walk(view) if is_gated_first(view) else ()
+    claims = (problem(view, step) for step in (*initial, *steps(view.spec, candidate)))
     return next((claim for claim in claims if claim), None)

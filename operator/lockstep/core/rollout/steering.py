@@ -24,6 +24,12 @@ def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> Aim:
     return Aim(counts=asked | given, routing=routing, preview=preview(view, candidate))
 
 
+def hidden(view: View, candidate: Arm) -> Aim:
+    """A first revision at full size that nobody reaches but through the preview Service."""
+    counts = {candidate.revision: view.spec.replicas}
+    return Aim(counts=counts, routing=Nobody(), preview=candidate.revision)
+
+
 def preview(view: View, candidate: Arm) -> str | None:
     """Whom the preview Service reaches: a blue-green's candidate, from its first pod on."""
     return candidate.revision if view.spec.strategy.blue_green else None
@@ -58,7 +64,7 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     if step_.weight == WHOLE and candidate.ready and complete:
         return everybody
     if not step_.shared:
-        return back(view, stable) if stable.ready or not candidate.ready else everybody
+        return everybody if _stands_in(view, stable, candidate) else back(view, stable)
     if any(arm.reachable for arm in view.others):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
@@ -66,6 +72,15 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     if view.routing == Everyone() or candidate.available:
         return Everyone()
     return back(view, stable)
+
+
+def _stands_in(view: View, stable: Arm, candidate: Arm) -> bool:
+    """Whether a candidate serves that should not: until stable has as many pods for its callers."""
+    service = view.observed.service
+    ours = service is not None and not service.drifted
+    if ours and view.routing == Only(candidate.revision) and candidate.ready:
+        return stable.available < min(candidate.available, view.spec.replicas)
+    return candidate.ready > 0 and not stable.ready
 
 
 def back(view: View, stable: Arm) -> Routing:

@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
-from lockstep.core.observed import Arm
-from lockstep.core.rollout import messages, outcome, proving
+from lockstep.core.observed import Arm, Only
+from lockstep.core.rollout import approving, messages, outcome, proving, returns
+from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts
-from lockstep.core.rollout.stages import Step, deadline, found, problem, steps
-from lockstep.core.rollout.steering import advance
+from lockstep.core.rollout.stages import RETURNED, Step, deadline, found, problem, walk
+from lockstep.core.rollout.steering import advance, hidden
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
 
@@ -25,15 +26,24 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Emptied:
-    """There is nothing to prove anything with: replicas is 0."""
-
-
-@dataclass(frozen=True, slots=True)
 class Unjudgeable:
     """The stage's criteria went away or cannot be read."""
 
     claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Astray:
+    """Nobody knows which revision is wanted."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A first revision does not come up; there is nothing to return to."""
+
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ class Moving:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """A person is awaited; callers stay where they are."""
+    """A person is awaited, to decide or to scale up; callers stay where they are."""
 
     reason: str
     message: str
@@ -57,6 +67,13 @@ class Measuring:
 
 
 @dataclass(frozen=True, slots=True)
+class Unapproved:
+    """Everything but people's approval is there."""
+
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
 class StagePassed:
     """Nothing is left to wait for in this stage."""
 
@@ -67,7 +84,13 @@ HALTS = {
     gates.Inconclusive: "Inconclusive",
 }
 
-Situation = Failed | Emptied | Unjudgeable | Moving | Halted | Measuring | StagePassed
+APPROVAL_NEEDED: Final = "ApprovalNeeded"
+PROMOTABLE: Final = frozenset({*HALTS.values(), "DeadlineExceeded", "PromotionNeeded"})
+"""What a stage waits for that a person may wave through."""
+
+Situation = (
+    Failed | Unjudgeable | Astray | Stuck | Moving | Halted | Measuring | Unapproved | StagePassed
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +115,7 @@ class Trial:
         there = (
             self.candidate.available >= self.target.candidate
             and self.view.routing == aim.routing
-            and (reaches(self.view.routing, self.candidate.revision) or not self.stage.weight)
+            and self._opened()
         )
         if not self.stable.ready:
             return there
@@ -102,6 +125,13 @@ class Trial:
             and self.stable.present <= self.target.stable
             and dict(aim.counts) == self.counts
         )
+
+    def _opened(self) -> bool:
+        """Whether whoever shall reach the candidate does: callers, or the preview's."""
+        preview, mine = self.view.observed.preview, self.candidate.revision
+        if self.stage.weight:
+            return reaches(self.view.routing, mine)
+        return preview is not None and preview.routing == Only(mine)
 
     @property
     def overdue(self) -> bool:
@@ -119,7 +149,12 @@ class Trial:
         }
 
     def aim(self) -> Aim:
-        return advance(self.view, self.stable, self.candidate, self.stage)
+        return self.towards(self.stage)
+
+    def towards(self, stage: Step) -> Aim:
+        if self.view.memory.stable is None:
+            return hidden(self.view, self.candidate)
+        return advance(self.view, self.stable, self.candidate, stage)
 
 
 def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
@@ -128,17 +163,23 @@ def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
     match classify(trial):
         case Failed(found_failure):
             return outcome.reject(trial.view, found_failure)
-        case Emptied():
-            return _stance(trial, Phase.PAUSED, "NoReplicas", messages.NO_REPLICAS)
         case Unjudgeable(claim):
             stance = _stance(trial, Phase.DEGRADED, claim.reason, claim.message)
             return outcome.invalid(stance, claim)
+        case Astray(claim):
+            stance = _stance(trial, Phase.DEGRADED, claim.reason, claim.message)
+            return outcome.invalid(replace(stance, aim=trial.towards(_held(trial))), claim)
+        case Stuck(found_failure):
+            message = messages.stuck(found_failure)
+            return _stance(trial, Phase.DEGRADED, found_failure.reason, message)
         case Moving():
             return _stance(trial, Phase.PROGRESSING, "Moving", _moving(trial))
         case Halted(reason, message):
             return _stance(trial, Phase.PAUSED, reason, message)
         case Measuring(message):
             return _stance(trial, Phase.PROGRESSING, "Measuring", message)
+        case Unapproved(ballot):
+            return _asking(trial, ballot)
         case StagePassed():
             return _onwards(trial)
         case other:
@@ -150,15 +191,21 @@ def classify(trial: Trial) -> Situation:
     view = trial.view
     failed = failure(view, trial.candidate)
     verdict = trial.judged.outcome if trial.judged else None
-    if failed and (failed.final or view.spec.rollback.on_failure is FailureAction.ROLLBACK):
+    alone = view.memory.stable is None
+    back = view.spec.rollback.on_failure is FailureAction.ROLLBACK and not alone
+    if failed and (failed.final or back):
         return Failed(failed)
     if isinstance(verdict, gates.Failed) and verdict.action is FailureAction.ROLLBACK:
         return Failed(Failure("GateFailed", verdict.message))
+    if failed and alone:
+        return Stuck(failed)
     if failed:
-        return Halted(failed.reason, f"{failed.message}; {messages.WAITS_FOR_A_PERSON}")
+        return Halted(failed.reason, f"{failed.message}; {messages.WAITS_FOR_PODS}")
     if view.spec.replicas == 0:
-        return Emptied()
-    claim = problem(view, trial.stage)
+        return Halted("NoReplicas", messages.NO_REPLICAS)
+    astray, claim = returns.problem(view), problem(view, trial.stage)
+    if astray:
+        return Astray(astray)
     if claim:
         return Unjudgeable(claim)
     if trial.status.entered_at is None or trial.candidate.available < trial.target.candidate:
@@ -170,8 +217,14 @@ def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     undecided = None if trial.status.vouched_by else _undecided(trial, verdict)
     if undecided:
         return undecided
+    ballot = approving.ballot(trial.view, trial.stage)
+    wanting = None if ballot is None or ballot.complete else ballot
+    if wanting and wanting.closed(trial.view.now):
+        return Halted("ApprovalExpired", messages.approval_expired(trial.stage, wanting))
     if trial.view.paused:
         return Halted("Paused", messages.passed_but_paused(trial.view, trial.stage))
+    if wanting:
+        return Unapproved(wanting)
     if trial.stage.manual and not trial.status.vouched_by:
         return Halted("PromotionNeeded", messages.promotion_needed(trial.view, trial.stage))
     return StagePassed()
@@ -187,7 +240,7 @@ def _undecided(trial: Trial, verdict: gates.Outcome | None) -> Halted | Measurin
         return None
     if status.deadline is not None and trial.view.now >= status.deadline:
         return Halted("DeadlineExceeded", messages.deadline(trial.stage, status, verdict))
-    return Measuring(messages.measuring(trial.stage, status, verdict))
+    return Measuring(messages.measuring(trial.stage, status, verdict, trial.view.now))
 
 
 def _trial(view: View, stable: Arm, candidate: Arm) -> Trial:
@@ -196,7 +249,7 @@ def _trial(view: View, stable: Arm, candidate: Arm) -> Trial:
     trial = _at_stage(view, stable, candidate)
     if view.spec.replicas == 0:
         return _emptied(trial)
-    return _measured(_clocked(_entered(trial)))
+    return _measured(_clocked(_unhurried(_entered(trial))))
 
 
 def _emptied(trial: Trial) -> Trial:
@@ -212,7 +265,7 @@ def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
 
 def current(view: View) -> Step | None:
     """The stage that status names, as the spec has it now; None when it is another one there."""
-    walked, status = steps(view.spec, view.memory.candidate), view.memory.stage
+    walked, status = walk(view), view.memory.stage
     if status is None or status.index >= len(walked) or walked[status.index].name != status.name:
         return None
     return walked[status.index]
@@ -220,7 +273,7 @@ def current(view: View) -> Step | None:
 
 def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
     """Where the trial is; when the spec's stages changed under it, the stage begins anew."""
-    walked = steps(view.spec, view.memory.candidate)
+    walked = walk(view)
     stage, status = current(view), view.memory.stage
     if stage is None or status is None:
         index = min(status.index if status else 0, len(walked) - 1)
@@ -253,6 +306,14 @@ def _entered(trial: Trial) -> Trial:
         soak_until=entered + soak,
         deadline=entered + deadline(trial.stage, soak),
     )
+
+
+def _unhurried(trial: Trial) -> Trial:
+    """Nobody is late for a pause: whoever had time left is asked anew after it."""
+    ballot = approving.ballot(trial.view, trial.stage)
+    if ballot is None or not trial.view.paused or ballot.closed(trial.view.now):
+        return trial
+    return _with(trial, approval_asked_at=None)
 
 
 def _clocked(trial: Trial) -> Trial:
@@ -306,7 +367,9 @@ def _stance(trial: Trial, phase: Phase, reason: str, message: str) -> Stance:
 
 def _wait(trial: Trial) -> timedelta | None:
     view, status = trial.view, trial.status
-    ends = (until - view.now for until in (status.soak_until, status.deadline) if until)
+    ballot = approving.ballot(view, trial.stage)
+    closes = ballot.closes if ballot else None
+    ends = (until - view.now for until in (status.soak_until, status.deadline, closes) if until)
     return soonest(
         next_failure(view, trial.candidate),
         trial.judged.look_again if trial.judged else None,
@@ -317,15 +380,37 @@ def _wait(trial: Trial) -> timedelta | None:
 def _moving(trial: Trial) -> str:
     if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
         return messages.smoke_testing(trial.view.version, trial.view.spec.smoke_test)
+    if trial.view.memory.stable is None:
+        return messages.first(trial.view, trial.candidate)
+    candidate = trial.view.memory.candidate
+    if candidate and candidate.ungated == RETURNED:
+        return messages.returning(candidate, trial.candidate, trial.target)
     return messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
+
+
+def _held(trial: Trial) -> Step:
+    """Where a trial stays that must not go on: no caller more reaches it than already did."""
+    stage, index = trial.stage, trial.status.index
+    if not reaches(trial.view.routing, trial.candidate.revision):
+        return replace(stage, weight=0, shared=False)
+    before = walk(trial.view)[index - 1] if index and trial.status.entered_at is None else stage
+    return before if before.weight else stage
 
 
 def _unreachable(trial: Trial) -> str:
     return messages.unreachable(trial.view, trial.stage, trial.stable, trial.target)
 
 
+def _asking(trial: Trial, ballot: Ballot) -> Stance:
+    """The time to approve runs from the pass in which nothing else is wanting."""
+    asked = _with(trial, approval_asked_at=trial.status.approval_asked_at or trial.view.now)
+    known = approving.ballot(asked.view, asked.stage) or ballot
+    message = messages.approval_needed(asked.view, asked.stage, known)
+    return _stance(asked, Phase.PAUSED, APPROVAL_NEEDED, message)
+
+
 def _onwards(trial: Trial) -> Stance:
-    walked = steps(trial.view.spec, trial.view.memory.candidate)
+    walked = walk(trial.view)
     following = trial.status.index + 1
     if following == len(walked):
         return outcome.promote(trial.view)

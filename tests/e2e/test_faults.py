@@ -1,0 +1,88 @@
+"""Parts of the cluster go away in the middle of a stage: callers notice nothing, and it ends well.
+
+The operator's own death, and Prometheus', are in test_interruptions.py.
+"""
+
+import pytest
+
+from tests import cluster
+from tests.e2e.callers import Callers
+from tests.e2e.lab import Lab, revision
+from tests.e2e.manifests import canary, criteria, stage
+from tests.e2e.states import healthy, holding, rolled_back
+
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+
+STAGES = canary(stage("half", 50, "12s", gated=True), stage("full", 100))
+LONG = canary(stage("half", 50, "60s", gated=True), stage("full", 100))
+SICK = {"ERROR_RATIO": "0.5"}
+PARTS = {
+    "the API server": "kube-apiserver",
+    "etcd": "etcd",
+    "the controller manager": "kube-controller-manager",
+    "the kubelet": "kubelet",
+    "containerd": "containerd",
+}
+AWAY_SECONDS = 4.0
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_a_part_that_is_away_in_the_middle_of_a_stage_costs_no_caller_anything(
+    lab: Lab, part: str
+) -> None:
+    lab.apply(criteria(), lab.fraud("1.0.0", strategy=STAGES))
+    lab.until(healthy("1.0.0"))
+    callers = lab.callers(150, new=30, kept=2)
+    began = callers.now()
+    lab.apply(lab.fraud("2.0.0", strategy=STAGES))
+    candidate = revision(lab.until(holding("half")), "candidate")
+    pods = lab.uids(candidate)
+    back = without(lab, callers, part)
+    lab.until(healthy("2.0.0"), 90)
+    lab.measured("from its return to promoted", f"{callers.now() - back:.1f} s")
+    told(lab, callers, began)
+    assert pods <= lab.uids(candidate), "no pod of the candidate was replaced"
+    assert len(lab.events("RolloutStarted")) == 2
+
+
+def test_a_gate_that_fails_while_the_api_server_is_away_takes_callers_back_when_it_returns(
+    lab: Lab,
+) -> None:
+    lab.apply(criteria(), lab.fraud("1.0.0", strategy=LONG))
+    stable = revision(lab.until(healthy("1.0.0")))
+    callers = lab.callers(150, new=30)
+    began = callers.now()
+    lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG))
+    candidate = revision(lab.until(holding("half", "2.0.0")), "candidate")
+    back = without(lab, callers, "kube-apiserver")
+    lab.until(rolled_back("2.0.0", "GateFailed"))
+    lab.wait("vanished", lambda: lab.vanished(candidate), 60)
+    calls = callers.calls().between(began)
+    last = calls.new.by(candidate).all[-1].at
+    lab.measured("last new connection at the candidate", f"{last - back:+.1f} s from its return")
+    told(lab, callers, began)
+    assert not calls.by(stable).failed, calls
+    assert last < back + 20
+
+
+def without(lab: Lab, callers: Callers, part: str) -> float:
+    """Stop a part until new callers have come for some seconds; gives when it was back.
+
+    The callers are asked by way of the API server, so they cannot be asked how long it is.
+    """
+    found = lab.world.cluster
+    cluster.stop(found, part)
+    try:
+        lab.pass_time(AWAY_SECONDS)
+    finally:
+        cluster.start(found, part)
+    lab.wait("answering", lab.world.api.serves, 30)
+    return callers.now()
+
+
+def told(lab: Lab, callers: Callers, began: float) -> None:
+    """What the callers saw; none of them was left without an answer."""
+    calls = callers.calls().between(began)
+    for kind, seen in (("new", calls.new), ("kept-alive", calls.kept)):
+        lab.measured(f"{kind} connections", f"{len(seen)} calls, {len(seen.unanswered)} errors")
+    assert not calls.unanswered, calls

@@ -1,0 +1,127 @@
+"""Whose approval counts: groups, authors, one for each person, and the time there is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lockstep.api.model_deployment import Approval
+from lockstep.api.status import Approved
+from lockstep.core.governance import approvals
+from lockstep.core.governance.approvals import Authors
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+CI = "system:serviceaccount:argocd:argocd-application-controller"
+KNOWN = Authors(frozenset({"carol"}))
+
+
+def rule(**changes: Any) -> Approval:
+    return Approval.model_validate(changes)
+
+
+def by(name: str, *groups: str, stage: str = "quarter") -> Approved:
+    return Approved(stage=stage, by=name, groups=groups, at=NOW)
+
+
+REFUSALS: dict[str, tuple[Approval, str, tuple[str, ...], Authors, str]] = {
+    "anybody may": (rule(), "alice", (), KNOWN, ""),
+    "the author may where nobody minds": (rule(), "carol", (), KNOWN, ""),
+    "a group that is asked for": (rule(groups=["ml", "risk"]), "alice", ("risk",), KNOWN, ""),
+    "another group": (rule(groups=["ml"]), "alice", ("ops",), KNOWN, "spoke for ops"),
+    "no group": (rule(groups=["ml"]), "alice", (), KNOWN, "spoke for no group"),
+    "somebody else than the author": (rule(excludeAuthor=True), "alice", (), KNOWN, ""),
+    "the author": (rule(excludeAuthor=True), "carol", (), KNOWN, "excludeAuthor is set"),
+    "a name is not another name": (rule(excludeAuthor=True), "Carol", (), KNOWN, ""),
+    "an author nobody knows": (
+        rule(excludeAuthor=True), "alice", (), approvals.authors("", "", None), "Kubernetes 1.36"),
+    "an author nobody knows where nobody minds": (
+        rule(), "alice", (), approvals.authors("", "", None), ""),
+    "the group is asked before the author": (
+        rule(groups=["ml"], excludeAuthor=True), "carol", (), KNOWN, "spoke for no group"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("approval", "name", "groups", "known", "why"), REFUSALS.values(), ids=REFUSALS
+)
+def test_who_may_approve(
+    approval: Approval, name: str, groups: tuple[str, ...], known: Authors, why: str
+) -> None:
+    said = approvals.refusal(approval, name, groups, known)
+    assert why in said
+    assert bool(said) == bool(why)
+
+
+AUTHORS: dict[str, tuple[tuple[str, str, str | None], set[str], str]] = {
+    "a person": (("carol", "carol", None), {"carol"}, ""),
+    "somebody edited it since": (("carol", "dan", None), {"carol", "dan"}, ""),
+    "a person who names another": (("carol", "carol", "dan"), {"carol", "dan"}, ""),
+    "a machine for a person": ((CI, CI, "dan"), {CI, "dan"}, ""),
+    "a machine for nobody": ((CI, CI, None), {CI}, "requestedBy"),
+    "a machine that edited it since": (("carol", CI, None), {"carol", CI}, ""),
+    "no stamp": (("", "", None), set(), "annotation lockstep.dev/author"),
+    "no stamp, and anybody may have named dan": (("", "", "dan"), {"dan"}, "nobody knows"),
+    "no stamp when it was written": (("", "dan", None), {"dan"}, "nobody knows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "people", "unknown"), AUTHORS.values(), ids=AUTHORS)
+def test_who_is_behind_a_revision(
+    said: tuple[str, str, str | None], people: set[str], unknown: str
+) -> None:
+    known = approvals.authors(*said)
+    assert known.people == people
+    assert unknown in known.unknown
+    assert bool(known.unknown) == bool(unknown)
+
+
+TWO = rule(required=2)
+COUNTS: dict[str, tuple[Approval, tuple[Approved, ...], list[str]]] = {
+    "nobody": (TWO, (), []),
+    "two people": (TWO, (by("alice"), by("bob")), ["alice", "bob"]),
+    "one person twice": (TWO, (by("alice"), by("alice")), ["alice"]),
+    "another stage": (TWO, (by("alice"), by("bob", stage="full")), ["alice"]),
+    "a rule that became stricter": (
+        rule(groups=["ml"]), (by("alice", "ml"), by("bob", "ops")), ["alice"]),
+    "the author, since the rule minds": (rule(excludeAuthor=True), (by("carol"),), []),
+    "one person, for the right group at last": (
+        rule(groups=["ml"]), (by("alice", "ops"), by("alice", "ml")), ["alice"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("approval", "given", "names"), COUNTS.values(), ids=COUNTS)
+def test_whose_approval_counts(
+    approval: Approval, given: tuple[Approved, ...], names: list[str]
+) -> None:
+    counted = approvals.counting(approval, "quarter", given, KNOWN)
+    assert [it.by for it in counted] == names
+
+
+def test_a_second_approval_takes_the_place_of_the_first() -> None:
+    given = (by("alice"), by("bob"), by("alice", stage="full"))
+    again = by("alice", "ml")
+    assert approvals.added(given, again) == (by("bob"), by("alice", stage="full"), again)
+
+
+def test_only_the_groups_that_are_asked_for_are_kept() -> None:
+    assert approvals.spoken_for(rule(groups=["ml"]), ("ops", "ml")) == ("ml",)
+    assert approvals.spoken_for(rule(), ("ops", "ml")) == ("ops", "ml")
+
+
+def test_the_time_to_approve_runs_from_the_question() -> None:
+    approval = rule(expiresAfter="72h")
+    assert approvals.expires(approval, NOW) == NOW + timedelta(hours=72)
+
+
+SENTENCES = {
+    "0 of 1 approvals": approvals.tally(rule(), ()),
+    "1 of 2 approvals (alice)": approvals.tally(TWO, (by("alice"),)),
+    "anybody who may approve": approvals.wanted_from(rule()),
+    "group ml": approvals.wanted_from(rule(groups=["ml"])),
+    "groups ml or risk": approvals.wanted_from(rule(groups=["ml", "risk"])),
+}
+
+
+@pytest.mark.parametrize(("said", "got"), SENTENCES.items(), ids=SENTENCES)
+def test_what_is_said(said: str, got: str) -> None:
+    assert got == said
