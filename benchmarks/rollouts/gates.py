@@ -15,8 +15,9 @@ from aiohttp import web
 from benchmarks.rollouts import audit, workload
 from benchmarks.rollouts.plane import Plane, plane
 from benchmarks.rollouts.process import cpu_seconds, operator
-from benchmarks.rollouts.workload import GROUP, Manifest, Users
+from benchmarks.rollouts.workload import Manifest, Users
 from tests import cluster
+from tests.apiserver.api import GROUP
 from tests.cluster.probe import Http, free_ports
 from tests.cluster.processes import Component
 from tests.cluster.progress import Progress

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from benchmarks.rollouts import audit, workload
 from benchmarks.rollouts.plane import Plane, plane
 from benchmarks.rollouts.process import Operator, cpu_seconds, memory_mib, operator
-from benchmarks.rollouts.workload import GROUP, STAGES, Manifest, Users
+from benchmarks.rollouts.workload import STAGES, Manifest, Users
+from tests.apiserver.api import GROUP
 from tests.cluster.progress import Progress
 
 PATIENCE_SECONDS = 600.0

@@ -11,7 +11,7 @@ import kopf
 
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION
-from lockstep.shell.caches import CHILDREN, LABEL_SELECTOR
+from lockstep.shell.caches import AUTOSCALERS, CHILDREN, LABEL_SELECTOR
 from lockstep.shell.doorbell import Door
 from lockstep.shell.health import WATCH_SECONDS
 
@@ -78,7 +78,7 @@ async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
 @kopf.on.event("", "v1", "pods", registry=REGISTRY)
 @kopf.on.event("", "v1", "configmaps", registry=REGISTRY)
 @kopf.on.event("policy", "v1", "poddisruptionbudgets", registry=REGISTRY)
-@kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers", registry=REGISTRY)
+@kopf.on.event("autoscaling", "v2", AUTOSCALERS, registry=REGISTRY)
 async def changed(
     resource: kopf.Resource, event: kopf.RawEvent, memo: kopf.Memo, **_: object
 ) -> None:

@@ -53,9 +53,13 @@ class Moment:
         return {_labels(pod)[REVISION] for pod in self._ready() if self._selects(pod)}
 
     def allowed(self) -> set[str]:
-        """The revisions that may have callers: stable, and a candidate that was proven."""
+        """The revisions that may have callers: stable, and a candidate that was proven.
+
+        Without a smoke test a ready pod is proof enough, and status may say so later.
+        """
         stable, candidate = self.status.get("stable"), self.status.get("candidate")
-        proven = candidate and candidate.get("smokeTested")
+        untested = "smokeTest" not in self.deployment.get("spec", {})
+        proven = candidate and (untested or candidate.get("smokeTested"))
         return {it["revision"] for it in (stable, candidate if proven else None) if it}
 
     def rejected(self) -> str:

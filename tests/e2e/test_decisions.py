@@ -56,9 +56,9 @@ class Person:
 
 
 def decision(who: Person, act: str, **spec: Any) -> Manifest:
-    about = (
-        {} if act in {"Pause", "Resume"} else {"revision": revision(who.lab.look(), "candidate")}
-    )
+    """About the candidate, unless another revision is given."""
+    if act not in {"Pause", "Resume"} and "revision" not in spec:
+        spec["revision"] = revision(who.lab.look(), "candidate")
     return {
         "apiVersion": API_VERSION,
         "kind": "Decision",
@@ -69,13 +69,13 @@ def decision(who: Person, act: str, **spec: Any) -> Manifest:
             "by": who.name,
             "groups": list(who.groups),
             "reason": "the load test is over",
-            **(about | spec),
+            **spec,
         },
     }
 
 
 def answer(lab: Lab, name: str) -> Manifest | None:
-    found = yaml.safe_load(lab.kubectl("get", "decision", name, "--output=yaml"))
+    found: Manifest = yaml.safe_load(lab.kubectl("get", "decision", name, "--output=yaml"))
     return found.get("status")
 
 

@@ -59,7 +59,8 @@ def _revision(story: "Story") -> str:
 
 def at_random(story: "Story", rng: random.Random) -> None:
     """Whatever comes to somebody's mind, mostly about what is on trial."""
-    act, about = rng.choice(list(Act)), {}
+    act = rng.choice(list(Act))
+    about: dict[str, Any] = {}
     if act not in ABOUT_ALL and rng.random() < 0.2:
         about["revision"] = revision_of(rng.choice(VERSIONS[:4]))
     if act in ABOUT_A_STAGE and rng.random() < 0.2:

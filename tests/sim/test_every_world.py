@@ -16,7 +16,7 @@ def test_the_promises_hold_in_every_world(first: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("first", range(101, 141))
+@pytest.mark.parametrize("first", range(101, 111))
 def test_the_promises_hold_whatever_somebody_decides(first: int) -> None:
     found = test_every_decision.broken(first, DECIDED_STRIDE)
     assert not found, f"{len(found)} worlds: " + "\n".join(found[:5])

@@ -5,7 +5,7 @@ import itertools
 from collections import Counter
 
 from tests.apiserver.api import GROUP, Manifest, Refused
-from tests.apiserver.lab import Lab, id_of
+from tests.apiserver.lab import Lab, template
 
 GATED = {
     "canary": {
@@ -30,7 +30,6 @@ class Churn:
     async def keep(self, slots: int) -> None:
         """So many lives at a time, one after another, until it is cancelled."""
         await self._world.criteria(interval="1s", minSamples=1)
-        self._world.prometheus.sick.add(id_of(SICK))
         async with asyncio.TaskGroup() as group:
             for _ in range(slots):
                 group.create_task(self._lives())
@@ -44,17 +43,23 @@ class Churn:
     async def _life(self, name: str) -> None:
         """Created, promoted, rolled back, held and let go by a person, deleted with children."""
         world = self._world
-        await world.apply(GOOD, name, **QUICKLY)
+        config = {"metadata": {"name": name}, "data": {"threshold": "0.5"}}
+        await world.api("POST", world.core("configmaps"), config)
+        await world.apply(GOOD, name, **_reading(name, GOOD))
         await world.healthy(GOOD, name)
-        await world.apply(BETTER, name, **QUICKLY)
+        await world.apply(BETTER, name, **_reading(name, BETTER))
         await world.healthy(BETTER, name)
         self.ended["promotions"] += 1
-        await world.apply(SICK, name, **QUICKLY)
+        await world.apply(SICK, name, **_reading(name, SICK))
+        status = await world.until("on trial", _on_trial, name)
+        world.prometheus.sick.add(status["candidate"]["revision"])
         await world.reason("RolledBack", name)
+        world.prometheus.sick.discard(status["candidate"]["revision"])
         self.ended["rollbacks"] += 1
         await self._decide(name, "Pause")
         await self._decide(name, "Resume")
         await world.api("DELETE", world.path(name))
+        await world.api("DELETE", f"{world.core('configmaps')}/{name}")
         await self._collected(name)
 
     async def _decide(self, name: str, act: str) -> None:
@@ -81,6 +86,17 @@ class Churn:
                 await _gone(world, f"{path}/{child['metadata']['name']}")
         while await world.api.items(world.core("pods"), **label):
             await asyncio.sleep(0.2)
+
+
+def _reading(config: str, version: str) -> Manifest:
+    """A spec whose pods read a ConfigMap."""
+    made = template(version)
+    made["spec"]["containers"][0]["envFrom"] = [{"configMapRef": {"name": config}}]
+    return {**QUICKLY, "template": made}
+
+
+def _on_trial(status: Manifest) -> bool:
+    return bool((status.get("candidate") or {}).get("version") == SICK)
 
 
 def _budgets(world: Lab) -> str:

@@ -114,7 +114,7 @@ class Act:
         answer = await self._bring(manifest, known)
         fresh = meta(answer)
         if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
-            self._memory.settled[fresh.uid] = fresh.generation
+            self._memory.settle(fresh.uid, fresh.generation)
         self._keep(answer)
         before = known.child.replicas
         _LOG.info("applied Deployment %s: %s replicas, before %s", name, action.replicas, before)
@@ -175,7 +175,7 @@ class Act:
         answer = await self._direct(manifest, known)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
-            self._memory.settled[fresh.uid] = fresh.version
+            self._memory.settle(fresh.uid, fresh.version)
         self._keep(answer)
 
     async def _direct(self, manifest: Manifest, known: ServiceRecord) -> Manifest:

@@ -38,6 +38,7 @@ LABEL_SELECTOR: Final = DEPLOYMENT_LABEL
 CRITERIA: Final = frozenset({exit_criteria.PLURAL, exit_criteria.CLUSTER_PLURAL})
 OWN: Final = CRITERIA | {MODEL_DEPLOYMENTS, decision.PLURAL}
 OWN_GROUP: Final = GROUP
+AUTOSCALERS: Final = "horizontalpodautoscalers"
 
 Ring = Callable[[Key], None]
 
@@ -73,7 +74,7 @@ class Caches:
             "controllerrevisions": self.revisions,
             "services": self.services,
             "poddisruptionbudgets": self.budgets,
-            "horizontalpodautoscalers": self.autoscalers,
+            AUTOSCALERS: self.autoscalers,
             "pods": self.pods,
             "configmaps": self.copies,
         }

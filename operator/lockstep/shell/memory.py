@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.observed import Foreign
+
+_MOST_SETTLED: Final = 4096
+"""A child that is forgotten is applied once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class Memory:
     written_at: dict[Key, datetime] = field(default_factory=dict)
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
+
+    def settle(self, uid: str, at: int) -> None:
+        """Remember that an apply left a child as it was; the oldest of too many is forgotten.
+
+        Children go with their owner, by another's hand, and nobody tells when that was.
+        """
+        self.settled.pop(uid, None)
+        self.settled[uid] = at
+        if len(self.settled) > _MOST_SETTLED:
+            del self.settled[next(iter(self.settled))]
 
     def taken(self, key: Key, foreign: Foreign, at: datetime) -> None:
         """Remember that a name that ``key`` needs is somebody else's."""

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from lockstep.adapters import kube_custom
 from lockstep.api.base import Manifest
+from lockstep.api.model_deployment import KIND
 from lockstep.clients.kube import Kube
+from lockstep.core.key import Key
 from lockstep.core.observed import Observed, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.errors import LostRaceError
-from lockstep.shell.caches import Caches
+from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
 from lockstep.shell.memory import Memory, Pending
 
 AT_ONCE: Final = timedelta(0)
@@ -33,12 +35,12 @@ _SIGHT: Final[Mapping[str, frozenset[str]]] = {
     "stage": frozenset({"progressAt", "progressReady"}),
     "weights": frozenset({"actual"}),
 }
-_EVIDENCE: Final[Mapping[str, frozenset[str]]] = {
+EVIDENCE: Final[Mapping[str, frozenset[str]]] = {
     "gates": frozenset({
         "value", "samples", "failures", "inconclusive", "noData", "errors", "measuredAt", "message",
     }),
 }  # fmt: skip
-_PROOF: Final[Mapping[str, frozenset[str]]] = {"candidate": frozenset({"smokeTested"})}
+PROOF: Final[Mapping[str, frozenset[str]]] = {"candidate": frozenset({"smokeTested"})}
 
 
 def patience(before: Manifest, after: Manifest, relied_on: Fields) -> timedelta | None:
@@ -56,10 +58,10 @@ def patience(before: Manifest, after: Manifest, relied_on: Fields) -> timedelta 
     """
     if before == after:
         return None
-    waiting = [it for it in (_SIGHT, _EVIDENCE, _PROOF) if it not in relied_on]
+    waiting = [it for it in (_SIGHT, EVIDENCE, PROOF) if it not in relied_on]
     if not _same(before, after, *waiting):
         return AT_ONCE
-    measured = _same(before, after, _WORDS, _EVIDENCE) and not _same(before, after, _WORDS)
+    measured = _same(before, after, _WORDS, EVIDENCE) and not _same(before, after, _WORDS)
     return EVIDENCE_WITHIN if measured else SIGHT_WITHIN
 
 
@@ -93,7 +95,7 @@ def _relied_on(seen: Observed, decided: Plan) -> Fields:
     if not decided.actions:
         return ()
     tested = not isinstance(seen.spec, Unreadable) and seen.spec.smoke_test is not None
-    return (_EVIDENCE, _PROOF) if tested else (_EVIDENCE,)
+    return (EVIDENCE, PROOF) if tested else (EVIDENCE,)
 
 
 class Store:
@@ -122,11 +124,21 @@ class Store:
         if kept is None or kept > AT_ONCE:
             return kept
         patch = kube_custom.merge_patch(record.wire, after)
-        answer = await self._kube.patch_status(key.namespace, key.name, str(version), patch)
+        try:
+            answer = await self._kube.patch_status(key.namespace, key.name, str(version), patch)
+        except LostRaceError:
+            await self._catch_up(key)
+            raise
         self._caches.known(answer)
         self._memory.pending.pop(key, None)
         self._memory.written_at[key] = now
         return AFTER_WRITING
+
+    async def _catch_up(self, key: Key) -> None:
+        """Read what won the race: a watch that has gone silent would never tell."""
+        there = await self._kube.read(KIND, key.namespace, key.name)
+        if there is not None:
+            self._caches.heard(MODEL_DEPLOYMENTS, None, there)
 
     def _keep(
         self, seen: Observed, decided: Plan, before: Manifest, after: Manifest, now: datetime

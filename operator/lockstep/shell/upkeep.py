@@ -105,7 +105,7 @@ async def _put_budget(
         answer = await kube.merge(rendered, patch)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
-            memory.settled[fresh.uid] = fresh.version
+            memory.settle(fresh.uid, fresh.version)
         _LOG.info("put PodDisruptionBudget %s back", of.key.name)
     caches.heard("poddisruptionbudgets", None, answer)
 

@@ -156,7 +156,7 @@ SITUATIONS: dict[str, tuple[World, str]] = {
         trial(version="3.0.0", candidate=named(V3), arms=(arm(V1, 2), arm(V3, 2)),
               stored=(V1, V2, V3)), "SSSSSSSAS"),
     "it may not begin": (
-        world(spec={"paused": True}, status={"paused_by_spec": True}), "RRRRRRRAR"),
+        world(spec={"paused": True}, status={"paused_by_spec": True}), "RRRRRRSAR"),
     "nobody knows it": (world(version="1.0.0", stored=(V1,)), "SSSSSSSAS"),
 }  # fmt: skip
 
@@ -562,6 +562,30 @@ def test_a_newer_spec_supersedes_what_was_decided_about_the_older_one() -> None:
     assert decided.status.rejected is None
 
 
+GITOPS_RETRIES: dict[str, tuple[World, Act, str, bool]] = {
+    "a retry by both measures the stage anew": (
+        but(SOAKING, stage=ended(), spec={**SOAK, "retry": "again"}), Act.RETRY, "Applied", True),
+    "a retry by both tries a rejected revision once": (
+        world(rejected=rejection(V2), spec={"retry": "again"}), Act.RETRY, "Superseded", True),
+    "a retry does not keep anybody from taking it back": (
+        but(SOAKING, spec={**SOAK, "retry": "again"}), Act.ABORT, "Applied", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("base", "act", "outcome", "tried"), GITOPS_RETRIES.values(), ids=GITOPS_RETRIES
+)
+def test_a_retry_in_the_spec_beside_a_decision(
+    base: World,
+    act: Act,
+    outcome: str,
+    tried: bool,  # noqa: FBT001 (a column of the table)
+) -> None:
+    decided = decide(base, act)
+    assert ruled(decided) == [outcome]
+    assert (decided.status.candidate is not None) == tried
+
+
 # ── Taken once ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -586,7 +610,7 @@ def test_several_are_taken_in_their_order() -> None:
     acts = (Act.PAUSE, Act.PAUSE, Act.RESUME, Act.RESUME, Act.ABORT, Act.RETRY, Act.RETRY)
     decided = decide(SOAKING, *acts)
     letters = "".join(it[0] for it in ruled(decided))
-    assert letters == "AAASAAR"
+    assert letters == "AAASAAS"
     assert decided.status.rejected is None
 
 

@@ -242,6 +242,14 @@ def test_a_return_is_told_as_one() -> None:
     assert done.status.stable.ungated == ""
 
 
+def test_kept_pods_are_proven_only_while_they_answer() -> None:
+    instant = "what keepOld keeps is switched to at once, in the same pass, without a window"
+    silent = "kept pods that answer nobody have to show it again"
+    told = {row: plan(RETURNS[row][0].observed(), NOW).status for row in (instant, silent)}
+    proven = {row for row, it in told.items() if it.candidate and it.candidate.smoke_tested}
+    assert proven == {instant}
+
+
 def test_what_was_left_keeps_no_pods_for_a_way_forward() -> None:
     switched = back(
         "2.0.0",
@@ -319,6 +327,11 @@ TARGETS: dict[str, tuple[World, str, str]] = {
         to(V2, REJECTED),
         "Completed",
         "",
+    ),
+    "rollbackTo another revision goes there although the template was rejected": (
+        to(V1, REJECTED),
+        "Moving",
+        "v1=1",
     ),
     "rollbackTo what was rejected is not tried again": (to(V3, REJECTED), "RolledBack", ""),
     "an unknown revision starts nothing": (to(NOWHERE, settled()), "RollbackTargetMissing", ""),

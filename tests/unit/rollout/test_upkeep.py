@@ -116,7 +116,7 @@ RESTARTS: dict[str, tuple[World, dict[str, datetime]]] = {
     "a trial's younger arm stays": (
         trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2), NOW)), **asked(AGO, **SOAK)), {V1: AGO}),
     "what is kept for a return": (
-        stable(status={"kept": KEPT}, arms=(aged(arm(V1, 4)), aged(arm(V2, 4))), **asked(AGO)),
+        stable(status={"kept": KEPT}, arms=(aged(arm(V1, 4)), aged(arm(V2, 4))), **asked(AGO, strategy={"blueGreen": {}})),
         {V1: AGO, V2: AGO}),
     "what is kept of a failure stays as it failed": (
         world(rejected=rejection(V2, keep_until=SOON),

@@ -1,5 +1,9 @@
 """The newest sighting wins, in whatever order sightings come."""
 
+from typing import Any
+
+import pytest
+
 from lockstep.adapters import kube_pods
 from lockstep.adapters.kube_pods import PodRecord
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
@@ -91,3 +95,23 @@ def test_an_empty_list_removes_everything() -> None:
     cache.put(pod("a", 5))
     cache.replace("pay", [], 20)
     assert (names(cache), len(cache)) == ([], 0)
+
+
+NO_OBJECTS: dict[str, Any] = {
+    "nothing": None,
+    "text": "pod",
+    "no metadata": {"kind": "Pod"},
+    "no name": {"metadata": {"namespace": "pay"}},
+    "a number for a name": {"metadata": {"name": 7}},
+    "no version that is text": {"metadata": {"name": "x", "resourceVersion": 7}},
+    "labels that are none": {"metadata": {"name": "x", "labels": "y"}},
+    "a status that is none": {"metadata": {"name": "x"}, "status": []},
+}
+
+
+@pytest.mark.parametrize("raw", NO_OBJECTS.values(), ids=NO_OBJECTS)
+def test_what_is_no_object_is_passed_over_and_the_others_are_seen(raw: Any) -> None:
+    cache = Cache(kube_pods.prune)
+    cache.replace("", [raw, pod("a", 5)], 20)
+    assert cache.put(raw) is None
+    assert names(cache) == ["a"]

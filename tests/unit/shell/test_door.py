@@ -15,7 +15,7 @@ from lockstep import handlers
 from lockstep.clients import probes
 from lockstep.settings import Settings
 from lockstep.shell import logs
-from lockstep.shell.caches import CHILDREN, OWN, Caches
+from lockstep.shell.caches import AUTOSCALERS, CHILDREN, OWN, Caches
 from lockstep.shell.health import Health
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
@@ -31,7 +31,7 @@ def test_the_door_only_listens() -> None:
         for handler in registry._watching.get_all_handlers()
         if handler.selector
     }
-    assert watched == {*CHILDREN, *OWN}
+    assert watched == {*CHILDREN, *OWN, AUTOSCALERS}
     for other in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert list(other.get_all_handlers()) == []
 

@@ -18,19 +18,21 @@ from lockstep import handlers
 from lockstep.api.base import Manifest
 from lockstep.clients.watching import Overheard
 from lockstep.errors import InvariantError
-from lockstep.shell.caches import Caches
+from lockstep.shell.caches import OWN, Caches
 from lockstep.shell.doorbell import Door, Doorbell
 from tests.unit.clients.scripted import connection
 from tests.unit.shell.written import FRAUD, child, model_deployment
 
 SOON = 10.0
 SERVED = {
-    "/api/v1": ("pods", "services", "namespaces"),
+    "/api/v1": ("pods", "services", "configmaps", "namespaces"),
     "/apis/apps/v1": ("deployments", "controllerrevisions"),
-    "/apis/lockstep.dev/v1alpha1": ("modeldeployments", "exitcriteria", "clusterexitcriteria"),
+    "/apis/policy/v1": ("poddisruptionbudgets",),
+    "/apis/autoscaling/v2": ("horizontalpodautoscalers",),
+    "/apis/lockstep.dev/v1alpha1": tuple(OWN),
     "/apis/apiextensions.k8s.io/v1": ("customresourcedefinitions",),
 }
-GROUPS = ("apps/v1", "lockstep.dev/v1alpha1", "apiextensions.k8s.io/v1")
+GROUPS = tuple(path.removeprefix("/apis/") for path in SERVED if path.startswith("/apis/"))
 GONE: Manifest = {"type": "ERROR", "object": {"code": 410, "message": "too old"}}
 
 

@@ -177,7 +177,7 @@ async def test_the_newest_planned_status_is_used_while_the_stored_one_stands() -
     seen = await bench.look()
     newest = seen.status.model_copy(update={"message": "3 samples"})
     wire = status(phase=Phase.PROGRESSING)
-    bench.memory.pending[FRAUD] = Pending(seen.uid, wire, newest)
+    bench.memory.pending[FRAUD] = Pending(seen.uid, wire, newest, NOW)
     assert (await bench.look()).status.message == "3 samples"
     bench.see(model_deployment(11, status(phase=Phase.PAUSED)))
     assert (await bench.look()).status.phase is Phase.PAUSED, "somebody wrote another one"

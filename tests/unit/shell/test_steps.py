@@ -6,8 +6,15 @@ from datetime import timedelta
 import pytest
 
 from lockstep.adapters.kube_refusals import Refusal
-from lockstep.api.status import GateStatus, ModelDeploymentStatus, Phase, Verdict
+from lockstep.api.status import (
+    GateStatus,
+    ModelDeploymentStatus,
+    Phase,
+    RevisionStatus,
+    Verdict,
+)
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.key import Key
 from lockstep.core.needs import DryRun, Needs, Smoke
 from lockstep.core.observed import Answers, DryRunResult, Everyone, Foreign, Only, SmokeResult
 from lockstep.core.plan import (
@@ -23,6 +30,7 @@ from lockstep.core.plan import (
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.ask import Ask
+from lockstep.shell.store import AFTER_WRITING
 from tests.unit.shell.fakes import NOW, Bench, plan, status
 from tests.unit.shell.written import (
     FRAUD,
@@ -83,6 +91,9 @@ async def test_a_write_of_somebody_else_that_was_not_heard_yet_wins() -> None:
     bench.kube.have(model_deployment(11))
     with pytest.raises(LostRaceError):
         await bench.store.store(seen, plan(phase=Phase.HEALTHY), NOW)
+    known = bench.caches.model_deployments.get(FRAUD)
+    assert known is not None
+    assert known.meta.version == 11, "a watch that has gone silent would never tell"
 
 
 def measured(samples: int) -> ModelDeploymentStatus:
@@ -100,6 +111,63 @@ async def test_evidence_gathers_in_memory_between_writes() -> None:
     assert bench.kube.log == ["status ModelDeployment fraud"] * 2, "at the start and after 30 s"
 
 
+async def test_what_is_only_seen_is_written_when_it_has_stood_for_a_while() -> None:
+    bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=1)))
+    for replicas, left in ((2, 5.0), (3, 3.0), (3, 1.0)):
+        seen = await bench.look()
+        wait = await bench.store.store(seen, plan(phase=Phase.HEALTHY, replicas=replicas), bench.now)
+        assert wait == timedelta(seconds=left)
+        assert (await bench.look()).status.replicas == replicas, "it is known meanwhile"
+        bench.later(seconds=2)
+    assert bench.kube.log == []
+    await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY, replicas=3), bench.now)
+    assert bench.kube.log == ["status ModelDeployment fraud"]
+
+
+async def test_what_is_seen_and_gone_again_is_never_written() -> None:
+    bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=2)))
+    for replicas in (3, 2):
+        seen = await bench.look()
+        await bench.store.store(seen, plan(phase=Phase.HEALTHY, replicas=replicas), bench.now)
+        bench.later(seconds=4)
+    seen = await bench.look()
+    assert await bench.store.store(seen, plan(phase=Phase.HEALTHY, replicas=2), bench.now) is None
+    assert bench.kube.log == []
+
+
+async def test_what_was_seen_is_not_stored_before_something_is_done() -> None:
+    bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=2)))
+    counted = plan(phase=Phase.HEALTHY, replicas=3).status
+    acting = Plan(status=counted, actions=(RemoveDeployment("r1"),))
+    await bench.store.store(await bench.look(), acting, bench.now)
+    assert bench.kube.log == []
+
+
+PROVEN = RevisionStatus(revision="r2", version="2", smoke_tested=True)
+TESTS: dict[str, tuple[dict[str, object], int]] = {
+    "a smoke test that passed is stored before callers come": (
+        {"smokeTest": {"path": "/infer"}}, 1),
+    "without a smoke test the pod is proof enough": ({}, 0),
+}
+
+
+@pytest.mark.parametrize(("spec", "writes"), TESTS.values(), ids=TESTS)
+async def test_what_is_done_rests_on_what_was_stored(spec: dict[str, object], writes: int) -> None:
+    unproven = PROVEN.model_copy(update={"smoke_tested": False})
+    bench = Bench().see(model_deployment(status=status(candidate=unproven), **spec))
+    moving = Plan(status=ModelDeploymentStatus(candidate=PROVEN), actions=(traffic(),))
+    await bench.store.store(await bench.look(), moving, bench.now)
+    assert len(bench.kube.log) == writes
+
+
+async def test_our_own_write_rings_for_nobody() -> None:
+    bench = Bench().see(model_deployment())
+    rung: list[Key] = []
+    bench.caches.ring = rung.append
+    wait = await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
+    assert (wait, rung) == (AFTER_WRITING, []), "but it is looked at again soon"
+
+
 async def test_what_is_done_is_stored_first_even_if_only_evidence_changed() -> None:
     bench = Bench().see(model_deployment())
     await bench.store.store(await bench.look(), Plan(status=measured(1)), bench.now)
@@ -113,13 +181,14 @@ async def test_what_is_done_is_stored_first_even_if_only_evidence_changed() -> N
 ACTIONS: dict[str, tuple[Action, list[str]]] = {
     "a new Deployment is created": (
         put("r2", exists=False), ["create Deployment fraud-r2"]),
-    "a known one is applied": (put(replicas=5), ["apply Deployment fraud-r1"]),
+    "only the size of a known one is sent": (put(replicas=5), ["merge Deployment fraud-r1"]),
+    "one that is as it should be is applied": (put(), ["apply Deployment fraud-r1"]),
     "one that should be known and is not is created": (
         put("r2"), ["create Deployment fraud-r2"]),
     "a Deployment is removed by its uid": (
         RemoveDeployment("r1"), ["delete Deployment fraud-r1"]),
     "one that is gone needs no removal": (RemoveDeployment("r9"), []),
-    "callers are moved by an apply": (traffic(), ["apply Service fraud"]),
+    "to move callers, only the selector is sent": (traffic(), ["merge Service fraud"]),
     "another port replaces the ports first": (
         traffic(8000), ["merge Service fraud", "apply Service fraud"]),
     "a revision is stored once": (

@@ -1,35 +1,78 @@
-"""When a status is worth a write."""
+"""How long a status may wait before it is written."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from lockstep.api.base import Manifest
-from lockstep.shell.store import worth_writing
+from lockstep.shell.store import EVIDENCE_WITHIN, PROOF, SIGHT_WITHIN, Fields, patience
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-JUST, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(seconds=30)
+AT_ONCE = timedelta(0)
 
 
-def status(samples: int = 1, verdict: str = "Measuring", phase: str = "Progressing") -> Manifest:
+def status(samples: int = 1, verdict: str = "Measuring", **fields: object) -> Manifest:
     gate = {"name": "p99", "samples": samples, "value": f"0.{samples}", "verdict": verdict}
-    return {"phase": phase, "gates": [gate]}
+    ready = {"type": "Ready", "status": "False", "reason": "Moving", "message": "0 of 2"}
+    stage = {"name": "half", "progressAt": "12:00", "progressReady": 0}
+    return {
+        "phase": "Progressing",
+        "message": "0 of 2",
+        "replicas": 2,
+        "readyReplicas": 0,
+        "candidate": {"revision": "r2", "smokeTested": False},
+        "stage": stage,
+        "weights": {"desired": 50, "actual": 0},
+        "conditions": [ready],
+        "gates": [gate],
+        **fields,
+    }
 
 
-CASES: dict[str, tuple[Manifest, Manifest, datetime | None, bool]] = {
-    "an equal status is not written": (status(), status(), LONG_AGO, False),
-    "a phase is written at once": (status(), status(phase="Healthy"), JUST, True),
-    "a verdict is written at once": (status(), status(verdict="Fail"), JUST, True),
-    "evidence alone waits": (status(), status(2), JUST, False),
-    "evidence alone is written every 30 s": (status(), status(2), LONG_AGO, True),
-    "evidence is written when nothing was since the start": (status(), status(2), None, True),
-    "the first status is written": ({}, status(), None, True),
-    "a new gate is written at once": ({"gates": []}, {"gates": status()["gates"]}, JUST, True),
-}
+def ready(**fields: str) -> list[Manifest]:
+    return [{**status()["conditions"][0], **fields}]
 
 
-@pytest.mark.parametrize(("before", "after", "last", "expected"), CASES.values(), ids=CASES)
-def test_worth_writing(
-    before: Manifest, after: Manifest, last: datetime | None, *, expected: bool
-) -> None:
-    assert worth_writing(before, after, last, NOW) is expected
+def stage(**fields: object) -> Manifest:
+    return {**status()["stage"], **fields}
+
+
+TESTED = {"revision": "r2", "smokeTested": True}
+OTHER = {"revision": "r3", "smokeTested": False}
+CASES: dict[str, tuple[Manifest, Fields, timedelta | None]] = {
+    "an equal status is not written": (status(), (), None),
+    "a phase goes at once": (status(phase="Healthy"), (), AT_ONCE),
+    "a verdict goes at once": (status(verdict="Fail"), (), AT_ONCE),
+    "a new gate goes at once": (status(gates=[]), (), AT_ONCE),
+    "another candidate goes at once": (status(candidate=OTHER), (), AT_ONCE),
+    "another stage goes at once": (status(stage=stage(name="full")), (), AT_ONCE),
+    "a stage that was entered goes at once": (status(stage=stage(enteredAt="1")), (), AT_ONCE),
+    "the end of a stage goes at once": (status(stage=None), (), AT_ONCE),
+    "another desired weight goes at once": (
+        status(weights={"desired": 100, "actual": 0}), (), AT_ONCE),
+    "a condition that flips goes at once": (
+        status(conditions=ready(status="True")), (), AT_ONCE),
+    "another reason goes at once": (status(conditions=ready(reason="Paused")), (), AT_ONCE),
+    "a pod more waits a little": (status(replicas=3), (), SIGHT_WITHIN),
+    "a ready pod waits a little, with the sentence about it": (
+        status(readyReplicas=1, message="1 of 2", conditions=ready(message="1 of 2")),
+        (), SIGHT_WITHIN),
+    "what callers are seen to get waits a little": (
+        status(weights={"desired": 50, "actual": 33}), (), SIGHT_WITHIN),
+    "the progress clock waits a little": (status(stage=stage(progressReady=1)), (), SIGHT_WITHIN),
+    "a sentence alone waits a little": (status(message="other words"), (), SIGHT_WITHIN),
+    "a smoke test that passed waits a little": (status(candidate=TESTED), (), SIGHT_WITHIN),
+    "but not when something is done on it": (status(candidate=TESTED), (PROOF,), AT_ONCE),
+    "evidence alone waits longer": (status(2), (), EVIDENCE_WITHIN),
+    "evidence waits longer with the sentence that it changed": (
+        status(2, message="2 samples"), (), EVIDENCE_WITHIN),
+    "evidence is written with what else is seen": (status(2, replicas=3), (), SIGHT_WITHIN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("after", "relied_on", "expected"), CASES.values(), ids=CASES)
+def test_patience(after: Manifest, relied_on: Fields, expected: timedelta | None) -> None:
+    assert patience(status(), after, relied_on) == expected
+
+
+def test_the_first_status_goes_at_once() -> None:
+    assert patience({}, status(), ()) == AT_ONCE

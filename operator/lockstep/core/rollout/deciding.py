@@ -190,11 +190,16 @@ def _on_trial(view: View, spec: DecisionSpec, decided: Decided) -> Ruling:
 
 def _gone(view: View, revision: str) -> Ruling:
     """Another revision than the one on trial."""
-    memory, wanted = view.memory, view.wanted.revision
-    over = {it.revision for it in (memory.stable, memory.rejected) if it}
-    if memory.candidate is None and revision == wanted and revision not in over:
+    if _is_to_begin(view, revision):
         return _refused(f"revision {revision} has not begun: {view.observed.status.message}")
     return _superseded(f"revision {revision} is not on trial: {_standing(view)}")
+
+
+def _is_to_begin(view: View, revision: str) -> bool:
+    """Whether the spec asks for it, nothing is held against it, and it is not on trial yet."""
+    memory = view.memory
+    over = {it.revision for it in (memory.stable, memory.rejected) if it}
+    return memory.candidate is None and revision == view.wanted.revision and revision not in over
 
 
 def _standing(view: View) -> str:
@@ -373,6 +378,8 @@ def _retry(view: View, spec: DecisionSpec) -> Ruling:
         then = f"; {_resume_first(view)}" if view.paused else ""
         said = f"version {rejected.version} is tried again from its first stage{then}"
         return _applied(view.recall(rejected=None), said)
+    if _is_to_begin(view, spec.revision):
+        return _superseded(f"nothing is held against revision {spec.revision}: it may begin")
     return _gone(view, spec.revision)
 
 

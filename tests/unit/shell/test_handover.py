@@ -1,0 +1,52 @@
+"""Calls from another thread: in order, all of them, and the loop is woken once for many."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from lockstep.shell.handover import Handover
+
+
+def in_a_thread(calls: Callable[[], None]) -> None:
+    thread = threading.Thread(target=calls)
+    thread.start()
+    thread.join()
+
+
+async def test_calls_are_made_in_order_after_one_knock() -> None:
+    loop, made = asyncio.get_running_loop(), list[int]()
+    knocks: list[Any] = []
+    loop_knocks = loop.call_soon_threadsafe
+
+    def counted(*call: Any, **context: Any) -> asyncio.Handle:
+        knocks.append(call)
+        return loop_knocks(*call, **context)
+
+    loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
+    there = Handover(loop).there(made.append)
+    in_a_thread(lambda: [there(number) for number in range(100)] and None)
+    assert made == [], "nothing is made in the other thread"
+    await asyncio.sleep(0)
+    assert (made, len(knocks)) == (list(range(100)), 1)
+    in_a_thread(lambda: there(100))
+    await asyncio.sleep(0)
+    assert (made[-1], len(knocks)) == (100, 2)
+
+
+async def test_a_call_that_fails_keeps_no_other_from_being_made() -> None:
+    loop, made, failures = asyncio.get_running_loop(), list[str](), list[object]()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def call(what: str) -> None:
+        if what == "bad":
+            raise ValueError(what)
+        made.append(what)
+
+    there = Handover(loop).there(call)
+    for what in ("a", "bad", "b"):
+        there(what)
+    while "b" not in made:
+        await asyncio.sleep(0)
+    assert made == ["a", "b"]
+    assert [str(failure) for failure in failures] == ["bad"]
