@@ -23,7 +23,7 @@ FAKE: Manifest = {
     "tolerations": [{"key": "kwok.x-k8s.io/node", "operator": "Exists"}],
 }
 NOWHERE: Manifest = {"nodeSelector": {"lockstep.dev/no-such-node": "true"}}
-QUICK = canary(stage("half", 50), stage("full", 100))
+QUICK = canary(stage("half", 50, "1s"), stage("full", 100))
 HOLDING = canary(stage("half", 50, "1h"), stage("full", 100))
 SECOND = canary(stage("half", 50, "1s"), stage("most", 75, "1h"), stage("full", 100))
 MEASURING = canary(stage("half", 50, "1h", gated=True), stage("full", 100))
@@ -63,7 +63,7 @@ CASES: dict[str, Case] = {
     ),
     "paused": Case(
         4,
-        (V1, spec("2.0.0", strategy=HOLDING), spec("2.0.0", strategy=HOLDING, paused=True)),
+        (V1, spec("2.0.0", strategy=HOLDING), spec("2.0.0", strategy=QUICK, paused=True)),
         "Paused",
         "*",
         "half",

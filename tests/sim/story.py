@@ -296,9 +296,7 @@ class Story:
         vouched = before.stage is not None and before.stage.vouched_by
         if not (vouched or acts & deciders.WAVING):
             self._kept(lambda: promises.evidence_precedes_progress(before, after, seen, good))
-        self._kept(
-            lambda: deciders.approvals_precede_progress(before, after, seen, self.decided)
-        )
+        self._kept(lambda: deciders.approvals_precede_progress(before, after, seen, self.decided))
         if acts & deciders.RENEWING:
             self._recalled = None
 

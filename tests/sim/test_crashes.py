@@ -15,7 +15,6 @@ QUICK = (
     "a canary is promoted",
     "a gate fails at half and everybody is back at once",
     "back to the stable content ends the trial",
-    "back inside the window and forwards through the stages",
     "a first revision fails its gates and is tried again",
     "a bake fails and everybody is back",
     "two people approve a stage",

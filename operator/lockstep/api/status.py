@@ -329,6 +329,6 @@ class ModelDeploymentStatus(Seen):
     secrets: Annotated[tuple[SecretSeen, ...], Newest(24)] = ()
     """The Secrets that stable's pods were started with; content is never read."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
-    """What became of earlier revisions, the latest first."""
+    """What became of earlier revisions, the latest last."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=12), KeyedBy(("type",))] = ()
     """Available, Ready, Reconciling, Stalled and others."""

@@ -1,7 +1,7 @@
 """Every write to the API server, and the few reads that no watch gives. Plain dicts in and out.
 
-Requests go through aiohttp as they are: kubernetes.aio, which knows how to log in, spends three times
-the CPU on each, and two turns of a thread on proxies and .netrc that nobody wants here.
+Requests go through aiohttp as they are: kubernetes.aio, which knows how to log in, takes three
+times the CPU for each, and two turns of a thread for proxies and .netrc that nobody wants here.
 """
 
 import asyncio

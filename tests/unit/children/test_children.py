@@ -35,6 +35,7 @@ def test_a_deployment_selects_its_own_revision_and_keeps_no_history() -> None:
     assert got["spec"] == {
         "replicas": 3,
         "minReadySeconds": 5,
+        "progressDeadlineSeconds": deployment.NO_DEADLINE,
         "revisionHistoryLimit": 0,
         "selector": {"matchLabels": labels},
         "template": TEMPLATE,

@@ -126,6 +126,14 @@ async def test_apply_is_forced_and_names_the_uid() -> None:
     assert asked.body["metadata"]["uid"] == "uid-r1"
 
 
+async def test_single_items_of_a_list_are_changed_by_a_strategic_merge() -> None:
+    async with kube(Say(body=DEPLOYMENT)) as (client, server):
+        await client.merge_items(DEPLOYMENT, {"metadata": {"uid": "uid-r1"}})
+    (asked,) = server.asked
+    assert asked.headers["content-type"] == "application/strategic-merge-patch+json"
+    assert (asked.path, asked.body) == (f"{PATH}/fraud-r1", {"metadata": {"uid": "uid-r1"}})
+
+
 async def test_a_status_is_patched_over_the_version_that_was_read() -> None:
     async with kube(Say(body=model_deployment())) as (client, server):
         await client.patch_status("pay", "fraud", "41", {"phase": "Healthy", "halt": None})

@@ -116,7 +116,8 @@ RESTARTS: dict[str, tuple[World, dict[str, datetime]]] = {
     "a trial's younger arm stays": (
         trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2), NOW)), **asked(AGO, **SOAK)), {V1: AGO}),
     "what is kept for a return": (
-        stable(status={"kept": KEPT}, arms=(aged(arm(V1, 4)), aged(arm(V2, 4))), **asked(AGO, strategy={"blueGreen": {}})),
+        stable(status={"kept": KEPT}, arms=(aged(arm(V1, 4)), aged(arm(V2, 4))),
+               **asked(AGO, strategy={"blueGreen": {}})),
         {V1: AGO, V2: AGO}),
     "what is kept of a failure stays as it failed": (
         world(rejected=rejection(V2, keep_until=SOON),
@@ -154,6 +155,7 @@ def restarting(it: Arm, pods: int = 1, **facts: Any) -> Arm:
     return more(aged(it, restarted_at=AGO, outdated=it.wanted), pods, **facts)
 
 
+HOMELESS: dict[str, Any] = {"unschedulable": "0/3 nodes", "unschedulable_since": LONG_AGO}
 CRASH = Trouble("CrashLoop", "exit code 1")
 DURING: dict[str, tuple[World, str, str]] = {
     "stable is not called healthy": (
@@ -170,6 +172,9 @@ DURING: dict[str, tuple[World, str, str]] = {
     "stable shrinks no further than the candidate's ready pods allow": (
         trial(arms=(aged(arm(V1, 4), NOW), restarting(arm(V2, 1, 1))), **asked(AGO)),
         "Moving", "v1=3"),
+    "no node for the extra pod of a restart is not the candidate's fault": (
+        trial(arms=(aged(arm(V1, 2), NOW), restarting(arm(V2, 2), **HOMELESS)), **asked(AGO)),
+        "Moving", ""),
     "a candidate's new pods are not callers' yet": (
         trial(arms=(aged(arm(V1, 2), NOW), restarting(arm(V2, 2), 2)), **asked(AGO)),
         "Moving", ""),

@@ -3,7 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+
+import pytest
 
 from lockstep.shell.handover import Handover
 
@@ -14,18 +15,22 @@ def in_a_thread(calls: Callable[[], None]) -> None:
     thread.join()
 
 
-async def test_calls_are_made_in_order_after_one_knock() -> None:
-    loop, made = asyncio.get_running_loop(), list[int]()
-    knocks: list[Any] = []
-    loop_knocks = loop.call_soon_threadsafe
+async def test_calls_are_made_in_order_after_one_knock(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, made, knocks = asyncio.get_running_loop(), list[int](), list[object]()
+    knock = loop.call_soon_threadsafe
 
-    def counted(*call: Any, **context: Any) -> asyncio.Handle:
+    def counted(call: Callable[[], None]) -> asyncio.Handle:
         knocks.append(call)
-        return loop_knocks(*call, **context)
+        return knock(call)
 
-    loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
     there = Handover(loop).there(made.append)
-    in_a_thread(lambda: [there(number) for number in range(100)] and None)
+
+    def burst() -> None:
+        for number in range(100):
+            there(number)
+
+    in_a_thread(burst)
     assert made == [], "nothing is made in the other thread"
     await asyncio.sleep(0)
     assert (made, len(knocks)) == (list(range(100)), 1)

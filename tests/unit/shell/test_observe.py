@@ -14,7 +14,7 @@ from lockstep.core.plan import StoreRevision
 from lockstep.errors import InvariantError
 from lockstep.shell.memory import Pending
 from lockstep.shell.observe import FOREIGN_BELIEVED
-from tests.unit.shell.fakes import Bench, status
+from tests.unit.shell.fakes import NOW, Bench, status
 from tests.unit.shell.written import (
     FRAUD,
     OWNER,

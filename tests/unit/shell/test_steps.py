@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from lockstep.adapters.kube_refusals import Refusal
+from lockstep.api.base import Manifest
 from lockstep.api.status import (
     GateStatus,
     ModelDeploymentStatus,
@@ -115,7 +116,9 @@ async def test_what_is_only_seen_is_written_when_it_has_stood_for_a_while() -> N
     bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=1)))
     for replicas, left in ((2, 5.0), (3, 3.0), (3, 1.0)):
         seen = await bench.look()
-        wait = await bench.store.store(seen, plan(phase=Phase.HEALTHY, replicas=replicas), bench.now)
+        wait = await bench.store.store(
+            seen, plan(phase=Phase.HEALTHY, replicas=replicas), bench.now
+        )
         assert wait == timedelta(seconds=left)
         assert (await bench.look()).status.replicas == replicas, "it is known meanwhile"
         bench.later(seconds=2)
@@ -144,15 +147,17 @@ async def test_what_was_seen_is_not_stored_before_something_is_done() -> None:
 
 
 PROVEN = RevisionStatus(revision="r2", version="2", smoke_tested=True)
-TESTS: dict[str, tuple[dict[str, object], int]] = {
+TESTS: dict[str, tuple[Manifest, int]] = {
     "a smoke test that passed is stored before callers come": (
-        {"smokeTest": {"path": "/infer"}}, 1),
+        {"smokeTest": {"path": "/infer"}},
+        1,
+    ),
     "without a smoke test the pod is proof enough": ({}, 0),
 }
 
 
 @pytest.mark.parametrize(("spec", "writes"), TESTS.values(), ids=TESTS)
-async def test_what_is_done_rests_on_what_was_stored(spec: dict[str, object], writes: int) -> None:
+async def test_what_is_done_rests_on_what_was_stored(spec: Manifest, writes: int) -> None:
     unproven = PROVEN.model_copy(update={"smoke_tested": False})
     bench = Bench().see(model_deployment(status=status(candidate=unproven), **spec))
     moving = Plan(status=ModelDeploymentStatus(candidate=PROVEN), actions=(traffic(),))

@@ -42,7 +42,12 @@ def revision(owner: Owner = OWNER) -> Manifest:
 def autoscaler(target: str, kind: str = "Deployment", version: int = 10) -> Manifest:
     api = "apps/v1" if kind == "Deployment" else "lockstep.dev/v1alpha1"
     return {
-        "metadata": {"name": "hpa", "namespace": "pay", "uid": "h", "resourceVersion": str(version)},
+        "metadata": {
+            "name": "hpa",
+            "namespace": "pay",
+            "uid": "h",
+            "resourceVersion": str(version),
+        },
         "spec": {"scaleTargetRef": {"apiVersion": api, "kind": kind, "name": target}},
     }
 
