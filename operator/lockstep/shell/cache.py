@@ -9,7 +9,7 @@ from lockstep.adapters.kube import Meta, version
 from lockstep.api.base import Manifest
 from lockstep.core.key import Key
 
-_REMEMBERED_GONE: Final = 4096
+_REMEMBERED_GONE: Final = 1024
 _MALFORMED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading JSON ends in that has another shape than Kubernetes gives an object."""
 
