@@ -1,4 +1,4 @@
-"""The door: kopf's decorators. Each body hands on what it heard, and decides nothing.
+"""The door: kopf's decorators, by which it knows what to list and watch. Nothing is decided here.
 
 Only ``on.event``: everything else of kopf writes finalizers or annotations to users' objects, and
 needs those writes to come back.
@@ -16,17 +16,6 @@ from lockstep.shell.doorbell import Door
 from lockstep.shell.health import WATCH_SECONDS
 
 REGISTRY: Final = kopf.OperatorRegistry()
-
-
-class _NoDiffs(kopf.DiffBaseStorage):
-    """kopf compares every object with what it handled last; nobody here asks what changed."""
-
-    def build(self, **_: object) -> kopf.BodyEssence:
-        return kopf.BodyEssence()
-
-    def fetch(self, **_: object) -> None: ...
-
-    def store(self, **_: object) -> None: ...
 
 
 class _ForEver:
@@ -48,7 +37,6 @@ def tame(settings: kopf.OperatorSettings) -> None:
     """What kopf may do: watch, with selectors on the server, and nothing else."""
     settings.posting.enabled = False
     settings.scanning.disabled = True  # our CRDs are there before kopf starts
-    settings.persistence.diffbase_storage = _NoDiffs()
     settings.process.ultimate_exiting_timeout = None
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.connect_timeout = 10
@@ -79,8 +67,5 @@ async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
 @kopf.on.event("", "v1", "configmaps", registry=REGISTRY)
 @kopf.on.event("policy", "v1", "poddisruptionbudgets", registry=REGISTRY)
 @kopf.on.event("autoscaling", "v2", AUTOSCALERS, registry=REGISTRY)
-async def changed(
-    resource: kopf.Resource, event: kopf.RawEvent, memo: kopf.Memo, **_: object
-) -> None:
-    door: Door = memo.door
-    door.heard(resource.plural, event["type"], dict(event["object"]))
+async def watched(**_: object) -> None:
+    """What makes kopf list and watch these; what it would tell here was overheard before."""

@@ -32,7 +32,10 @@ class Settings(BaseSettings):
     lease_name: Annotated[str, Field(min_length=1)] = "lockstep-operator"
     lease_namespace: Annotated[str, Field(min_length=1)] = "lockstep-system"
     lease_seconds: Annotated[float, Field(ge=5, le=300)] = 15.0
-    """How long after a crash another operator takes over."""
+    """How long after its node was lost another operator takes over."""
+
+    pod_uid: str = ""
+    """The operator's own pod: a restarted container takes over from its predecessor at once."""
 
     stop_seconds: Seconds = 20.0
     """What passes under way get to end after a SIGTERM."""

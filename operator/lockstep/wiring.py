@@ -123,9 +123,10 @@ async def _operator(
                     lease_kube,
                     settings.lease_namespace,
                     settings.lease_name,
-                    _identity(),
+                    _identity(settings.pod_uid),
                     lease_time,
                     _now,
+                    settings.pod_uid,
                 ),
                 work=work,
                 health=health,
@@ -146,15 +147,17 @@ def _door(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> 
     overheard = Overheard(
         plurals=frozenset(plural for plural, _ in caches.scopes),
         listed=here(caches.listed),
+        heard=here(caches.heard),
         connected=here(health.connected),
         count=metrics.requested,
     )
-    return Door(connection=way, overheard=overheard, heard=here(caches.heard))
+    return Door(connection=way, overheard=overheard)
 
 
-def _identity() -> str:
+def _identity(pod_uid: str) -> str:
     """One process, once: a restarted container is another candidate for the lease."""
-    return f"{os.environ.get('HOSTNAME') or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    host = os.environ.get("HOSTNAME") or socket.gethostname()
+    return f"{host}_{pod_uid}_{uuid.uuid4().hex[:8]}"
 
 
 def _phases(caches: Caches) -> Counter[str]:

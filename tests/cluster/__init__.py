@@ -89,6 +89,14 @@ def stop(cluster: Cluster, component: str) -> None:
             raise ClusterError(f"components of an {other} cluster are not ours to stop")
 
 
+def kill(cluster: Cluster, component: str) -> None:
+    """End one component as a crash does; where its process is not ours it is only stopped."""
+    if cluster.flavor == "local":
+        local.kill(cluster.state, component)
+    else:
+        stop(cluster, component)
+
+
 def start(cluster: Cluster, component: str) -> None:
     """Start one component again and wait until it answers."""
     match cluster.flavor:
@@ -110,6 +118,7 @@ __all__ = [
     "build_image",
     "down",
     "ensure",
+    "kill",
     "kwok_nodes",
     "load",
     "start",

@@ -152,6 +152,14 @@ class Book:
             end(known, grace_seconds)
         self._file(name).unlink(missing_ok=True)
 
+    def kill(self, name: str) -> None:
+        """End the process of ``name`` as a crash does, and forget it."""
+        if known := self.process(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(known.pid, signal.SIGKILL)
+            _wait_gone(known, GRACE_SECONDS)
+        self._file(name).unlink(missing_ok=True)
+
     def _file(self, name: str) -> Path:
         return self.state / "pids" / f"{name}.json"
 

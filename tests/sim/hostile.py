@@ -20,6 +20,12 @@ Schema = Mapping[str, Any]
 Values = st.SearchStrategy[Any]
 
 PINNED: Final = manifests.PINNED
+METADATA: Final[Manifest] = {
+    "namespace": "pay",
+    "generation": 1,
+    "resourceVersion": "10",
+    "creationTimestamp": "2026-01-01T00:00:00Z",
+}
 WANTED: Final = "@wanted"
 """Stands for the revision that the spec asks for, wherever a status names one."""
 
@@ -254,14 +260,8 @@ def _put(spec: Manifest, path: tuple[str, ...], value: object) -> None:
 
 
 def _whole(kind: str, parts: Manifest) -> Manifest:
-    metadata = {
-        "name": "fraud" if kind == "ModelDeployment" else "serving",
-        "namespace": "pay",
-        "uid": f"uid-{kind}",
-        "generation": 1,
-        "resourceVersion": "10",
-        "creationTimestamp": "2026-01-01T00:00:00Z",
-    }
+    name = "fraud" if kind == "ModelDeployment" else "serving"
+    metadata = {**METADATA, "name": name, "uid": f"uid-{kind}"}
     if kind.startswith("Cluster"):
         del metadata["namespace"]
     return {

@@ -104,7 +104,7 @@ def taken_in(kind: str, raw: Any) -> None:
     world = World(Answering((), None))
     plural = next(it.plural for it in crds.KINDS if it.kind == kind)
     good = {**hostile.GOOD[kind][0]}
-    good["metadata"] = {"name": "beside", "namespace": "pay", "uid": "u", "resourceVersion": "3"}
+    good["metadata"] = {**hostile.METADATA, "name": "beside", "uid": "u", "resourceVersion": "3"}
     world.caches.heard(plural, "ADDED", raw)
     world.caches.listed(plural, "", [raw, good], 11)
     world.caches.heard(plural, "DELETED", raw)

@@ -33,11 +33,13 @@ class Lease:
         identity: str,
         duration: timedelta,
         clock: Callable[[], datetime],
+        pod_uid: str = "",
     ) -> None:
         self._kube = kube
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration = duration
         self._clock = clock
+        self._pod_uid = pod_uid
         self._ours: Manifest | None = None
         self._seen_version = ""
         self._seen_at = 0.0
@@ -97,9 +99,13 @@ class Lease:
         return self._ours is not None
 
     def _free(self, known: Manifest) -> bool:
-        """Nobody holds it, or its holder was not heard of for its lifetime, by our own clock."""
+        """Nobody holds it, or its holder was not heard of for its lifetime, by our own clock.
+
+        A holder that lived in our own pod is dead: its container ended before ours was started.
+        """
         spec, now = known.get("spec", {}), asyncio.get_running_loop().time()
-        if not spec.get("holderIdentity"):
+        holder = spec.get("holderIdentity")
+        if not holder or (self._pod_uid and f"_{self._pod_uid}_" in holder):
             return True
         version = known["metadata"]["resourceVersion"]
         if version != self._seen_version:

@@ -1,7 +1,8 @@
-"""The HTTP session that kopf watches through, overheard: every list as a whole, every reconnection.
+"""The HTTP session that kopf watches through, overheard: lists, events, every reconnection.
 
-kopf tells what appears and changes, and what is deleted while it watches; what vanished between a
-broken watch and the next list it does not tell. The list itself does.
+kopf lists, watches, and begins again where it has to; what it would then make of every object (a
+task, a queue, three copies to compare) costs more CPU than all the rest of a rollout. So what it
+asked for is taken on its way, lists as a whole, and kopf gets to know how far it has come.
 
 kopf ends for good, and cannot be ended cleanly, at the first answer that it does not know: HTML, an
 error inside a watch, a 4xx. So it is given what it does know: a list that broke off, which it
@@ -35,6 +36,9 @@ _TOO_OLD: Final = b'{"type":"ERROR","object":{"code":410}}\n'
 Listed = Callable[[str, str, list[Manifest], int], None]
 """Told of a whole list: plural, namespace (empty: all), objects, the list's version."""
 
+Heard = Callable[[str, str, Manifest], None]
+"""Told of one event of a watch: plural, ADDED, MODIFIED or DELETED, the object."""
+
 Connected = Callable[[str, str], None]
 """Told when the API server has accepted a watch: plural, namespace (empty: all)."""
 
@@ -64,10 +68,11 @@ def target(url: URL) -> Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overheard:
-    """Listens to a session; ``plurals`` are the resources whose lists matter."""
+    """Listens to a session; ``plurals`` are the resources that matter."""
 
     plurals: frozenset[str]
     listed: Listed
+    heard: Heard
     connected: Connected
     count: Count
     _pages: dict[tuple[str, str], list[Manifest]] = field(default_factory=dict)
@@ -93,15 +98,17 @@ class Overheard:
         if to.plural not in self.plurals or _kopf_asks_again(response):
             return response
         if to.watch:
-            lines = _Lines(response.content, to.plural, refused=response.status != _OK)
+            refused = response.status != _OK
+            lines = _Lines(response.content, to.plural, self.heard, refused=refused)
             response.content, response.status = cast("Any", lines), _OK
             return response
-        said = await response.read()
+        said = await response.content.read()
         body = _json(said)
         if response.status != _OK or not _is_list(body):
             await _pause(f"the list of {to.plural} was answered with HTTP {response.status}", said)
             raise aiohttp.ClientPayloadError("not a list")
         self._take(to, body)
+        response.content = cast("Any", _Page(body["metadata"]))
         return response
 
     async def _answered(
@@ -142,12 +149,28 @@ class Overheard:
             self.listed(*where, items, version(body["metadata"].get("resourceVersion", "")))
 
 
-class _Lines:
-    """The body of a watch, in which whatever is no event says that the watch is too old."""
+class _Page:
+    """The body of a list without what was listed: kopf goes on with the next page, or watches."""
 
-    def __init__(self, content: aiohttp.StreamReader, plural: str, *, refused: bool) -> None:
+    def __init__(self, metadata: Manifest) -> None:
+        self._metadata = metadata
+
+    async def read(self) -> bytes:
+        return json.dumps({"metadata": self._metadata, "items": []}).encode()
+
+
+class _Lines:
+    """The body of a watch: events are taken, and kopf reads how far they go.
+
+    Whatever is no event says that the watch is too old.
+    """
+
+    def __init__(
+        self, content: aiohttp.StreamReader, plural: str, heard: Heard, *, refused: bool
+    ) -> None:
         self._content = content
         self._plural = plural
+        self._heard = heard
         self._refused = refused
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (all the rest of a StreamReader)
@@ -158,14 +181,39 @@ class _Lines:
         async for data in self._content.iter_chunked(size):
             *lines, rest = (rest + data).split(b"\n")
             for line in filter(None, lines):
-                if self._refused or not _is_event(line):
+                said = self._said(line)
+                if said is None:
                     await _pause(f"the watch of {self._plural} went wrong", line)
                     yield _TOO_OLD
                     return
-                yield line + b"\n"
+            if any(lines):
+                yield said  # of the last line: what kopf remembers is how far it has come
         if self._refused or not (rest == b"" or rest.startswith(b"{")):
             await _pause(f"the watch of {self._plural} went wrong", rest)
             yield _TOO_OLD
+
+    def _said(self, line: bytes) -> bytes | None:
+        """What kopf reads instead of a line; None when it is no event."""
+        if self._refused:
+            return None
+        match _json(line):
+            case {"type": "ERROR", "object": {"code": 410}}:
+                return line + b"\n"
+            case {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(so_far)}}}:
+                return _bookmark(so_far)
+            case {
+                "type": "ADDED" | "MODIFIED" | "DELETED" as kind,
+                "object": {"metadata": {"name": str(), "resourceVersion": str(so_far)}} as raw,
+            }:
+                self._heard(self._plural, kind, raw)
+                return _bookmark(so_far)
+            case _:
+                return None
+
+
+def _bookmark(so_far: str) -> bytes:
+    told = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": so_far}}}
+    return json.dumps(told).encode() + b"\n"
 
 
 def _kopf_asks_again(response: aiohttp.ClientResponse) -> bool:
@@ -174,19 +222,6 @@ def _kopf_asks_again(response: aiohttp.ClientResponse) -> bool:
     if response.status == _TOO_MANY and not wait.isdecimal():
         return False  # a date, at which kopf would end
     return response.status in _KNOWN_TO_KOPF or response.status >= _SICK
-
-
-def _is_event(line: bytes) -> bool:
-    """Whether kopf goes on after this line; an API server's own events are not read twice."""
-    if line.startswith(b'{"type":"') and not line.startswith(b'{"type":"ERROR"'):
-        return line.endswith(b"}")
-    match _json(line):
-        case {"type": "ERROR", "object": {"code": 410}}:
-            return True
-        case {"type": str(kind), "object": {"metadata": dict()}}:
-            return kind != "ERROR"
-        case _:
-            return False
 
 
 def _is_list(body: object) -> TypeGuard[Manifest]:

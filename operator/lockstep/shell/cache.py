@@ -54,7 +54,7 @@ class Cache(Generic[R]):
     def put(self, raw: Manifest) -> R | None:
         """Take a sighting; gives the record when it says anything new."""
         try:
-            return self._take(raw) if _is_object(raw) else None
+            return self._take(raw) if is_object(raw) else None
         except _MALFORMED as error:
             _LOG.warning("an object that cannot be read is passed over: %r", error)
             return None
@@ -75,7 +75,7 @@ class Cache(Generic[R]):
 
     def drop(self, raw: Manifest) -> R | None:
         """Take note of a deletion; gives the record when it was known."""
-        if not _is_object(raw):
+        if not is_object(raw):
             return None
         at, seen = _sighting(raw)
         known = self._records.get(at)
@@ -88,7 +88,7 @@ class Cache(Generic[R]):
 
         What is not in it is gone, unless it was seen later than the list was made.
         """
-        listed = [raw for raw in raws if _is_object(raw)]
+        listed = [raw for raw in raws if is_object(raw)]
         names = {_sighting(raw)[0] for raw in listed}
         absent = [
             at
@@ -119,7 +119,7 @@ class Cache(Generic[R]):
             del self._children[_parent(record)]
 
 
-def _is_object(raw: object) -> bool:
+def is_object(raw: object) -> bool:
     """Whether it has a name at all: what stands between us and the API server may send anything."""
     match raw:
         case {"metadata": {"name": str(name), **metadata}} if name:

@@ -20,7 +20,7 @@ from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.core.key import Key
-from lockstep.shell.cache import Cache
+from lockstep.shell.cache import Cache, is_object
 
 MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
 CLUSTER_SCOPED: Final = frozenset({exit_criteria.CLUSTER_PLURAL})
@@ -105,6 +105,8 @@ class Caches:
 
     def heard(self, plural: str, kind: str | None, raw: Manifest) -> None:
         """Take one event of a watch; ``kind`` is kopf's: None for a listed object."""
+        if not is_object(raw):
+            return
         cache = self._by_plural[plural]
         before = cache.get(_at(raw))
         record = cache.drop(raw) if kind == "DELETED" else cache.put(raw)

@@ -14,16 +14,12 @@ from typing import Final
 import aiohttp
 import kopf
 
-from lockstep.api.base import Manifest
 from lockstep.clients.connection import Connection
 from lockstep.clients.watching import Overheard
 from lockstep.errors import InvariantError
 
 _LOG: Final = logging.getLogger(__name__)
 _CLOSING: Final = timedelta(seconds=5)
-
-Heard = Callable[[str, str | None, Manifest], None]
-"""Told of one event of a watch: plural, kopf's event type, the object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +28,6 @@ class Door:
 
     connection: Connection
     overheard: Overheard
-    heard: Heard
 
     async def login(self) -> kopf.AiohttpSession:
         """A session with fresh credentials; kopf asks again when they are refused."""

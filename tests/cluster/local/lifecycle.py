@@ -231,6 +231,13 @@ def stop(state: Path, name: str) -> None:
         Book(state).stop(name)
 
 
+def kill(state: Path, name: str) -> None:
+    """End one component with SIGKILL until ``start`` or the next ``up``."""
+    component(state, name)
+    with locked(state / ".lock"):
+        Book(state).kill(name)
+
+
 def start(state: Path, name: str) -> None:
     """Start one component again and wait until it answers."""
     with locked(state / ".lock"):

@@ -69,9 +69,9 @@ class Desk:
             await self.wrote.wait_for(lambda: self.writes >= times)
 
 
-def candidate(desk: Desk, who: str, lifetime: timedelta = LIFETIME) -> Lease:
-    kube = cast("Kube", desk)
-    return Lease(kube, "system", "op", who, lifetime, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+def candidate(desk: Desk, who: str, lifetime: timedelta = LIFETIME, pod: str = "") -> Lease:
+    kube, now = cast("Kube", desk), datetime(2026, 1, 1, tzinfo=UTC)
+    return Lease(kube, "system", "op", who, lifetime, lambda: now, pod)
 
 
 async def test_the_first_takes_it_and_keeps_it() -> None:
@@ -108,6 +108,19 @@ async def test_the_second_takes_over_from_a_dead_one_after_its_lifetime() -> Non
     await asyncio.wait_for(candidate(desk, "b").acquire(), SOON)
     assert loop.time() - begin >= 1, "a lifetime on the wire is whole seconds"
     assert desk.holder == "b"
+
+
+async def test_a_restarted_container_takes_over_from_its_dead_predecessor_at_once() -> None:
+    desk, lifetime = Desk(), timedelta(hours=1)
+    await candidate(desk, "host_uid-1_a", lifetime, "uid-1").acquire()
+    await asyncio.wait_for(candidate(desk, "host_uid-1_b", lifetime, "uid-1").acquire(), SOON)
+    assert desk.holder == "host_uid-1_b"
+    elsewhere = asyncio.create_task(candidate(desk, "host_uid-2_c", lifetime, "uid-2").acquire())
+    nowhere = asyncio.create_task(candidate(desk, "host__d", lifetime).acquire())
+    done, _ = await asyncio.wait({elsewhere, nowhere}, timeout=0.1)
+    assert not done, "another pod's operator may live"
+    elsewhere.cancel()
+    nowhere.cancel()
 
 
 @pytest.mark.parametrize("trouble", ["away", "hangs"])

@@ -32,6 +32,7 @@ def test_target(url: str, expected: Target) -> None:
 @dataclass
 class Ears:
     lists: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[str, str, Manifest]] = field(default_factory=list)
     watches: list[tuple[str, str]] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
 
@@ -42,6 +43,7 @@ async def overheard(*answers: Say) -> AsyncIterator[tuple[aiohttp.ClientSession,
     listener = Overheard(
         plurals=frozenset({"pods"}),
         listed=lambda *told: ears.lists.append(told),
+        heard=lambda *told: ears.events.append(told),
         connected=lambda *told: ears.watches.append(told),
         count=lambda *told: ears.counted.append(" ".join(told)),
     )

@@ -142,14 +142,11 @@ async def listening(
     overheard = Overheard(
         plurals=frozenset(plural for plural, _ in caches.scopes),
         listed=lambda *told: _there(loop, caches.listed, *told),
+        heard=lambda *told: _there(loop, caches.heard, *told),
         connected=lambda *_: None,
         count=lambda *_: None,
     )
-    door = Door(
-        connection=connection(api.url),
-        overheard=overheard,
-        heard=lambda *told: _there(loop, caches.heard, *told),
-    )
+    door = Door(connection=connection(api.url), overheard=overheard)
     task = asyncio.create_task(Doorbell(handlers.REGISTRY, door, namespaces).listen())
     try:
         yield Listener(caches, task)
