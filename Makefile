@@ -6,7 +6,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 STEP = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help install demo test lint format types unit examples sim apiserver cluster e2e soak crds docs lock \
+.PHONY: help install demo test lint format types unit examples sim apiserver cluster e2e soak bench crds docs lock \
         cluster-up cluster-down cluster-status clean
 
 help: ## What can be done here
@@ -70,6 +70,9 @@ soak: $(STAMP) ## Crash points, hostile objects, fault seeds; an hour of churn (
 	@$(PY) -m pytest tests/sim -m soak -n 2
 	@$(PY) -m pytest tests/apiserver -m soak -n 2 -W ignore::pytest.PytestUnraisableExceptionWarning -W ignore::pytest.PytestUnhandledThreadExceptionWarning
 	@$(PY) -m pytest tests/soak -m soak -s -W ignore::pytest.PytestUnraisableExceptionWarning
+
+bench: $(STAMP) ## What docs/explanation/speed.md claims, measured (half an hour on a quiet machine)
+	@$(PY) -m benchmarks.rollouts --n 100 300 1000 --intervals 1 5 10 --bad 300 --out benchmarks/rollouts/results
 
 format: $(STAMP) ## Let ruff lay the code out
 	@.venv/bin/ruff format .

@@ -108,7 +108,7 @@ class Overheard:
             await _pause(f"the list of {to.plural} was answered with HTTP {response.status}", said)
             raise aiohttp.ClientPayloadError("not a list")
         self._take(to, body)
-        response.content = cast("Any", _Page(body["metadata"]))
+        response.content = cast("Any", _Page(response.content, body["metadata"]))
         return response
 
     async def _answered(
@@ -149,17 +149,28 @@ class Overheard:
             self.listed(*where, items, version(body["metadata"].get("resourceVersion", "")))
 
 
-class _Page:
+class _Instead:
+    """A body that reads differently, and is the same in everything else that aiohttp asks of it."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (all the rest of a StreamReader)
+        return getattr(self._content, name)
+
+
+class _Page(_Instead):
     """The body of a list without what was listed: kopf goes on with the next page, or watches."""
 
-    def __init__(self, metadata: Manifest) -> None:
+    def __init__(self, content: aiohttp.StreamReader, metadata: Manifest) -> None:
+        super().__init__(content)
         self._metadata = metadata
 
     async def read(self) -> bytes:
         return json.dumps({"metadata": self._metadata, "items": []}).encode()
 
 
-class _Lines:
+class _Lines(_Instead):
     """The body of a watch: events are taken, and kopf reads how far they go.
 
     Whatever is no event says that the watch is too old.
@@ -168,25 +179,23 @@ class _Lines:
     def __init__(
         self, content: aiohttp.StreamReader, plural: str, heard: Heard, *, refused: bool
     ) -> None:
-        self._content = content
+        super().__init__(content)
         self._plural = plural
         self._heard = heard
         self._refused = refused
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (all the rest of a StreamReader)
-        return getattr(self._content, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         rest = b""
         async for data in self._content.iter_chunked(size):
             *lines, rest = (rest + data).split(b"\n")
+            said: bytes | None = b""
             for line in filter(None, lines):
                 said = self._said(line)
                 if said is None:
                     await _pause(f"the watch of {self._plural} went wrong", line)
                     yield _TOO_OLD
                     return
-            if any(lines):
+            if said:
                 yield said  # of the last line: what kopf remembers is how far it has come
         if self._refused or not (rest == b"" or rest.startswith(b"{")):
             await _pause(f"the watch of {self._plural} went wrong", rest)

@@ -22,7 +22,7 @@ _LOG: Final = logging.getLogger(__name__)
 RESYNC: Final = timedelta(minutes=5)
 """A pass at least this often, whatever rang or did not: it costs no request while all is well."""
 
-TOGETHER: Final = timedelta(milliseconds=50)
+TOGETHER: Final = timedelta(milliseconds=100)
 """What changes together rings together: a pass waits so long for the rest of it."""
 
 _SHORTEST: Final = timedelta(milliseconds=50)

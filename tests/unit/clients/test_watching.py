@@ -1,5 +1,6 @@
 """What is overheard of a session."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -127,3 +128,52 @@ async def test_no_answer_is_counted() -> None:
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.get("http://127.0.0.1:1/api/v1/pods?watch=true")
     assert ears.counted == ["watch pods none"]
+
+
+async def test_of_a_list_kopf_gets_to_know_only_how_far_it_goes() -> None:
+    async with (
+        overheard(page("a", more="x", version="8")) as (session, server, _),
+        session.get(server.url + "/api/v1/pods") as reply,
+    ):
+        assert await reply.json(content_type=None) == {
+            "metadata": {"resourceVersion": "8", "continue": "x"},
+            "items": [],
+        }
+
+
+def event(kind: str, name: str, version: str) -> dict[str, Any]:
+    return {"type": kind, "object": {"metadata": {"name": name, "resourceVersion": version}}}
+
+
+def bookmark(version: str) -> dict[str, Any]:
+    return {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
+
+
+TOO_OLD: dict[str, Any] = {"type": "ERROR", "object": {"code": 410}}
+STREAMS: dict[str, tuple[list[Any], list[str], Any]] = {
+    "events are taken and kopf reads how far they go": (
+        [event("ADDED", "a", "7"), event("MODIFIED", "a", "8"), event("DELETED", "b", "9")],
+        ["ADDED a", "MODIFIED a", "DELETED b"], bookmark("9")),
+    "a bookmark is for kopf alone": ([bookmark("12")], [], bookmark("12")),
+    "too old is for kopf alone": ([event("ADDED", "a", "7"), TOO_OLD], ["ADDED a"], TOO_OLD),
+    "what comes before nonsense is taken, and then the watch is too old": (
+        [event("ADDED", "a", "7"), {"type": "ADDED", "object": {}}, event("ADDED", "b", "8")],
+        ["ADDED a"], TOO_OLD),
+    "an event of an object without a version is nonsense": (
+        [{"type": "ADDED", "object": {"metadata": {"name": "a"}}}], [], TOO_OLD),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "taken", "read"), STREAMS.values(), ids=STREAMS)
+async def test_the_events_of_a_watch(
+    lines: list[Any], taken: list[str], read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    content = "".join(json.dumps(line) + "\n" for line in lines)
+    async with (
+        overheard(Say(body=content)) as (session, server, ears),
+        session.get(server.url + "/api/v1/pods?watch=true") as reply,
+    ):
+        last = [data async for data in reply.content.iter_chunked(1 << 20)][-1]
+    assert [f"{kind} {raw['metadata']['name']}" for _, kind, raw in ears.events] == taken
+    assert json.loads(last) == read
