@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.observed import Foreign
 
-_MOST_SETTLED: Final = 4096
+_MOST_SETTLED: Final = 16384
+V = TypeVar("V")
 """A child that is forgotten is applied once more."""
 
 
@@ -33,6 +34,7 @@ class Memory:
     ``read``: a stored status beside what it says, as long as it is the same object.
     ``settled``: uid and generation of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
+    ``stood``: uid of children, and both sides of a comparison that found them as they should be.
     """
 
     versions: dict[Key, int] = field(default_factory=dict)
@@ -41,16 +43,18 @@ class Memory:
     written_at: dict[Key, datetime] = field(default_factory=dict)
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
+    stood: dict[str, tuple[Manifest, Manifest]] = field(default_factory=dict)
 
     def settle(self, uid: str, at: int) -> None:
         """Remember that an apply left a child as it was; the oldest of too many is forgotten.
 
         Children go with their owner, by another's hand, and nobody tells when that was.
         """
-        self.settled.pop(uid, None)
-        self.settled[uid] = at
-        if len(self.settled) > _MOST_SETTLED:
-            del self.settled[next(iter(self.settled))]
+        _keep(self.settled, uid, at)
+
+    def stand(self, uid: str, ours: Manifest, theirs: Manifest) -> None:
+        """Remember that a child was found as it should be."""
+        _keep(self.stood, uid, (ours, theirs))
 
     def taken(self, key: Key, foreign: Foreign, at: datetime) -> None:
         """Remember that a name that ``key`` needs is somebody else's."""
@@ -59,3 +63,10 @@ class Memory:
     def forget(self, key: Key) -> None:
         for known in (self.versions, self.pending, self.read, self.written_at, self.foreign):
             known.pop(key, None)
+
+
+def _keep(known: dict[str, V], uid: str, what: V) -> None:
+    known.pop(uid, None)
+    known[uid] = what
+    if len(known) > _MOST_SETTLED:
+        del known[next(iter(known))]

@@ -13,6 +13,7 @@ from lockstep.adapters.kube import meta
 from lockstep.adapters.kube_custom import ModelDeploymentRecord
 from lockstep.adapters.kube_deployments import DeploymentRecord
 from lockstep.adapters.routers.base import Router
+from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
@@ -155,8 +156,17 @@ class Observe:
             record.spec.min_ready_seconds,
         )
         ours = kube_drift.part(rendered, kube_drift.DEPLOYMENT)
-        drifted = child.child.drifted or not kube_drift.stands(ours, child.body)
+        drifted = child.child.drifted or not self._stands(child.meta.uid, ours, child.body)
         return replace(child.child, drifted=drifted)
+
+    def _stands(self, uid: str, ours: Manifest, theirs: Manifest) -> bool:
+        """Compared field by field only when either side is another than when it last stood."""
+        if self._memory.stood.get(uid) == (ours, theirs):
+            return True
+        stands = kube_drift.stands(ours, theirs)
+        if stands:
+            self._memory.stand(uid, ours, theirs)
+        return stands
 
     def _copies(self, owner: Owner) -> tuple[ConfigCopy, ...]:
         return tuple(
@@ -182,7 +192,7 @@ class Observe:
         ours = kube_drift.part(rendered, kube_drift.SERVICE)
         settled = self._memory.settled.get(seen.meta.uid) == seen.meta.version
         redirected = routing is None or seen.redirected
-        drifted = redirected or not (settled or kube_drift.stands(ours, seen.body))
+        drifted = redirected or not (settled or self._stands(seen.meta.uid, ours, seen.body))
         return CallerService(uid=seen.meta.uid, routing=routing or Nobody(), drifted=drifted)
 
     def _criteria(

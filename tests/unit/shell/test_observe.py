@@ -1,5 +1,6 @@
 """From caches to one frozen Observed."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -212,3 +213,13 @@ async def test_looking_twice_sees_the_same() -> None:
     first = await bench.look()
     assert replace(first) == await bench.look()
     assert bench.kube.log == []
+
+
+async def test_a_child_that_stood_is_compared_again_when_it_was_edited() -> None:
+    bench = Bench().see(model_deployment(), REVISION, child())
+    assert not drifted(await bench.look())
+    assert not drifted(await bench.look())
+    assert len(bench.memory.stood) == 1
+    edited = copy.deepcopy(child(version=20))
+    edited["spec"]["template"]["spec"]["containers"][0]["image"] = "somebody/elses"
+    assert drifted(await bench.see(edited).look())
