@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rollouts import gates, report, scale
+from benchmarks.rollouts import gates, plain, report, scale
 from benchmarks.rollouts.plane import machine
 
 
@@ -17,6 +17,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rollouts", description=__doc__)
     parser.add_argument("--n", type=int, nargs="*", default=[30], help="rollouts at once")
     parser.add_argument("--idle", type=float, default=180, help="seconds of nothing")
+    parser.add_argument("--plain", type=int, default=0, help="Deployments updated without us")
     parser.add_argument(
         "--intervals", type=int, nargs="*", default=[], help="of a metric, for one deployment"
     )
@@ -27,9 +28,17 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _measured(told: argparse.Namespace) -> dict[str, Any]:
-    found: dict[str, Any] = {"machine": machine(), "scale": [], "reactions": [], "measuring": []}
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "scale": [],
+        "plain": [],
+        "reactions": [],
+        "measuring": [],
+    }
     for n in told.n:
         found["scale"].append(asdict(await scale.measure(n, told.idle)))
+    if told.plain:
+        found["plain"].append(asdict(await plain.measure(told.plain)))
     if told.intervals:
         reactions = await gates.measure_one(tuple(told.intervals), told.trials)
         found["reactions"] += [asdict(reaction) for reaction in reactions]

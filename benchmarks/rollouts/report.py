@@ -11,6 +11,8 @@ def markdown(found: Found) -> str:
     parts = [f"Measured on {found['machine']}.\n"]
     if found["scale"]:
         parts += [_rollouts(found["scale"]), _requests(found["scale"]), _after(found["scale"])]
+    if found["plain"]:
+        parts.append(_plain(found["plain"]))
     if found["reactions"]:
         parts.append(_reactions(found["reactions"]))
     if found["measuring"]:
@@ -72,6 +74,26 @@ def _after(scales: Sequence[Found]) -> str:
                 it["restart"]["requests"],
             )
             for it in scales
+        ),
+    )
+
+
+def _plain(plain: Sequence[Found]) -> str:
+    return _table(
+        (
+            "plain rolling update, nobody deciding",
+            "complete",
+            "API server CPU each",
+            "load average",
+        ),
+        (
+            (
+                f"{it['n']} Deployments",
+                f"{it['wall_seconds']} s",
+                f"{it['api_server_cpu_ms_each']} ms",
+                it["load"],
+            )
+            for it in plain
         ),
     )
 

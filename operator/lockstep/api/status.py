@@ -43,6 +43,8 @@ Instant = Annotated[_Moment, PlainSerializer(_milliseconds, return_type=str), _S
 """An aware UTC time in milliseconds on the wire: gates are asked as often as every second."""
 
 Word = Annotated[str, Cut(64)]
+RevisionId = Annotated[str, Field(max_length=63, pattern="^[0-9a-z]+$")]
+"""What becomes a label's value: a status that says anything else is nobody's of ours."""
 Short = Annotated[str, Cut(512)]
 Sentence = Annotated[str, Cut(1024)]
 LINE: Final = 320
@@ -99,7 +101,7 @@ class Condition(Seen):
 class RevisionStatus(Seen):
     """A revision as people know it."""
 
-    revision: Word
+    revision: RevisionId
     """Its digest, as in labels and metrics."""
     version: Word
     """Its model version."""
@@ -194,7 +196,7 @@ class GateStatus(Seen):
 class Rejection(Seen):
     """The last rollback. Holds until the digest or spec.retry changes."""
 
-    revision: Word
+    revision: RevisionId
     """The revision that was rejected."""
     version: Word
     """Its model version."""
@@ -271,7 +273,7 @@ class Hold(Seen):
 class Kept(Seen):
     """The revision before stable, with its pods still up for an instant return."""
 
-    revision: Word
+    revision: RevisionId
     """The revision."""
     version: Word
     """Its model version."""
@@ -282,7 +284,7 @@ class Kept(Seen):
 class Past(Seen):
     """One line of history: what became of a revision."""
 
-    revision: Word
+    revision: RevisionId
     """The revision."""
     version: Word
     """Its model version."""
