@@ -10,8 +10,10 @@ from lockstep.core.key import Key
 from lockstep.core.observed import Foreign
 
 _MOST_SETTLED: Final = 16384
-V = TypeVar("V")
 """A child that is forgotten is applied once more."""
+_MOST_STOOD: Final = 4096
+"""A child that is forgotten is compared once more; what is kept of one are kilobytes."""
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,11 @@ class Memory:
 
         Children go with their owner, by another's hand, and nobody tells when that was.
         """
-        _keep(self.settled, uid, at)
+        _keep(self.settled, uid, at, _MOST_SETTLED)
 
     def stand(self, uid: str, ours: Manifest, theirs: Manifest) -> None:
         """Remember that a child was found as it should be."""
-        _keep(self.stood, uid, (ours, theirs))
+        _keep(self.stood, uid, (ours, theirs), _MOST_STOOD)
 
     def taken(self, key: Key, foreign: Foreign, at: datetime) -> None:
         """Remember that a name that ``key`` needs is somebody else's."""
@@ -65,8 +67,8 @@ class Memory:
             known.pop(key, None)
 
 
-def _keep(known: dict[str, V], uid: str, what: V) -> None:
+def _keep(known: dict[str, V], uid: str, what: V, most: int) -> None:
     known.pop(uid, None)
     known[uid] = what
-    if len(known) > _MOST_SETTLED:
+    if len(known) > most:
         del known[next(iter(known))]

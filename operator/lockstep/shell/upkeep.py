@@ -64,7 +64,7 @@ def misowned(caches: Caches, of: Owner) -> tuple[ChildRef, ...]:
 
 
 def autoscalers(caches: Caches, of: Owner) -> tuple[Autoscaler, ...]:
-    """Those that scale a child of this of."""
+    """Those that scale a child of this owner."""
     children = {
         record.meta.name
         for record in caches.deployments.children(of.key)
