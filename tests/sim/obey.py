@@ -118,9 +118,7 @@ def _put(observed: Observed, action: PutDeployment) -> ChildDeployment:
         revision=action.revision,
         replicas=0,
     )
-    return replace(
-        fresh, replicas=action.replicas, drifted=False, restarted_at=action.restarted_at
-    )
+    return replace(fresh, replicas=action.replicas, drifted=False, restarted_at=action.restarted_at)
 
 
 def _with(observed: Observed, arm: Arm) -> Observed:
