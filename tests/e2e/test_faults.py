@@ -6,7 +6,7 @@ The operator's own death, and Prometheus', are in test_interruptions.py.
 import pytest
 
 from tests import cluster
-from tests.e2e.callers import Callers
+from tests.e2e.callers import Callers, instant
 from tests.e2e.lab import Lab, revision
 from tests.e2e.manifests import canary, criteria, stage
 from tests.e2e.states import healthy, holding, rolled_back
@@ -55,14 +55,18 @@ def test_a_gate_that_fails_while_the_api_server_is_away_takes_callers_back_when_
     lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG))
     candidate = revision(lab.until(holding("half", "2.0.0")), "candidate")
     back = without(lab, callers, "kube-apiserver")
-    lab.until(rolled_back("2.0.0", "GateFailed"))
+    seen = lab.until(rolled_back("2.0.0", "GateFailed"))
     lab.wait("vanished", lambda: lab.vanished(candidate), 60)
+    gone = callers.now()
+    lab.wait("calling on", lambda: len(callers.calls().between(gone)) > 50, 15)
     calls = callers.calls().between(began)
     last = calls.new.by(candidate).all[-1].at
-    lab.measured("last new connection at the candidate", f"{last - back:+.1f} s from its return")
+    rejected = instant(seen["status"]["rejected"]["at"])
+    lab.measured("from the API server's return to the rollback", f"{rejected - back:.1f} s")
+    lab.measured("last new connection at the candidate", f"{last - rejected:+.1f} s from it")
     told(lab, callers, began)
     assert not calls.by(stable).failed, calls
-    assert last < back + 25
+    assert not calls.between(gone).by(candidate), calls
 
 
 def without(lab: Lab, callers: Callers, part: str) -> float:

@@ -33,8 +33,8 @@ def test_quota_is_waited_for_and_named(lab: Lab) -> None:
     lab.apply(quota(5), lab.fraud("2.0.0", **wide))
     lab.until(healthy("2.0.0"))
     lab.wait("room again", lambda: lab.vanished(first), 20)
-    lab.apply(lab.fraud("3.0.0", **wide, unschedulableGrace="6s"))  # it takes two pods more
-    lab.until(says("no pod could be created: "), 10)
+    lab.apply(lab.fraud("3.0.0", **wide, unschedulableGrace="12s"))  # it takes two pods more
+    lab.until(says("no pod could be created: "), 15)
     lost = lab.until(rolled_back("3.0.0", "QuotaExceeded"))
     assert "exceeded quota: few-pods" in lost["status"]["message"]
     assert truths(lost)["Available"] == "True"
@@ -98,9 +98,9 @@ def test_a_full_node_is_named_and_no_surge_gets_through(lab: Lab, three_slots: M
     lab.until(healthy("1.0.0"))
     callers = lab.callers(120, new=20, kept=3)
     began = callers.now()
-    lab.apply(fraud("2.0.0", 1, unschedulableGrace="6s"))
-    lab.until(says(f"the scheduler says: 0/1 nodes are available: 1 Insufficient {SLOT}"), 10)
-    lost = lab.until(rolled_back("2.0.0", "Unschedulable"), 20)
+    lab.apply(fraud("2.0.0", 1, unschedulableGrace="12s"))
+    lab.until(says(f"the scheduler says: 0/1 nodes are available: 1 Insufficient {SLOT}"), 15)
+    lost = lab.until(rolled_back("2.0.0", "Unschedulable"), 30)
     assert f"Insufficient {SLOT}" in lost["status"]["message"]
 
     lab.apply(fraud("2.0.0", 0, retry="without surge"))

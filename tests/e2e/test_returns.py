@@ -117,8 +117,8 @@ def test_a_first_revision_is_measured_in_preview_before_anybody_calls_it(lab: La
     tried, calls = trying.calls(), callers.calls()
 
     lab.measured("calls in preview", len(tried.by(good)))
-    opened = calls.by(good).all[0].at - promoted
-    lab.measured("first caller after the promotion", f"{opened:+.2f} s")
+    opened = min(call.ended for call in calls.by(good)) - promoted  # some had long been waiting
+    lab.measured("first answer after the promotion", f"{opened:+.2f} s")
     assert tried.by(good), tried
     assert not calls.by(bad), calls
     assert opened >= 0
