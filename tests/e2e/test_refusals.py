@@ -99,7 +99,8 @@ def test_a_full_node_is_named_and_no_surge_gets_through(lab: Lab, three_slots: M
     callers = lab.callers(120, new=20, kept=3)
     began = callers.now()
     lab.apply(fraud("2.0.0", 1, unschedulableGrace="12s"))
-    lab.until(says(f"the scheduler says: 0/1 nodes are available: 1 Insufficient {SLOT}"), 15)
+    waiting = lab.until(says("; the scheduler says: "), 15)
+    assert f"1 Insufficient {SLOT}" in waiting["status"]["message"]
     lost = lab.until(rolled_back("2.0.0", "Unschedulable"), 30)
     assert f"Insufficient {SLOT}" in lost["status"]["message"]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests import cluster
+from tests.cluster import Cluster
 from tests.e2e import deploy, previous
 from tests.e2e.lab import DEPLOYMENT_LABEL, Lab
 from tests.e2e.manifests import Manifest, canary, criteria, fraud, stage
@@ -225,10 +226,19 @@ def _passes(lab: Lab) -> int:
     return int(float(done[0].split()[-1])) if done else 0
 
 
-def test_an_upgrade_changes_no_pod_and_starts_nothing(lab: Lab, tmp_path: Path) -> None:
+@pytest.fixture
+def fake_nodes() -> Iterator[Cluster]:
+    """The cluster with nodes that nothing else may find there."""
     found = cluster.up(extras=("kwok",))
     cluster.kwok_nodes(found, 4)
-    fleet = Fleet(lab)
+    yield found
+    cluster.kwok_nodes(found, 0)
+
+
+def test_an_upgrade_changes_no_pod_and_starts_nothing(
+    lab: Lab, fake_nodes: Cluster, tmp_path: Path
+) -> None:
+    found, fleet = fake_nodes, Fleet(lab)
     try:
         deploy.deploy_operator(found, previous.checkout(tmp_path))
         lab.apply(never(), always())
