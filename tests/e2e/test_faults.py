@@ -48,15 +48,16 @@ def test_a_part_that_is_away_in_the_middle_of_a_stage_costs_no_caller_anything(
 def test_a_gate_that_fails_while_the_api_server_is_away_takes_callers_back_when_it_returns(
     lab: Lab,
 ) -> None:
-    lab.apply(criteria(), lab.fraud("1.0.0", strategy=LONG))
+    plan = {"strategy": LONG, "rollback": {"keepFailed": "40s"}}  # proxies take long to come back
+    lab.apply(criteria(), lab.fraud("1.0.0", **plan))
     stable = revision(lab.until(healthy("1.0.0")))
     callers = lab.callers(150, new=30)
     began = callers.now()
-    lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG))
+    lab.apply(lab.fraud("2.0.0", env=SICK, **plan))
     candidate = revision(lab.until(holding("half", "2.0.0")), "candidate")
     back = without(lab, callers, "kube-apiserver")
     seen = lab.until(rolled_back("2.0.0", "GateFailed"))
-    lab.wait("vanished", lambda: lab.vanished(candidate), 60)
+    lab.wait("vanished", lambda: lab.vanished(candidate), 90)
     gone = callers.now()
     lab.wait("calling on", lambda: len(callers.calls().between(gone)) > 50, 15)
     calls = callers.calls().between(began)
