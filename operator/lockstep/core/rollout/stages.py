@@ -176,11 +176,9 @@ def _both(spec: ModelDeploymentSpec) -> Counts:
 def room(spec: ModelDeploymentSpec) -> Room:
     """What bounds the pods of both arms: blue-green has both of them whole."""
     canary = spec.strategy.canary
-    if canary is None:
-        keep = spec.strategy.blue_green is not None
-        return Room(replicas=spec.replicas, max_surge=max_surge(spec), keep=keep)
-    keep = canary.stable_scale is StableScale.KEEP
-    return Room(replicas=spec.replicas, max_surge=canary.max_surge, keep=keep)
+    whole = spec.strategy.blue_green is not None
+    keep = canary.stable_scale is StableScale.KEEP if canary else whole
+    return Room(replicas=spec.replicas, max_surge=max_surge(spec), keep=keep)
 
 
 def max_surge(spec: ModelDeploymentSpec) -> int:
@@ -204,10 +202,6 @@ def deadline(step: Step, soak: timedelta) -> timedelta:
 
 def found(view: View, step: Step) -> Found:
     """The step's criteria, when all of them can be read (see ``problem``)."""
-    return _readable(view, step)
-
-
-def _readable(view: View, step: Step) -> Found:
     pairs = ((ref, view.observed.criteria.get(ref)) for ref in step.exit_criteria)
     known = ((ref, criteria) for ref, criteria in pairs if isinstance(criteria, Criteria))
     return tuple((ref, _to_the_end(it) if step.live else it) for ref, it in known)
@@ -227,7 +221,7 @@ def problem(view: View, step: Step) -> Claim | None:
 def _problems(view: View, step: Step) -> Iterator[Claim]:
     for ref in step.exit_criteria:
         yield from _unusable(view, step, ref)
-    readable = _readable(view, step)
+    readable = found(view, step)
     sentence = gates.problems(step, readable)
     if sentence:
         yield Claim(Truth.FALSE, "CriteriaInvalid", sentence)
