@@ -8,6 +8,7 @@ from lockstep.api.status import Kept, Phase, Rejection, RevisionStatus, StageSta
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.returns import COMPLETED, FAILED
 from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Stance, View, soonest
@@ -35,7 +36,7 @@ def promoted(view: View) -> View:
     if candidate is None:
         return view
     said = messages.promoted(candidate, view.memory.approvals)
-    history = view.remember(candidate, "Promoted", said)
+    history = view.remember(candidate, COMPLETED, said)
     stable = candidate.model_copy(update={"ungated": ""})
     return view.recall(stable=stable, history=history, kept=_kept(view), **NO_TRIAL)
 
@@ -116,7 +117,7 @@ def rejected(view: View, failure: Failure) -> View:
         at=view.now,
         keep_until=view.now + view.spec.rollback.keep_failed,
     )
-    history = view.remember(candidate, "RolledBack", failure.message)
+    history = view.remember(candidate, FAILED, failure.message)
     left = {**NO_TRIAL, "gates": view.memory.gates}
     return view.recall(rejected=rejection, history=history, **left)
 

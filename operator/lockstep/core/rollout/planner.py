@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import assert_never
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import Phase, Rejection, RevisionStatus, Truth
@@ -26,8 +26,6 @@ from lockstep.core.rollout import (
 from lockstep.core.rollout.stages import is_gated_first, plan_problem
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Aim, Stance, View, reaches
-
-TRY_AGAIN_AFTER: Final = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +286,7 @@ def _taken(view: View, foreign: Foreign) -> Stance:
         reason="Conflict",
         message=message,
         aim=_around_it(view),
-        wait=TRY_AGAIN_AFTER,
+        wait=upkeep.TRY_AGAIN_AFTER,
         conflict=Claim(Truth.TRUE, "NameTaken", message),
     )
 
@@ -320,11 +318,11 @@ def _refused(view: View, problem: str, *, waiting: bool) -> Stance:
     version = view.version
     if not waiting:
         message = messages.refused(version, problem)
-        stance = _standing(view, Phase.DEGRADED, "SpecRefused", message, TRY_AGAIN_AFTER)
+        stance = _standing(view, Phase.DEGRADED, "SpecRefused", message, upkeep.TRY_AGAIN_AFTER)
         return outcome.invalid(stance, Claim(Truth.FALSE, "SpecRefused", message))
     message = messages.quota(version, problem)
     since = report.since(view, "SpecValid", Truth.UNKNOWN)
     overdue = view.now >= since + view.spec.progress_deadline
     phase = Phase.PAUSED if overdue else Phase.PROGRESSING
-    stance = _standing(view, phase, "QuotaExceeded", message, TRY_AGAIN_AFTER)
+    stance = _standing(view, phase, "QuotaExceeded", message, upkeep.TRY_AGAIN_AFTER)
     return outcome.invalid(stance, Claim(Truth.UNKNOWN, "QuotaExceeded", message))
