@@ -13,28 +13,30 @@ from tests.e2e.states import healthy, holding, rolled_back
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
-STAGES = canary(stage("half", 50, "12s", gated=True), stage("full", 100))
-LONG = canary(stage("half", 50, "60s", gated=True), stage("full", 100))
 SICK = {"ERROR_RATIO": "0.5"}
+PROXIES_ARE_BACK = "40s"
+"""kube-proxy asks again after up to 30 s; until then callers go to pods that have been replaced."""
+
 PARTS = {
-    "the API server": "kube-apiserver",
-    "etcd": "etcd",
-    "the controller manager": "kube-controller-manager",
-    "the kubelet": "kubelet",
-    "containerd": "containerd",
+    "the API server": ("kube-apiserver", PROXIES_ARE_BACK),
+    "etcd": ("etcd", PROXIES_ARE_BACK),
+    "the controller manager": ("kube-controller-manager", "12s"),
+    "the kubelet": ("kubelet", "12s"),
+    "containerd": ("containerd", "12s"),
 }
 AWAY_SECONDS = 4.0
 
 
-@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize(("part", "soak"), PARTS.values(), ids=PARTS)
 def test_a_part_that_is_away_in_the_middle_of_a_stage_costs_no_caller_anything(
-    lab: Lab, part: str
+    lab: Lab, part: str, soak: str
 ) -> None:
-    lab.apply(criteria(), lab.fraud("1.0.0", strategy=STAGES))
+    stages = canary(stage("half", 50, soak, gated=True), stage("full", 100))
+    lab.apply(criteria(), lab.fraud("1.0.0", strategy=stages))
     lab.until(healthy("1.0.0"))
     callers = lab.callers(150, new=30, kept=2)
     began = callers.now()
-    lab.apply(lab.fraud("2.0.0", strategy=STAGES))
+    lab.apply(lab.fraud("2.0.0", strategy=stages))
     candidate = revision(lab.until(holding("half")), "candidate")
     pods = lab.uids(candidate)
     back = without(lab, callers, part)
@@ -48,7 +50,11 @@ def test_a_part_that_is_away_in_the_middle_of_a_stage_costs_no_caller_anything(
 def test_a_gate_that_fails_while_the_api_server_is_away_takes_callers_back_when_it_returns(
     lab: Lab,
 ) -> None:
-    plan = {"strategy": LONG, "rollback": {"keepFailed": "40s"}}  # proxies take long to come back
+    stages = (stage("half", 50, "60s", gated=True), stage("full", 100))
+    plan = {
+        "strategy": canary(*stages, max_surge=2),  # a place for each pod that failed
+        "rollback": {"keepFailed": PROXIES_ARE_BACK},
+    }
     lab.apply(criteria(), lab.fraud("1.0.0", **plan))
     stable = revision(lab.until(healthy("1.0.0")))
     callers = lab.callers(150, new=30)

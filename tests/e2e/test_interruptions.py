@@ -40,16 +40,15 @@ def test_an_operator_killed_in_the_middle_of_a_stage_goes_on_where_it_was(lab: L
     assert len(lab.events("RolloutStarted")) == 2
 
 
-def _samples(seen: Manifest) -> int:
-    """Measurements so far; a stage that has just begun may say nothing of its gates yet."""
-    return sum(gate["samples"] for gate in seen["status"]["gates"])
+def _measured(seen: Manifest) -> str:
+    """When a gate was asked last; a stage that has just begun may say nothing of its gates yet."""
+    return max((gate["measuredAt"] or "" for gate in seen["status"]["gates"]), default="")
 
 
 def _advanced(lab: Lab, before: Manifest) -> Manifest | None:
-    """The ModelDeployment, once a gate has more samples than then."""
+    """The ModelDeployment, once a gate was asked later than then."""
     seen = lab.look()
-    more = _samples(seen) > _samples(before)
-    return seen if more else None
+    return seen if _measured(seen) > _measured(before) else None
 
 
 def test_a_prometheus_that_is_down_pauses_and_one_that_is_back_goes_on(lab: Lab) -> None:

@@ -27,6 +27,11 @@ CASES: dict[str, tuple[set[Right], set[Right], Difference]] = {
         Difference((), ()),
     ),
     "granted and never used": ({PATCH}, set(), Difference((), (PATCH,))),
+    "to get what is listed anyway need not be seen": (
+        {Right("deployments.apps", "get"), Right("deployments.apps", "list")},
+        {Right("deployments.apps", "list", "", "")},
+        Difference((), ()),
+    ),
     "used and not granted, told with one example": (
         set(),
         {in_use(PATCH), in_use(PATCH, "shop")},
