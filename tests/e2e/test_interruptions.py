@@ -42,7 +42,7 @@ def test_an_operator_killed_in_the_middle_of_a_stage_goes_on_where_it_was(lab: L
 
 def _measured(seen: Manifest) -> str:
     """When a gate was asked last; a stage that has just begun may say nothing of its gates yet."""
-    return max((gate["measuredAt"] or "" for gate in seen["status"]["gates"]), default="")
+    return max((gate.get("measuredAt", "") for gate in seen["status"]["gates"]), default="")
 
 
 def _advanced(lab: Lab, before: Manifest) -> Manifest | None:
