@@ -286,7 +286,7 @@ async def _measuring(bench: _Bench, count: int, interval: int) -> Measuring:
     await asyncio.sleep(seconds)
     queries = await _queries(bench.prometheus) - asked
     counted = audit.requests(bench.made.audit(), since, datetime.now(UTC))
-    writes = counted["patch modeldeployments/status"]
+    writes = counted["update modeldeployments/status"]
     return Measuring(
         deployments=count,
         metrics=len(METRICS),

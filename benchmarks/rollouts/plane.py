@@ -27,6 +27,7 @@ from tests.cluster.shell import run
 from tests.cluster.supervise import mend
 
 NODES = 20
+_AUDIT = Path(__file__).with_name("audit.yaml")
 OPERATOR = "lockstep-operator"
 SYSTEM = "lockstep-system"
 _FAST = ("--kube-api-qps=2000", "--kube-api-burst=4000")
@@ -62,7 +63,7 @@ class Plane:
 @contextmanager
 def plane() -> Iterator[Plane]:
     """A cluster with CRDs and the operator's rights, gone when the block ends."""
-    with cluster.api_server() as kubeconfig:
+    with cluster.api_server(flags=(f"--audit-policy-file={_AUDIT}",)) as kubeconfig:
         made = _complete(kubeconfig)
         try:
             _furnish(made)

@@ -44,7 +44,7 @@ class Well:
 
     def happens(self) -> None:
         self.metrics.passed("done")
-        self.metrics.requested("patch", "modeldeployments/status", "200")
+        self.metrics.requested("update", "modeldeployments/status", "200")
         self.metrics.asked("answered")
         self.metrics.requested("create", "pods", "403")  # quota, or Pod Security
 

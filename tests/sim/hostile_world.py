@@ -97,7 +97,7 @@ class ToyKube:
         json.dumps(manifest)
         return None
 
-    async def patch_status(
+    async def put_status(
         self, namespace: str, name: str, version: str, status: Manifest
     ) -> Manifest:
         del namespace
@@ -105,7 +105,7 @@ class ToyKube:
         if there["metadata"]["resourceVersion"] != version:
             raise LostRaceError("stale")
         self.written.append(status)
-        return self._keep(merged(there, {"status": status}))
+        return self._keep({**there, "status": status})
 
 
 @dataclass

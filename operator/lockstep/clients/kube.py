@@ -200,23 +200,29 @@ class Kube:
         if reply.code not in {404, 409}:
             _expect(reply, request)
 
-    async def patch_status(
+    async def put_status(
         self, namespace: str, name: str, version: str, status: Manifest
     ) -> Manifest:
-        """Merge-patch a ModelDeployment's status over the version that was read.
+        """Replace a ModelDeployment's status over the version that was read.
+
+        The API server takes nothing else from such a request; a patch costs it a fifth more.
 
         Raises:
             LostRaceError: It has changed since, or is gone.
         """
-        path = _path("ModelDeployment", namespace, f"{name}/status")
+        kind, metadata = "ModelDeployment", {"namespace": namespace, "name": name}
         request = _Request(
-            verb="patch",
-            method="PATCH",
+            verb="update",
+            method="PUT",
             resource="modeldeployments/status",
-            path=path,
+            path=_path(kind, namespace, f"{name}/status"),
             query={"fieldManager": MANAGER},
-            body={"metadata": {"resourceVersion": version}, "status": status},
-            content_type=_MERGE,
+            body={
+                "apiVersion": API_VERSION,
+                "kind": kind,
+                "metadata": {**metadata, "resourceVersion": version},
+                "status": status,
+            },
         )
         return await self._guarded(request)
 
@@ -285,7 +291,7 @@ class Kube:
                 request.method,
                 URL(f"{self._connection.server}{request.path}{query}", encoded=True),
                 headers=headers,
-                data=json.dumps(request.body) if request.body is not None else None,
+                data=_text(request.body) if request.body is not None else None,
                 timeout=self._timeout,
                 **self._connection.routing,
             ) as answer:
@@ -297,6 +303,10 @@ class Kube:
             return _Silence(str(error) or type(error).__name__, lost=True)
         finally:
             self._count(request.verb, request.resource, code)
+
+
+def _text(body: Manifest) -> str:
+    return json.dumps(body, separators=(",", ":"))
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:

@@ -123,9 +123,8 @@ class Store:
         kept = self._keep(seen, decided, record.wire, after, now)
         if kept is None or kept > AT_ONCE:
             return kept
-        patch = kube_custom.merge_patch(record.wire, after)
         try:
-            answer = await self._kube.patch_status(key.namespace, key.name, str(version), patch)
+            answer = await self._kube.put_status(key.namespace, key.name, str(version), after)
         except LostRaceError:
             await self._catch_up(key)
             raise

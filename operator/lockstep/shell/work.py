@@ -25,6 +25,9 @@ RESYNC: Final = timedelta(minutes=5)
 TOGETHER: Final = timedelta(milliseconds=100)
 """What changes together rings together: a pass waits so long for the rest of it."""
 
+APART: Final = timedelta(milliseconds=500)
+"""From one pass to the next that is only rung for: pods come up in a dozen small changes."""
+
 _SHORTEST: Final = timedelta(milliseconds=50)
 _RACE: Final = timedelta(milliseconds=100)
 _RACE_CAP: Final = timedelta(seconds=5)
@@ -50,6 +53,7 @@ class Work:
         self._metrics = metrics
         self._clock = clock
         self._failures: dict[Key, int] = {}
+        self._ended: dict[Key, float] = {}
         self._busy: dict[asyncio.Task[None], tuple[Key, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -90,9 +94,13 @@ class Work:
         limit = asyncio.get_running_loop().time() - _STUCK.total_seconds()
         return [key for key, since in self._busy.values() if since < limit]
 
-    def ring(self, key: Key, after: timedelta = TOGETHER) -> None:
-        """Give ``key`` a turn, in its rank."""
-        self._queue.add(key, self._rank(key), after)
+    def ring(self, key: Key) -> None:
+        """Something about ``key`` has changed; who is taken back need not wait for the rest."""
+        rank, after = self._rank(key), TOGETHER
+        if rank is not Rank.ROLLBACK and key in self._ended:
+            since = asyncio.get_running_loop().time() - self._ended[key]
+            after = max(after, APART - timedelta(seconds=since))
+        self._queue.add(key, rank, after)
 
     def _rank(self, key: Key) -> Rank:
         record = self._caches.model_deployments.get(key)
@@ -116,8 +124,11 @@ class Work:
             outcome, wait = await self._outcome(key)
         self._metrics.passed(outcome)
         if wait is None and self._caches.model_deployments.get(key) is None:
+            self._ended.pop(key, None)
             return
-        self.ring(key, RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC))
+        self._ended[key] = asyncio.get_running_loop().time()
+        after = RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC)
+        self._queue.add(key, self._rank(key), after)
 
     async def _outcome(self, key: Key) -> tuple[str, timedelta | None]:
         """Run the pass; how it ended, and how long the key may sleep."""

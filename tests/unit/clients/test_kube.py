@@ -134,15 +134,17 @@ async def test_single_items_of_a_list_are_changed_by_a_strategic_merge() -> None
     assert (asked.path, asked.body) == (f"{PATH}/fraud-r1", {"metadata": {"uid": "uid-r1"}})
 
 
-async def test_a_status_is_patched_over_the_version_that_was_read() -> None:
+async def test_a_status_is_put_over_the_version_that_was_read() -> None:
     async with kube(Say(body=model_deployment())) as (client, server):
-        await client.patch_status("pay", "fraud", "41", {"phase": "Healthy", "halt": None})
+        await client.put_status("pay", "fraud", "41", {"phase": "Healthy"})
     (asked,) = server.asked
     assert asked.path.endswith("/namespaces/pay/modeldeployments/fraud/status")
-    assert asked.headers["content-type"] == "application/merge-patch+json"
+    assert (asked.method, asked.headers["content-type"]) == ("PUT", "application/json")
     assert asked.body == {
-        "metadata": {"resourceVersion": "41"},
-        "status": {"phase": "Healthy", "halt": None},
+        "apiVersion": "lockstep.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"namespace": "pay", "name": "fraud", "resourceVersion": "41"},
+        "status": {"phase": "Healthy"},
     }
 
 
@@ -150,7 +152,7 @@ async def test_a_status_is_patched_over_the_version_that_was_read() -> None:
 async def test_a_status_of_another_version_is_a_lost_race(code: int) -> None:
     async with kube(status(code, "Conflict")) as (client, _):
         with pytest.raises(LostRaceError):
-            await client.patch_status("pay", "fraud", "41", {})
+            await client.put_status("pay", "fraud", "41", {})
 
 
 DECISION: Manifest = {
@@ -214,7 +216,7 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "create": lambda client: client.create(DEPLOYMENT, UID),
     "apply": lambda client: client.apply(DEPLOYMENT, "uid-r1"),
     "delete": lambda client: client.delete("Deployment", "pay", "x", "u"),
-    "status": lambda client: client.patch_status("pay", "fraud", "1", {}),
+    "status": lambda client: client.put_status("pay", "fraud", "1", {}),
     "answer": lambda client: client.answer(DECISION),
     "dry run": lambda client: client.dry_run(DEPLOYMENT),
     "served": lambda client: client.served(),

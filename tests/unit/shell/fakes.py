@@ -108,7 +108,7 @@ class FakeKube:
         self._asked("delete", kind, name)
         del self.objects[kind, name]
 
-    async def patch_status(
+    async def put_status(
         self, namespace: str, name: str, version: str, status: Manifest
     ) -> Manifest:
         assert namespace == FRAUD.namespace
@@ -116,9 +116,7 @@ class FakeKube:
         there = self.objects["ModelDeployment", name]
         if there["metadata"]["resourceVersion"] != version:
             raise LostRaceError("stale")
-        known = {**there["status"], **status}
-        after = {key: value for key, value in known.items() if value is not None}
-        return self._write({**there, "status": after})
+        return self._write({**there, "status": status})
 
     async def answer(self, manifest: Manifest) -> Manifest | None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]

@@ -62,6 +62,7 @@ def share(counts: Counts) -> int:
     return round(100 * counts.candidate / total) if total else 0
 
 
+@functools.lru_cache(maxsize=1024)
 def split(weight: int, room: Room) -> Counts:
     """Pods of each arm at ``weight`` percent: the closest ratio that ``room`` allows.
 

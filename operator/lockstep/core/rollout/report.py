@@ -95,7 +95,7 @@ def since(view: View, kind: str, status: Truth) -> datetime:
 
 def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
     observed, arms = view.observed, view.observed.arms.values()
-    claims = _claims(view, stance)
+    claims, answering = _claims(view, stance), _answering(view, stance)
     generation = observed.generation
     return stance.memory.model_copy(
         update={
@@ -105,7 +105,7 @@ def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
             "weights": _weights(view, stance),
             "secrets": config.secrets(view, stance.memory),
             "replicas": min(sum(arm.present for arm in arms), view.spec.replicas),
-            "ready_replicas": sum(arm.ready for arm in arms),
+            "ready_replicas": answering,
             "selector": f"{DEPLOYMENT_LABEL}={observed.key.name}",
             "conditions": conditions.update(
                 observed.status.conditions, claims, generation, view.now
@@ -148,11 +148,14 @@ def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
             return 0
 
 
-def _claims(view: View, stance: Stance) -> dict[str, Claim]:
+def _answering(view: View, stance: Stance) -> int:
+    """Ready pods that callers reach, or will as soon as this is carried out."""
     routing = stance.aim.routing or view.routing
-    answering = sum(
-        arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision)
-    )
+    return sum(arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision))
+
+
+def _claims(view: View, stance: Stance) -> dict[str, Claim]:
+    answering = _answering(view, stance)
     said = f"{answering} pods answer callers" if answering else "no pod answers callers"
     claims = {
         "Available": Claim(truth(answering), "PodsReady" if answering else "NoPodReady", said),
