@@ -250,6 +250,7 @@ async def test_a_copy_that_was_deleted_is_made_anew_or_missed(world: Lab) -> Non
     assert await world.pods() == pods
     await config(world, "careful")
     await world.until("found", lambda it: not said("ConfigLost")(it))
+    await eventually(world, labelled)
     assert await stable_reads(world) == "careful"
     assert await world.pods() == pods
 

@@ -88,4 +88,4 @@ async def test_an_operator_with_nothing_to_do_asks_for_nothing(world: Lab) -> No
     before = len(world.proxy.seen)
     await world.apply("1.0.0", **PLAIN, revisionHistoryLimit=9)  # it has to look, and finds nothing
     await world.until("looked at", lambda status: status["observedGeneration"] == 2)
-    assert costs(world.proxy.seen[before:]) == Counter({"PATCH fraud": 1}), "what it has looked at"
+    assert costs(world.proxy.seen[before:]) == Counter({"PUT fraud": 1}), "what it has looked at"

@@ -40,7 +40,7 @@ def _path(world: Lab, name: str = "") -> str:
 
 async def decide(world: Lab, act: str, by: str = "alice", **about: Any) -> str:
     """Create a Decision about version 2; its name."""
-    name = f"decision-{next(_numbers)}"
+    name = f"decision-{next(_numbers):04}"
     spec = {"target": {"name": "fraud"}, "act": act, "by": by, "reason": "so be it", **about}
     if act not in {"Pause", "Resume"}:
         spec.setdefault("revision", id_of("2.0.0"))

@@ -51,7 +51,7 @@ class Team:
         given: dict[str, object] = {"by": who.name, "groups": [], "act": act, **spec}
         if "target" in given:
             given["target"] = {"name": given["target"]}
-        name = f"decision-{next(_numbers)}"
+        name = f"decision-{next(_numbers):04}"
         changes = {f"spec.{key}": value for key, value in given.items()}
         manifest = change(DECISION, {"metadata.name": name, **changes})
         return who.ask("POST", self.path("decisions") + query, manifest)

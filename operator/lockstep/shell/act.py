@@ -11,7 +11,7 @@ from lockstep.adapters.kube_deployments import DeploymentRecord
 from lockstep.adapters.kube_services import ServiceRecord
 from lockstep.adapters.routers.base import Router
 from lockstep.api.base import Manifest
-from lockstep.clients.kube import PATHS, Kube
+from lockstep.clients.kube import Kube
 from lockstep.core import names
 from lockstep.core.children import controller_revision, deployment, service
 from lockstep.core.children.owner import Owner
@@ -100,7 +100,7 @@ class Act:
 
     async def _store_revision(self, owner: Owner, action: StoreRevision) -> None:
         manifest = controller_revision.controller_revision(owner, action)
-        self._keep(await self._kube.create(manifest, owner.uid))
+        self._caches.answered(await self._kube.create(manifest, owner.uid))
         _LOG.info("stored revision %s as number %s", action.revision, action.number)
 
     async def _put_deployment(self, owner: Owner, action: PutDeployment) -> None:
@@ -108,14 +108,14 @@ class Act:
         name = manifest["metadata"]["name"]
         known = self._caches.deployments.get(Key(owner.key.namespace, name))
         if known is None or not action.exists:
-            self._keep(await self._kube.create(manifest, owner.uid))
+            self._caches.answered(await self._kube.create(manifest, owner.uid))
             _LOG.info("created Deployment %s with %s replicas", name, action.replicas)
             return
         answer = await self._bring(manifest, known)
         fresh = meta(answer)
         if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
             self._memory.settle(fresh.uid, fresh.generation)
-        self._keep(answer)
+        self._caches.answered(answer)
         before = known.child.replicas
         _LOG.info("applied Deployment %s: %s replicas, before %s", name, action.replicas, before)
 
@@ -168,7 +168,7 @@ class Act:
         name = Key(owner.key.namespace, manifest["metadata"]["name"])
         known = self._caches.services.get(name)
         if known is None or not exists:
-            self._keep(await self._kube.create(manifest, owner.uid))
+            self._caches.answered(await self._kube.create(manifest, owner.uid))
             return
         if known.ports != {port}:
             await self._change_port(manifest, known)
@@ -176,7 +176,7 @@ class Act:
         fresh = meta(answer)
         if fresh.version == known.meta.version:
             self._memory.settle(fresh.uid, fresh.version)
-        self._keep(answer)
+        self._caches.answered(answer)
 
     async def _direct(self, manifest: Manifest, known: ServiceRecord) -> Manifest:
         """Bring a Service into shape; where only the pods it selects differ, just that is sent."""
@@ -216,10 +216,6 @@ class Act:
             return
         await self._kube.delete("ControllerRevision", key.namespace, name, known.meta.uid)
         _LOG.info("forgot revision %s", name)
-
-    def _keep(self, answer: Manifest) -> None:
-        _, plural = PATHS[answer["kind"]]
-        self._caches.heard(plural, None, answer)
 
 
 def _whom(routing: Routing) -> str:

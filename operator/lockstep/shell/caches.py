@@ -19,6 +19,7 @@ from lockstep.adapters.kube_custom import CriteriaRecord, ModelDeploymentRecord
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
+from lockstep.clients.kube import PATHS
 from lockstep.core.key import Key
 from lockstep.shell.cache import Cache, is_object
 
@@ -119,9 +120,13 @@ class Caches:
         """Every record of one child resource that carries the label of this ModelDeployment."""
         return self._by_plural[plural].children(key)
 
-    def known(self, raw: Manifest) -> None:
-        """Take the answer to our own write of a status, which rings for nobody."""
-        self.model_deployments.put(raw)
+    def answered(self, raw: Manifest) -> None:
+        """Take the answer to our own write at once; of a status it rings for nobody."""
+        plural = PATHS[raw["kind"]][1]
+        if plural == MODEL_DEPLOYMENTS:
+            self.model_deployments.put(raw)
+        else:
+            self.heard(plural, None, raw)
 
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""

@@ -4,7 +4,7 @@ import logging
 from typing import Final, assert_never
 
 from lockstep.api.base import Manifest
-from lockstep.clients.kube import PATHS, Kube
+from lockstep.clients.kube import Kube
 from lockstep.core import config
 from lockstep.core.children import config_map
 from lockstep.core.children.owner import Owner
@@ -26,7 +26,7 @@ async def act(caches: Caches, kube: Kube, owner: Owner, action: StoreConfig | Pr
     """
     match action:
         case StoreConfig():
-            _keep(caches, await _copied(kube, owner, action))
+            caches.answered(await _copied(kube, owner, action))
             _LOG.info("copied ConfigMap %s as %s", action.source, action.name)
         case PruneConfig(name):
             await _prune(caches, kube, owner.key.namespace, name)
@@ -47,8 +47,3 @@ async def _prune(caches: Caches, kube: Kube, namespace: str, name: str) -> None:
         return
     await kube.delete(_KIND, namespace, name, known.meta.uid)
     _LOG.info("forgot ConfigMap %s", name)
-
-
-def _keep(caches: Caches, answer: Manifest) -> None:
-    _, plural = PATHS[_KIND]
-    caches.heard(plural, None, answer)

@@ -128,7 +128,7 @@ class Store:
         except LostRaceError:
             await self._catch_up(key)
             raise
-        self._caches.known(answer)
+        self._caches.answered(answer)
         self._memory.pending.pop(key, None)
         self._memory.written_at[key] = now
         return AFTER_WRITING

@@ -107,7 +107,7 @@ async def _put_budget(
         if fresh.version == known.meta.version:
             memory.settle(fresh.uid, fresh.version)
         _LOG.info("put PodDisruptionBudget %s back", of.key.name)
-    caches.heard("poddisruptionbudgets", None, answer)
+    caches.answered(answer)
 
 
 async def _remove_budget(caches: Caches, kube: Kube, key: Key) -> None:
@@ -127,5 +127,5 @@ async def _set_ownership(caches: Caches, kube: Kube, of: Owner, child: ChildRef)
     metadata = {"name": child.name, "namespace": of.key.namespace}
     patch = {"metadata": {"uid": record.meta.uid, **belonging_patch(of)}}
     answer = await kube.merge_items({"kind": child.kind, "metadata": metadata}, patch)
-    caches.heard(plural, None, answer)
+    caches.answered(answer)
     _LOG.info("%s %s now follows deletionPolicy %s", child.kind, child.name, of.policy)

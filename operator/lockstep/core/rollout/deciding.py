@@ -1,52 +1,16 @@
-"""What people decided: each Decision changes the memory once, and is answered for good.
-
-Nothing here moves callers or pods. Who may decide at all is the admission policies' to say; what
-they could not see, such as a revision that ended a moment ago, is looked at again.
-"""
+"""What people decided: each Decision changes the memory once, and is answered for good."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
-from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
-from lockstep.api.status import (
-    Approved,
-    Hold,
-    ModelDeploymentStatus,
-    Outcome,
-    Phase,
-    RevisionStatus,
-    StageStatus,
-    Taken,
-)
-from lockstep.core.governance import approvals
-from lockstep.core.observed import Decided, Observed, Unreadable
+from lockstep.api.status import ModelDeploymentStatus, Taken
+from lockstep.core.observed import Decided, Observed
 from lockstep.core.plan import AnswerDecision
-from lockstep.core.rollout import approving, config, messages, outcome, trial
-from lockstep.core.rollout.failures import Failure
-from lockstep.core.rollout.stages import (
-    LAST_SKIPPED,
-    PROMOTED_FULL,
-    SKIPPED,
-    Step,
-    is_gated_first,
-    plan_problem,
-    walk,
-)
+from lockstep.core.rollout import acts
 from lockstep.core.rollout.view import View
 
 MOST: Final = 16
 """Decisions that status remembers; more of them wait for the next pass."""
-_WORDS: Final = 160
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What becomes of one Decision; ``view`` remembers what it changed, None: nothing."""
-
-    outcome: Outcome
-    message: str
-    view: View | None = None
 
 
 def taken(view: View) -> View:
@@ -77,19 +41,11 @@ def answers(observed: Observed, memory: ModelDeploymentStatus) -> Iterator[Answe
             )
 
 
-# ── What is remembered ───────────────────────────────────────────────────────────────────────────
-
-
 def _spec_wins(view: View) -> View:
     """A Pause that somebody decided ends when ``spec.paused`` changes."""
-    if not _repaused(view):
+    if not acts.repaused(view):
         return view
     return view.recall(paused_by_spec=view.spec.paused, hold=None)
-
-
-def _repaused(view: View) -> bool:
-    """Whether ``spec.paused`` is another than it was in the pass before."""
-    return view.observed.status.paused_by_spec != view.spec.paused
 
 
 def _remembered(view: View) -> View:
@@ -111,7 +67,7 @@ def _room(view: View) -> int:
 
 
 def _take(view: View, decided: Decided) -> View:
-    ruling = _ruling(view, decided)
+    ruling = acts.ruling(view, decided)
     line = Taken(
         uid=decided.uid,
         name=decided.name,
@@ -129,304 +85,3 @@ def _appended(view: View, line: Taken) -> View:
         oldest = next((it for it in lines if it.uid not in unanswered), None)
         lines = tuple(it for it in lines if it is not oldest)
     return view.recall(decisions=(*lines, line))
-
-
-# ── What each act does ───────────────────────────────────────────────────────────────────────────
-
-
-def _ruling(view: View, decided: Decided) -> Ruling:
-    spec = decided.spec
-    if isinstance(spec, Unreadable):
-        return _refused(f"it cannot be read: {spec.message}")
-    match spec.act:
-        case Act.PAUSE:
-            return _pause(view, spec)
-        case Act.RESUME:
-            return _resume(view)
-        case Act.RETRY:
-            return _retry(view, spec)
-        case Act.PROMOTE_FULL:
-            return _promote_full(view, spec)
-        case Act.APPROVE | Act.REJECT | Act.PROMOTE | Act.SKIP_STAGE | Act.ABORT:
-            return _on_trial(view, spec, decided)
-        case other:
-            assert_never(other)
-
-
-def _applied(view: View, message: str) -> Ruling:
-    return Ruling(Outcome.APPLIED, message, view)
-
-
-def _refused(message: str) -> Ruling:
-    return Ruling(Outcome.REFUSED, message)
-
-
-def _superseded(message: str) -> Ruling:
-    return Ruling(Outcome.SUPERSEDED, message)
-
-
-def _on_trial(view: View, spec: DecisionSpec, decided: Decided) -> Ruling:
-    """An act on the candidate, at the stage that it is in."""
-    candidate = view.memory.candidate
-    if candidate is None or candidate.revision != spec.revision:
-        return _gone(view, spec.revision)
-    step, misplaced = _here(view), None
-    if spec.act in ABOUT_A_STAGE:
-        misplaced = _misplaced(view, step, spec.stage or "")
-    if misplaced:
-        return misplaced
-    match spec.act:
-        case Act.APPROVE:
-            return _approve(view, step, spec, decided)
-        case Act.REJECT:
-            return _take_back(view, "Rejected", f"rejected in stage {step.name}", spec)
-        case Act.ABORT:
-            return _take_back(view, "Aborted", "aborted", spec)
-        case Act.PROMOTE:
-            return _promote(view, step, spec)
-        case _:
-            return _skip(view, candidate, step, spec)
-
-
-def _gone(view: View, revision: str) -> Ruling:
-    """Another revision than the one on trial."""
-    if _is_to_begin(view, revision):
-        return _refused(f"revision {revision} has not begun: {view.observed.status.message}")
-    return _superseded(f"revision {revision} is not on trial: {_standing(view)}")
-
-
-def _is_to_begin(view: View, revision: str) -> bool:
-    """Whether the spec asks for it, nothing is held against it, and it is not on trial yet."""
-    memory = view.memory
-    over = {it.revision for it in (memory.stable, memory.rejected) if it}
-    return memory.candidate is None and revision == view.wanted.revision and revision not in over
-
-
-def _standing(view: View) -> str:
-    memory = view.memory
-    if memory.candidate:
-        return f"{messages.named(memory.candidate)} is, in stage {_here(view).name}"
-    stable = f"{messages.named(memory.stable)} serves" if memory.stable else "no revision serves"
-    rejected = memory.rejected
-    if rejected is None:
-        return stable
-    back = f"version {rejected.version} (revision {rejected.revision}) was taken back"
-    return f"{back}: {rejected.reason}; {stable}"
-
-
-def _index(view: View) -> int:
-    """Where the trial is in the steps of the spec as it is now."""
-    stage = view.memory.stage
-    return min(stage.index if stage else 0, len(walk(view)) - 1)
-
-
-def _here(view: View) -> Step:
-    return walk(view)[_index(view)]
-
-
-def _misplaced(view: View, step: Step, stage: str) -> Ruling | None:
-    """Another stage than the one under way; None when it is that one."""
-    if stage == step.name:
-        return None
-    names = [it.name for it in walk(view)]
-    if stage not in names:
-        return _refused(
-            f"there is no stage {stage}: the trial goes through {', '.join(names)} and is in "
-            f"{step.name}"
-        )
-    if names.index(stage) < _index(view):
-        return _superseded(f"stage {stage} has passed: the trial is in stage {step.name}")
-    return _refused(f"stage {stage} is still to come: the trial is in stage {step.name}")
-
-
-def _approve(view: View, step: Step, spec: DecisionSpec, decided: Decided) -> Ruling:
-    """Counted once for each person, also before it is asked for; not after the time for it."""
-    ballot = approving.ballot(view, step)
-    if ballot is None:
-        return _refused(f"stage {step.name} asks for no approval")
-    if ballot.closed(decided.at):
-        return _refused(messages.approval_expired(step, ballot))
-    why = approvals.refusal(ballot.approval, spec.by, spec.groups, approving.authors(view))
-    if why:
-        return _refused(f"stage {step.name}: {why}")
-    approved = Approved(
-        stage=step.name,
-        by=spec.by,
-        groups=approvals.spoken_for(ballot.approval, spec.groups),
-        at=decided.at,
-    )
-    after = view.recall(approvals=approvals.added(view.memory.approvals, approved))
-    known = approving.ballot(after, step) or ballot
-    return _applied(
-        after, f"stage {step.name} has {approvals.tally(known.approval, known.counted)}"
-    )
-
-
-def _take_back(view: View, reason: str, what: str, spec: DecisionSpec) -> Ruling:
-    """As a failure does: back to stable, and not tried again."""
-    said = f"{what} by {_signed(spec)}"
-    after = outcome.rejected(view, Failure(reason, said))
-    back = after.memory.rejected
-    return _applied(after, back.message if back else said)
-
-
-def _promote(view: View, step: Step, spec: DecisionSpec) -> Ruling:
-    """Somebody vouches for what could not be decided; approvals are still wanted."""
-    stage = view.memory.stage
-    if view.paused:
-        return _refused(_resume_first(view))
-    if stage and stage.vouched_by:
-        return _applied(view, f"{stage.vouched_by} promoted stage {stage.name} already")
-    if stage is None or not _awaits_a_person(view, step):
-        said = view.observed.status.message
-        return _refused(f"no promotion is awaited (SkipStage would end the stage): {said}")
-    vouched = stage.model_copy(update={"vouched_by": spec.by})
-    wanting = approving.ballot(view, step)
-    then = "once it is approved" if wanting and not wanting.complete else "now"
-    after = view.recall(stage=vouched)
-    return _applied(after, f"stage {stage.name} ends {then}, on the word of {_signed(spec)}")
-
-
-def _awaits_a_person(view: View, step: Step) -> bool:
-    """Whether the last pass ended in a pause that a person may end, and nothing happened since."""
-    before = view.observed.status
-    if before.phase is not Phase.PAUSED or before.stage != view.memory.stage:
-        return False
-    ready = next((it.reason for it in before.conditions if it.type == "Ready"), "")
-    return ready in trial.PROMOTABLE or (step.manual and ready == trial.APPROVAL_NEEDED)
-
-
-def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec) -> Ruling:
-    """On to the next stage. After the last one callers still move only to proven, ready pods."""
-    if view.paused:
-        return _refused(_resume_first(view))
-    if not _has_stages(view, candidate):
-        return _refused(f"there is no stage to skip: {view.observed.status.message}")
-    walked, following = walk(view), _index(view) + 1
-    if following < len(walked):
-        after = _at(view, walked[following].name, following)
-    else:
-        after = _ungated(view, candidate, LAST_SKIPPED)
-    said = f"stage {step.name} skipped by {_signed(spec)}"
-    after = after.recall(history=view.remember(candidate, SKIPPED, said))
-    return _applied(after, f"{said}; {_next(after)}")
-
-
-def _has_stages(view: View, candidate: RevisionStatus) -> bool:
-    """Whether gates, soak or approvals lie before all callers at all."""
-    staged = view.memory.stable is not None or is_gated_first(view)
-    return staged and not candidate.ungated
-
-
-def _at(view: View, name: str, index: int) -> View:
-    return view.recall(stage=StageStatus(name=name, index=index), gates=())
-
-
-def _ungated(view: View, candidate: RevisionStatus, why: str) -> View:
-    """A single step is left: all callers, as soon as proven pods are there for them."""
-    view = view.recall(candidate=candidate.model_copy(update={"ungated": why}))
-    return _at(view, walk(view)[0].name, 0)
-
-
-def _next(view: View) -> str:
-    candidate = view.memory.candidate
-    if candidate and candidate.ungated:
-        return "all callers follow as soon as its pods are ready"
-    return f"on to stage {_here(view).name}"
-
-
-def _promote_full(view: View, spec: DecisionSpec) -> Ruling:
-    """No stages, gates or approvals any more; the smoke test and ready pods are still wanted."""
-    candidate, rejected = view.memory.candidate, view.memory.rejected
-    if view.paused:
-        return _refused(_resume_first(view))
-    if candidate is None and rejected and rejected.revision == spec.revision:
-        return _promote_rejected(view, spec)
-    if candidate is None or candidate.revision != spec.revision:
-        return _gone(view, spec.revision)
-    if not _has_stages(view, candidate):
-        return _refused(f"no stages are left before it: {view.observed.status.message}")
-    return _in_full(_ungated(view, candidate, PROMOTED_FULL), candidate, spec)
-
-
-def _promote_rejected(view: View, spec: DecisionSpec) -> Ruling:
-    """A person who may promote in full may also lift a rejection."""
-    if spec.revision != view.wanted.revision:
-        return _refused(f"the spec asks for revision {view.wanted.revision} instead")
-    candidate = view.describe().model_copy(update={"ungated": PROMOTED_FULL})
-    problem = plan_problem(view, candidate) or config.problem(view)
-    if problem:
-        return _refused(problem.message)
-    return _in_full(outcome.begun(view.recall(rejected=None), candidate), candidate, spec)
-
-
-def _in_full(view: View, candidate: RevisionStatus, spec: DecisionSpec) -> Ruling:
-    said = f"promoted in full by {_signed(spec)}"
-    after = view.recall(history=view.remember(candidate, PROMOTED_FULL, said))
-    return _applied(after, f"{said}; {_next(after)}")
-
-
-def _retry(view: View, spec: DecisionSpec) -> Ruling:
-    """What was taken back is tried again from the first stage, a stage from its beginning."""
-    candidate, rejected = view.memory.candidate, view.memory.rejected
-    if candidate and candidate.revision == spec.revision:
-        after = outcome.again(view, candidate)
-        return _applied(after, f"stage {_here(view).name} begins anew")
-    if candidate is None and rejected and rejected.revision == spec.revision:
-        if spec.revision != view.wanted.revision:
-            return _refused(f"the spec asks for revision {view.wanted.revision} instead")
-        then = f"; {_resume_first(view)}" if view.paused else ""
-        said = f"version {rejected.version} is tried again from its first stage{then}"
-        return _applied(view.recall(rejected=None), said)
-    if _is_to_begin(view, spec.revision):
-        return _superseded(f"nothing is held against revision {spec.revision}: it may begin")
-    return _gone(view, spec.revision)
-
-
-def _pause(view: View, spec: DecisionSpec) -> Ruling:
-    hold = view.memory.hold
-    if view.spec.paused:
-        return _applied(view, "spec.paused is true already, and only false ends that")
-    if _repaused(view):
-        return _superseded("spec.paused was set to false meanwhile, and the spec wins")
-    if hold:
-        return _applied(view, f"{hold.by} paused it already: {hold.reason}")
-    after = view.recall(hold=Hold(by=spec.by, reason=_words(spec), at=view.now))
-    return _applied(after, _what_a_pause_holds(view))
-
-
-def _what_a_pause_holds(view: View) -> str:
-    memory = view.memory
-    if memory.candidate is None:
-        return "a new revision will wait for a Resume"
-    if memory.stable is None and not is_gated_first(view):
-        return "the first rollout comes up all the same, the next revision will wait for a Resume"
-    return f"no stage after {_here(view).name} begins before a Resume; a rollback still happens"
-
-
-def _resume(view: View) -> Ruling:
-    if view.spec.paused:
-        return _refused("spec.paused is true: set it to false")
-    if view.memory.hold is None:
-        meanwhile = ": spec.paused was set to false" if _repaused(view) else ""
-        return _superseded(f"nothing is paused any more{meanwhile}")
-    return _applied(view.recall(hold=None), "what was paused goes on")
-
-
-def _resume_first(view: View) -> str:
-    hold = view.memory.hold
-    if view.spec.paused:
-        return "spec.paused is true: set it to false first"
-    if hold:
-        return f"{hold.by} paused it ({hold.reason}): decide Resume first"
-    return f"spec.rollbackTo names revision {view.spec.rollback_to}, which is not known"
-
-
-def _signed(spec: DecisionSpec) -> str:
-    return f"{spec.by}: {_words(spec)}"
-
-
-def _words(spec: DecisionSpec) -> str:
-    """The reason in one line that leaves room for what became of it."""
-    words = " ".join(spec.reason.split())
-    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"

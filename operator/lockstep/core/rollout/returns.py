@@ -74,7 +74,7 @@ def _older(view: View) -> set[str]:
 
 def _is_kept(view: View) -> bool:
     kept = view.memory.kept
-    return kept is not None and kept.revision == view.wanted.revision and view.now < kept.until
+    return kept is not None and kept.revision == view.wanted.revision
 
 
 def _is_inside(view: View) -> bool:

@@ -146,7 +146,7 @@ def _kept_failed(view: View) -> dict[str, int]:
 def _kept(view: View) -> dict[str, int]:
     """The revision before stable keeps all its pods for an instant return."""
     kept = view.memory.kept
-    if kept is None or view.now >= kept.until:
+    if kept is None:
         return {}
     arm = view.observed.arm(kept.revision)
     return {kept.revision: view.spec.replicas} if arm.deployment else {}
