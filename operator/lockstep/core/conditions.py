@@ -49,12 +49,20 @@ def update(
 def _say(
     kind: str, claim: Claim, before: Condition | None, generation: int, now: datetime
 ) -> Condition:
-    same = before is not None and before.status is claim.status
+    said = Claim(claim.status, claim.reason, claim.message[:1024])
+    if before is not None and _as_before(before, said, generation):
+        return before
+    same = before is not None and before.status is said.status
     return Condition(
         type=kind,
-        status=claim.status,
-        reason=claim.reason,
-        message=claim.message[:1024],
+        status=said.status,
+        reason=said.reason,
+        message=said.message,
         last_transition_time=before.last_transition_time if before and same else now,
         observed_generation=generation,
     )
+
+
+def _as_before(before: Condition, said: Claim, generation: int) -> bool:
+    known = Claim(before.status, before.reason, before.message)
+    return known == said and before.observed_generation == generation

@@ -265,7 +265,10 @@ def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
 
 def current(view: View) -> Step | None:
     """The stage that status names, as the spec has it now; None when it is another one there."""
-    walked, status = walk(view), view.memory.stage
+    return _named(walk(view), view.memory.stage)
+
+
+def _named(walked: tuple[Step, ...], status: StageStatus | None) -> Step | None:
     if status is None or status.index >= len(walked) or walked[status.index].name != status.name:
         return None
     return walked[status.index]
@@ -273,8 +276,8 @@ def current(view: View) -> Step | None:
 
 def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
     """Where the trial is; when the spec's stages changed under it, the stage begins anew."""
-    walked = walk(view)
-    stage, status = current(view), view.memory.stage
+    walked, status = walk(view), view.memory.stage
+    stage = _named(walked, status)
     if stage is None or status is None:
         index = min(status.index if status else 0, len(walked) - 1)
         stage, status = walked[index], StageStatus(name=walked[index].name, index=index)
