@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lockstep.api.base import Manifest
 from lockstep.core.key import Key
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
@@ -78,9 +79,11 @@ def nothing() -> Observed | None:
 
 
 @asynccontextmanager
-async def working(thinking: Thinking, workers: int = 1) -> AsyncIterator[tuple[Work, Metrics]]:
+async def working(
+    thinking: Thinking, workers: int = 1, status: Manifest | None = None
+) -> AsyncIterator[tuple[Work, Metrics]]:
     caches, metrics = Caches(()), Metrics()
-    caches.heard("modeldeployments", None, model_deployment())
+    caches.heard("modeldeployments", None, model_deployment(status=status))
     work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC))
     work.ring(FRAUD)
     work.start(workers)
@@ -141,6 +144,29 @@ async def test_a_broken_promise_waits_for_somebody_to_look() -> None:
 async def test_a_bell_wakes_what_waits() -> None:
     thinking = Thinking([raising(InvariantError("x")), nothing])
     async with working(thinking) as (work, _):
+        await thinking.passed(1)
+        work.ring(FRAUD)
+        await thinking.passed(2)
+    assert thinking.passes == [FRAUD, FRAUD]
+
+
+async def test_what_rings_soon_after_a_pass_waits_for_the_rest_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lockstep.shell.work.APART", timedelta(hours=1))
+    thinking = Thinking([nothing])
+    async with working(thinking) as (work, _):
+        await thinking.passed(1)
+        work.ring(FRAUD)
+        work.ring(CHURN)
+        await thinking.passed(2)
+    assert thinking.passes == [FRAUD, CHURN]
+
+
+async def test_who_is_taken_back_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockstep.shell.work.APART", timedelta(hours=1))
+    thinking = Thinking([nothing])
+    async with working(thinking, status={"rejected": {"revision": "r2"}}) as (work, _):
         await thinking.passed(1)
         work.ring(FRAUD)
         await thinking.passed(2)
