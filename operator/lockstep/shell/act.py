@@ -114,7 +114,7 @@ class Act:
         answer = await self._bring(manifest, known)
         fresh = meta(answer)
         if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
-            self._memory.settle(fresh.uid, fresh.generation)
+            self._memory.settle(owner.key, fresh.uid, fresh.generation)
         self._caches.answered(answer)
         before = known.child.replicas
         _LOG.info("applied Deployment %s: %s replicas, before %s", name, action.replicas, before)
@@ -138,7 +138,6 @@ class Act:
         if known is None:
             return
         await self._kube.delete("Deployment", key.namespace, name, known.meta.uid)
-        self._memory.settled.pop(known.meta.uid, None)
         _LOG.info("deleted Deployment %s", name)
 
     async def _set_traffic(self, owner: Owner, action: SetTraffic) -> None:
@@ -175,7 +174,7 @@ class Act:
         answer = await self._direct(manifest, known)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
-            self._memory.settle(fresh.uid, fresh.version)
+            self._memory.settle(owner.key, fresh.uid, fresh.version)
         self._caches.answered(answer)
 
     async def _direct(self, manifest: Manifest, known: ServiceRecord) -> Manifest:
@@ -195,7 +194,6 @@ class Act:
         if known is None:
             return
         await self._kube.delete("Service", key.namespace, name, known.meta.uid)
-        self._memory.settled.pop(known.meta.uid, None)
         _LOG.info("deleted preview Service %s", name)
 
     async def _change_port(self, manifest: Manifest, known: ServiceRecord) -> None:

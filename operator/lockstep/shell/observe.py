@@ -77,6 +77,7 @@ class Observe:
         if record is None:
             return None
         self._memory.versions[key] = record.meta.version
+        self._memory.retain(key, self._children(key))
         owner = upkeep.owner(key, record.meta.uid, record.spec)
         stored = self._stored(owner)
         if not self._configs.look(key, kube_configs.templates(record, stored)):
@@ -114,6 +115,11 @@ class Observe:
             self._memory.read[key] = read
         return read[1]
 
+    def _children(self, key: Key) -> set[str]:
+        """Uids of all that may differ from what we render."""
+        caches = (self._caches.deployments, self._caches.services, self._caches.budgets)
+        return {record.meta.uid for cache in caches for record in cache.children(key)}
+
     def _stored(self, owner: Owner) -> tuple[StoredRevision, ...]:
         return tuple(
             record.stored
@@ -146,7 +152,8 @@ class Observe:
         stored: dict[str, StoredRevision],
     ) -> ChildDeployment:
         known = stored.get(child.meta.revision)
-        if known is None or isinstance(record.spec, Unreadable) or self._is_settled(child):
+        settled = self._memory.is_settled(owner.key, child.meta.uid, child.meta.generation)
+        if known is None or isinstance(record.spec, Unreadable) or settled:
             return child.child
         rendered = deployment.deployment(
             owner,
@@ -156,16 +163,17 @@ class Observe:
             record.spec.min_ready_seconds,
         )
         ours = kube_drift.part(rendered, kube_drift.DEPLOYMENT)
-        drifted = child.child.drifted or not self._stands(child.meta.uid, ours, child.body)
+        stands = self._stands(owner.key, child.meta.uid, ours, child.body)
+        drifted = child.child.drifted or not stands
         return replace(child.child, drifted=drifted)
 
-    def _stands(self, uid: str, ours: Manifest, theirs: Manifest) -> bool:
+    def _stands(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
         """Compared field by field only when either side is another than when it last stood."""
-        if self._memory.stood.get(uid) == (ours, theirs):
+        if self._memory.has_stood(key, uid, ours, theirs):
             return True
         stands = kube_drift.stands(ours, theirs)
         if stands:
-            self._memory.stand(uid, ours, theirs)
+            self._memory.stand(key, uid, ours, theirs)
         return stands
 
     def _copies(self, owner: Owner) -> tuple[ConfigCopy, ...]:
@@ -174,9 +182,6 @@ class Observe:
             for record in self._caches.copies.children(owner.key)
             if record.copy and record.meta.owner_uid == owner.uid and not record.meta.terminating
         )
-
-    def _is_settled(self, child: DeploymentRecord) -> bool:
-        return self._memory.settled.get(child.meta.uid) == child.meta.generation
 
     def _service(
         self, owner: Owner, record: ModelDeploymentRecord, name: str
@@ -190,9 +195,10 @@ class Observe:
         wanted = record.spec.service
         rendered = service.service(owner, name, {}, wanted.port, wanted.target_port)
         ours = kube_drift.part(rendered, kube_drift.SERVICE)
-        settled = self._memory.settled.get(seen.meta.uid) == seen.meta.version
+        uid = seen.meta.uid
+        settled = self._memory.is_settled(owner.key, uid, seen.meta.version)
         redirected = routing is None or seen.redirected
-        drifted = redirected or not (settled or self._stands(seen.meta.uid, ours, seen.body))
+        drifted = redirected or not (settled or self._stands(owner.key, uid, ours, seen.body))
         return CallerService(uid=seen.meta.uid, routing=routing or Nobody(), drifted=drifted)
 
     def _criteria(

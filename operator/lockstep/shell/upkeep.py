@@ -42,7 +42,7 @@ def find_budget(caches: Caches, memory: Memory, of: Owner) -> Budget | None:
     seen = caches.budgets.get(of.key)
     if seen is None or seen.meta.owner_uid != of.uid:
         return None
-    settled = memory.settled.get(seen.meta.uid) == seen.meta.version
+    settled = memory.is_settled(of.key, seen.meta.uid, seen.meta.version)
     return Budget(uid=seen.meta.uid, drifted=not settled and _drifted(seen, of))
 
 
@@ -105,7 +105,7 @@ async def _put_budget(
         answer = await kube.merge(rendered, patch)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
-            memory.settle(fresh.uid, fresh.version)
+            memory.settle(of.key, fresh.uid, fresh.version)
         _LOG.info("put PodDisruptionBudget %s back", of.key.name)
     caches.answered(answer)
 

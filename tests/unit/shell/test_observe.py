@@ -122,9 +122,9 @@ async def test_without_its_stored_template_nothing_can_be_said_about_drift() -> 
 
 async def test_a_difference_that_an_apply_did_not_change_is_notation() -> None:
     bench = Bench().see(model_deployment(), REVISION, changed(child(), minReadySeconds=9))
-    bench.memory.settled["uid-r1"] = 2
+    bench.memory.settle(FRAUD, "uid-r1", 2)
     assert not drifted(await bench.look())
-    bench.memory.settled["uid-r1"] = 1
+    bench.memory.settle(FRAUD, "uid-r1", 1)
     assert drifted(await bench.look()), "another generation is looked at anew"
 
 
@@ -215,11 +215,23 @@ async def test_looking_twice_sees_the_same() -> None:
     assert bench.kube.log == []
 
 
+async def test_children_that_are_gone_are_not_remembered() -> None:
+    bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1))
+    await bench.look()
+    bench.memory.settle(FRAUD, "uid-r0", 1)
+    bench.caches.heard("deployments", "DELETED", child(version=30))
+    await bench.look()
+    assert bench.memory.stood == {FRAUD: {"uid-svc": bench.memory.stood[FRAUD]["uid-svc"]}}
+    assert bench.memory.settled == {FRAUD: {}}
+    bench.memory.forget(FRAUD)
+    assert (bench.memory.stood, bench.memory.settled) == ({}, {})
+
+
 async def test_a_child_that_stood_is_compared_again_when_it_was_edited() -> None:
     bench = Bench().see(model_deployment(), REVISION, child())
     assert not drifted(await bench.look())
     assert not drifted(await bench.look())
-    assert len(bench.memory.stood) == 1
+    assert bench.memory.stood[FRAUD].keys() == {"uid-r1"}
     edited = copy.deepcopy(child(version=20))
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "somebody/elses"
     assert drifted(await bench.see(edited).look())
