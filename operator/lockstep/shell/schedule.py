@@ -12,21 +12,22 @@ from lockstep.core.key import Key
 class Rank(IntEnum):
     """Who goes first among those that are due.
 
-    First come, first served would roll back the thousandth rollout last.
+    First come, first served would notice the thousandth bad candidate last. Callers of one on
+    trial may be meeting it now; one that was taken back mostly waits for stable's pods.
     """
 
-    ROLLBACK = 0
-    UNDER_WAY = 1
+    ON_TRIAL = 0
+    TAKEN_BACK = 1
     NEW = 2
     REST = 3
 
 
 def rank(wire: Manifest, generation: int) -> Rank:
     """Rank a ModelDeployment by its stored status."""
-    if wire.get("rejected"):
-        return Rank.ROLLBACK
     if wire.get("candidate"):
-        return Rank.UNDER_WAY
+        return Rank.ON_TRIAL
+    if wire.get("rejected"):
+        return Rank.TAKEN_BACK
     if wire.get("observedGeneration", 0) != generation:
         return Rank.NEW
     return Rank.REST

@@ -95,12 +95,12 @@ class Work:
         return [key for key, since in self._busy.values() if since < limit]
 
     def ring(self, key: Key) -> None:
-        """Something about ``key`` has changed; who is taken back need not wait for the rest."""
-        rank, after = self._rank(key), TOGETHER
-        if rank is not Rank.ROLLBACK and key in self._ended:
+        """Something about ``key`` has changed."""
+        after = TOGETHER
+        if key in self._ended:
             since = asyncio.get_running_loop().time() - self._ended[key]
             after = max(after, APART - timedelta(seconds=since))
-        self._queue.add(key, rank, after)
+        self._queue.add(key, self._rank(key), after)
 
     def _rank(self, key: Key) -> Rank:
         record = self._caches.model_deployments.get(key)

@@ -44,9 +44,9 @@ def test_a_ring_during_a_pass_causes_another() -> None:
     assert schedule.take(0) == A
 
 
-def test_rollbacks_go_before_rollouts_and_new_ones_before_the_rest() -> None:
+def test_trials_go_first_and_those_taken_back_before_the_rest() -> None:
     schedule = Schedule()
-    for key, its in ((A, Rank.REST), (B, Rank.UNDER_WAY), (C, Rank.ROLLBACK)):
+    for key, its in ((A, Rank.REST), (B, Rank.TAKEN_BACK), (C, Rank.ON_TRIAL)):
         schedule.add(key, its, 0)
     assert taken(schedule, 0) == [C, B, A]
 
@@ -62,7 +62,7 @@ def test_a_rank_that_got_more_urgent_while_waiting_counts() -> None:
     schedule = Schedule()
     schedule.add(A, Rank.NEW, 0)
     schedule.add(B, Rank.REST, 0)
-    schedule.add(B, Rank.ROLLBACK, 0)
+    schedule.add(B, Rank.ON_TRIAL, 0)
     assert taken(schedule, 0) == [B, A]
 
 
@@ -76,8 +76,10 @@ def test_waiting_counts_what_is_due_and_not_worked_on() -> None:
 
 RANKS: dict[str, tuple[Manifest, Rank]] = {
     "one with a rejected revision may be rolling back": (
-        {"rejected": {"revision": "x"}, "candidate": {"revision": "y"}}, Rank.ROLLBACK),
-    "one with a candidate is under way": ({"candidate": {"revision": "y"}}, Rank.UNDER_WAY),
+        {"rejected": {"revision": "x"}}, Rank.TAKEN_BACK),
+    "one with a candidate is on trial": ({"candidate": {"revision": "y"}}, Rank.ON_TRIAL),
+    "another candidate after a rejected one": (
+        {"rejected": {"revision": "x"}, "candidate": {"revision": "y"}}, Rank.ON_TRIAL),
     "one without a status is new": ({}, Rank.NEW),
     "one whose spec was not looked at yet is new": ({"observedGeneration": 1}, Rank.NEW),
     "one that is done is the rest": ({"observedGeneration": 2}, Rank.REST),

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lockstep.api.base import Manifest
 from lockstep.core.key import Key
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
@@ -79,11 +78,9 @@ def nothing() -> Observed | None:
 
 
 @asynccontextmanager
-async def working(
-    thinking: Thinking, workers: int = 1, status: Manifest | None = None
-) -> AsyncIterator[tuple[Work, Metrics]]:
+async def working(thinking: Thinking, workers: int = 1) -> AsyncIterator[tuple[Work, Metrics]]:
     caches, metrics = Caches(()), Metrics()
-    caches.heard("modeldeployments", None, model_deployment(status=status))
+    caches.heard("modeldeployments", None, model_deployment())
     work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC))
     work.ring(FRAUD)
     work.start(workers)
@@ -161,16 +158,6 @@ async def test_what_rings_soon_after_a_pass_waits_for_the_rest_of_it(
         work.ring(CHURN)
         await thinking.passed(2)
     assert thinking.passes == [FRAUD, CHURN]
-
-
-async def test_who_is_taken_back_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lockstep.shell.work.APART", timedelta(hours=1))
-    thinking = Thinking([nothing])
-    async with working(thinking, status={"rejected": {"revision": "r2"}}) as (work, _):
-        await thinking.passed(1)
-        work.ring(FRAUD)
-        await thinking.passed(2)
-    assert thinking.passes == [FRAUD, FRAUD]
 
 
 async def test_a_pass_under_way_may_end_when_work_stops() -> None:
