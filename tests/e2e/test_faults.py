@@ -20,11 +20,13 @@ PROXIES_ARE_BACK = "40s"
 PARTS = {
     "the API server": ("kube-apiserver", PROXIES_ARE_BACK),
     "etcd": ("etcd", PROXIES_ARE_BACK),
-    "the controller manager": ("kube-controller-manager", "12s"),
-    "the kubelet": ("kubelet", "12s"),
-    "containerd": ("containerd", "12s"),
+    "the controller manager": ("kube-controller-manager", "24s"),
+    "the kubelet": ("kubelet", "24s"),
+    "containerd": ("containerd", "24s"),
 }
 AWAY_SECONDS = 4.0
+DRAINED_SECONDS = 8.0
+"""Until the pods that the stage replaced, and those of the scenario before, are gone."""
 
 
 @pytest.mark.parametrize(("part", "soak"), PARTS.values(), ids=PARTS)
@@ -39,6 +41,7 @@ def test_a_part_that_is_away_in_the_middle_of_a_stage_costs_no_caller_anything(
     lab.apply(lab.fraud("2.0.0", strategy=stages))
     candidate = revision(lab.until(holding("half")), "candidate")
     pods = lab.uids(candidate)
+    lab.pass_time(DRAINED_SECONDS)
     back = without(lab, callers, part)
     lab.until(healthy("2.0.0"), 90)
     lab.measured("from its return to promoted", f"{callers.now() - back:.1f} s")
