@@ -6,7 +6,7 @@ from typing import Final, TypeGuard, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lockstep.adapters.kube import Meta, meta
-from lockstep.api.base import Manifest
+from lockstep.api.base import Manifest, cut
 from lockstep.api.decision import AUTHOR_ANNOTATION
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
@@ -119,7 +119,7 @@ def sentence(error: ValidationError) -> str:
     why = first["msg"].removeprefix("Value error, ")
     more = error.error_count() - 1
     text = f"spec{path}: {why}" + (f" (and {more} more)" if more else "")
-    return text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 1]}…"
+    return cut(text, _SENTENCE)
 
 
 def read_status(wire: Manifest) -> ModelDeploymentStatus:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lockstep.adapters.kube import Meta, condition, instant, meta
-from lockstep.api.base import Manifest
+from lockstep.api.base import Manifest, cut
 from lockstep.core.observed import Pod, Trouble
 
 _CRASHES: Final = 2
@@ -100,4 +100,4 @@ def _crashes(container: Manifest) -> str:
 
 
 def _cut(message: str) -> str:
-    return message if len(message) <= _MESSAGE else f"{message[: _MESSAGE - 1]}…"
+    return cut(message, _MESSAGE)

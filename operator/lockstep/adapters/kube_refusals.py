@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from lockstep.api.base import cut
+
 _SENTENCE: Final = 700
 _VALID: Final = {"AlreadyExists"}
 
@@ -23,5 +25,5 @@ def read(code: int, reason: str, message: str) -> Refusal | None:
     if reason in _VALID:
         return None
     text = message.strip() or f"HTTP {code}"
-    short = text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 1]}…"
+    short = cut(text, _SENTENCE)
     return Refusal(short, waiting=code == 403 and "exceeded quota" in text)  # noqa: PLR2004

@@ -7,6 +7,7 @@ from typing import Final
 from jsonpath import JSONPathEnvironment
 from jsonpath.exceptions import JSONPathError
 
+from lockstep.api.base import cut
 from lockstep.api.model_deployment import Expectation
 
 LARGEST_ANSWER_BYTES: Final = 1_048_576
@@ -70,4 +71,4 @@ def _excerpt(body: bytes) -> str:
     text = " ".join(body[: 4 * _EXCERPT].decode(errors="replace").split())
     if not text:
         return "an empty body"
-    return repr(text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…")
+    return repr(cut(text, _EXCERPT))

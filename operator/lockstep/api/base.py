@@ -114,6 +114,11 @@ class KeyedBy:
         return {**handler(schema), **kind}
 
 
+def cut(text: str, most: int) -> str:
+    """At most ``most`` characters of a text; where some are missing it says so."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Text of at most ``length`` characters: longer text is cut, read or written, never refused.
@@ -124,9 +129,7 @@ class Cut:
     length: int
 
     def _cut(self, value: object) -> object:
-        if isinstance(value, str) and len(value) > self.length:
-            return value[: self.length - 1] + "…"
-        return value
+        return cut(value, self.length) if isinstance(value, str) else value
 
     def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
         bounded = core_schema.str_schema(max_length=self.length)

@@ -210,7 +210,7 @@ class Kube:
         Raises:
             LostRaceError: It has changed since, or is gone.
         """
-        kind, metadata = "ModelDeployment", {"namespace": namespace, "name": name}
+        kind = "ModelDeployment"
         request = _Request(
             verb="update",
             method="PUT",
@@ -220,7 +220,7 @@ class Kube:
             body={
                 "apiVersion": API_VERSION,
                 "kind": kind,
-                "metadata": {**metadata, "resourceVersion": version},
+                "metadata": {"namespace": namespace, "name": name, "resourceVersion": version},
                 "status": status,
             },
         )

@@ -49,20 +49,18 @@ def update(
 def _say(
     kind: str, claim: Claim, before: Condition | None, generation: int, now: datetime
 ) -> Condition:
-    said = Claim(claim.status, claim.reason, claim.message[:1024])
-    if before is not None and _as_before(before, said, generation):
+    said = (claim.reason, claim.message[:1024], generation)
+    if before is None or before.status is not claim.status:
+        since = now
+    elif said == (before.reason, before.message, before.observed_generation):
         return before
-    same = before is not None and before.status is said.status
+    else:
+        since = before.last_transition_time
     return Condition(
         type=kind,
-        status=said.status,
-        reason=said.reason,
-        message=said.message,
-        last_transition_time=before.last_transition_time if before and same else now,
+        status=claim.status,
+        reason=claim.reason,
+        message=claim.message[:1024],
+        last_transition_time=since,
         observed_generation=generation,
     )
-
-
-def _as_before(before: Condition, said: Claim, generation: int) -> bool:
-    known = Claim(before.status, before.reason, before.message)
-    return known == said and before.observed_generation == generation

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from lockstep.api.base import cut
 from lockstep.core.gates.question import Answer, Broken, Reply, Series
 
 _REFUSED: Final = re.compile(r"HTTP Status Code (\d+) \((b['\"].*)\)\Z", re.DOTALL)
@@ -157,5 +158,4 @@ def _reason(body: str) -> str:
 
 
 def _excerpt(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _EXCERPT else f"{line[: _EXCERPT - 1]}…"
+    return cut(" ".join(text.split()), _EXCERPT)

@@ -7,6 +7,7 @@ import math
 from datetime import datetime
 from typing import Final, assert_never
 
+from lockstep.api.base import cut
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.status import LINE, GateStatus
 from lockstep.core.gates.gate import Gate
@@ -20,7 +21,7 @@ TOLERATED_ERRORS: Final = 4
 
 
 def clipped(sentence: str) -> str:
-    return sentence if len(sentence) <= LINE else sentence[: LINE - 1] + "…"
+    return cut(sentence, LINE)
 
 
 def counted(row: GateStatus, gate: Gate, reading: Reading, at: datetime, weight: int) -> GateStatus:

@@ -7,6 +7,7 @@ they could not see, such as a revision that ended a moment ago, is looked at aga
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from lockstep.api.base import cut
 from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
 from lockstep.api.status import Approved, Hold, Outcome, Phase, RevisionStatus, StageStatus
 from lockstep.core.governance import approvals
@@ -290,7 +291,7 @@ def _pause(view: View, spec: DecisionSpec) -> Ruling:
     hold = view.memory.hold
     if view.spec.paused:
         return _applied(view, "spec.paused is true already, and only false ends that")
-    if repaused(view):
+    if view.repaused:
         return _superseded("spec.paused was set to false meanwhile, and the spec wins")
     if hold:
         return _applied(view, f"{hold.by} paused it already: {hold.reason}")
@@ -311,7 +312,7 @@ def _resume(view: View) -> Ruling:
     if view.spec.paused:
         return _refused("spec.paused is true: set it to false")
     if view.memory.hold is None:
-        meanwhile = ": spec.paused was set to false" if repaused(view) else ""
+        meanwhile = ": spec.paused was set to false" if view.repaused else ""
         return _superseded(f"nothing is paused any more{meanwhile}")
     return _applied(view.recall(hold=None), "what was paused goes on")
 
@@ -331,10 +332,4 @@ def _signed(spec: DecisionSpec) -> str:
 
 def _words(spec: DecisionSpec) -> str:
     """The reason in one line that leaves room for what became of it."""
-    words = " ".join(spec.reason.split())
-    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
-
-
-def repaused(view: View) -> bool:
-    """Whether ``spec.paused`` is another than it was in the pass before."""
-    return view.observed.status.paused_by_spec != view.spec.paused
+    return cut(" ".join(spec.reason.split()), _WORDS)

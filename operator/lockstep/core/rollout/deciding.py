@@ -43,7 +43,7 @@ def answers(observed: Observed, memory: ModelDeploymentStatus) -> Iterator[Answe
 
 def _spec_wins(view: View) -> View:
     """A Pause that somebody decided ends when ``spec.paused`` changes."""
-    if not acts.repaused(view):
+    if not view.repaused:
         return view
     return view.recall(paused_by_spec=view.spec.paused, hold=None)
 

@@ -95,7 +95,8 @@ def since(view: View, kind: str, status: Truth) -> datetime:
 
 def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
     observed, arms = view.observed, view.observed.arms.values()
-    claims, answering = _claims(view, stance), _answering(view, stance)
+    answering = _answering(view, stance)
+    claims = _claims(view, stance, answering)
     generation = observed.generation
     return stance.memory.model_copy(
         update={
@@ -154,8 +155,7 @@ def _answering(view: View, stance: Stance) -> int:
     return sum(arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision))
 
 
-def _claims(view: View, stance: Stance) -> dict[str, Claim]:
-    answering = _answering(view, stance)
+def _claims(view: View, stance: Stance, answering: int) -> dict[str, Claim]:
     said = f"{answering} pods answer callers" if answering else "no pod answers callers"
     claims = {
         "Available": Claim(truth(answering), "PodsReady" if answering else "NoPodReady", said),

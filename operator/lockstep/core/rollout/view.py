@@ -57,14 +57,14 @@ class View:
         return self.spec.paused or self.memory.hold is not None or self.astray
 
     @property
+    def repaused(self) -> bool:
+        """Whether ``spec.paused`` is another than it was in the pass before."""
+        return self.observed.status.paused_by_spec != self.spec.paused
+
+    @property
     def routing(self) -> Routing | None:
         """Whom callers reach now; None without a Service."""
         return self.observed.service.routing if self.observed.service else None
-
-    def answering(self) -> bool:
-        """Whether any pod that callers reach now is ready."""
-        arms = self.observed.arms.values()
-        return any(reaches(self.routing, arm.revision) and arm.ready for arm in arms)
 
     def recall(self, **changes: Any) -> "View":  # noqa: ANN401 (fields of the status)
         """The same facts with another memory."""
