@@ -18,7 +18,7 @@ from tests.sim.obey import obey
 from tests.unit.rollout.test_every_world import WORLDS, facts_of, promises_hold, world_of
 from tests.unit.rollout.worlds import NOW, V2
 
-STRIDE: Final = 100_003
+STRIDE: Final = 200_003
 """A prime, so that every choice meets every other one; `make soak` looks at more of them."""
 HOLDS: Final = (None, Hold(by="bob", reason="an incident", at=NOW))
 STAGES: Final = ("half", "full", "first", "promotion")

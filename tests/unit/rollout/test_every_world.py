@@ -57,7 +57,7 @@ from tests.unit.rollout.worlds import (
 
 Facts = Mapping[str, Any]
 
-STRIDE: Final = 397
+STRIDE: Final = 1193
 """In a run of seconds every so many worlds of the product are looked at, in `make soak` the others.
 
 A prime that divides no number of choices, so that every choice meets every other one.
