@@ -40,7 +40,7 @@ def api_server() -> Iterator[Path]:
     with cluster.api_server() as kubeconfig:
         told = Kubectl(_kubectl(), kubeconfig)
         told("apply", "--server-side", "-f", "crds")
-        told("wait", "--for=condition=Established", "-f", "crds", "--timeout=30s")
+        told("wait", "--for=condition=Established", "-f", "crds", "--timeout=110s")
         yield kubeconfig
 
 

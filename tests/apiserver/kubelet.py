@@ -1,7 +1,10 @@
 """The played part of a cluster without nodes: Deployments get pods, and pods get well or do not."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
+
+import aiohttp
 
 from tests.apiserver.api import MERGE, Api, Manifest, Refused
 
@@ -13,6 +16,7 @@ CRASHING = {
     "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
     "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
 }
+STARTING = {"ready": False, "state": {"waiting": {"reason": "ContainerCreating"}}}
 UNPULLED = {
     "ready": False,
     "state": {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}},
@@ -30,16 +34,20 @@ class Kubelet:
         self._numbers = 0
 
     async def play(self) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled; what is refused is tried again, as a real one does."""
         while True:
-            deployments = await self._api.items(self._deployments)
-            pods = await self._api.items(self._pods)
-            for deployment in deployments:
-                await self._manage(deployment, [it for it in pods if _of(it, deployment)])
-            for pod in pods:
-                if not any(_of(pod, deployment) for deployment in deployments):
-                    await self._remove(pod)
+            with suppress(Refused, aiohttp.ClientError, TimeoutError):
+                await self._turn()
             await asyncio.sleep(0.05)
+
+    async def _turn(self) -> None:
+        deployments = await self._api.items(self._deployments)
+        pods = await self._api.items(self._pods)
+        for deployment in deployments:
+            await self._manage(deployment, [it for it in pods if _of(it, deployment)])
+        for pod in pods:
+            if not any(_of(pod, deployment) for deployment in deployments):
+                await self._remove(pod)
 
     async def _manage(self, deployment: Manifest, pods: list[Manifest]) -> None:
         wanted = deployment["spec"]["replicas"]

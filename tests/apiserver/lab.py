@@ -21,7 +21,7 @@ from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.prometheus import Prometheus
 from tests.apiserver.proxy import Proxy
 
-DEADLINE = 40.0
+DEADLINE = 120.0
 DIGEST = "@sha256:" + "a" * 64
 
 
@@ -47,8 +47,9 @@ class Lab:
         self.kubelet = Kubelet(api, namespace)
         self._operator: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
+        self.playing: asyncio.Task[None] | None = None
         self.probe_port = 0
-        self.deadline = DEADLINE
+        self.api_timeout = 10.0
         self.neighbours: tuple[str, ...] = ()
 
     # What users do.
@@ -139,7 +140,7 @@ class Lab:
         self, what: str, holds: Callable[[Manifest], object], name: str = "fraud"
     ) -> Manifest:
         """Poll the status until ``holds``; fails with everything that was last seen."""
-        end = time.monotonic() + self.deadline
+        end = time.monotonic() + DEADLINE
         while time.monotonic() < end:
             self.check()
             status = await self.status(name)
@@ -147,17 +148,17 @@ class Lab:
                 return status
             await asyncio.sleep(0.05)
         shown = json.dumps(status, indent=1)
-        raise AssertionError(f"not within {self.deadline:g} s: {what}\n{shown}")
+        raise AssertionError(f"not within {DEADLINE:g} s: {what}\n{shown}")
 
     async def callers_on(self, version: str) -> None:
         """Wait until the Service selects this version alone."""
-        async with asyncio.timeout(self.deadline):
+        async with asyncio.timeout(DEADLINE):
             while (await self.selector()).get("lockstep.dev/revision") != id_of(version):
                 await asyncio.sleep(0.05)
 
     async def only(self, version: str) -> dict[str, str]:
         """Wait until no pod of another version is left; gives the pods."""
-        async with asyncio.timeout(self.deadline):
+        async with asyncio.timeout(DEADLINE):
             while set((pods := await self.pods()).values()) != {version}:
                 await asyncio.sleep(0.05)
         return pods
@@ -178,9 +179,9 @@ class Lab:
         return Settings(
             namespaces=(self.namespace, *self.neighbours),
             prometheus_url=self.prometheus.address,
-            api_timeout_seconds=2.0,
+            api_timeout_seconds=self.api_timeout,
             lease_namespace=self.namespace,
-            lease_seconds=15.0,
+            lease_seconds=30.0,
             stop_seconds=2.0,
             probe_port=self.probe_port,
             kubeconfig=self.kubeconfig,
@@ -214,6 +215,8 @@ class Lab:
         if self._operator and self._operator.done():
             self._operator.result()
             raise AssertionError("the operator ended by itself")
+        if self.playing and self.playing.done():
+            self.playing.result()
 
     kubeconfig: Path
 
@@ -233,15 +236,15 @@ async def lab(kubeconfig: Path, namespace: str, folder: Path) -> AsyncIterator[L
         await api("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
         made = Lab(api, namespace, proxy, prometheus)
         made.kubeconfig = _kubeconfig(folder, proxy.address)
-        playing = asyncio.create_task(made.kubelet.play())
+        made.playing = asyncio.create_task(made.kubelet.play())
         try:
             yield made
         finally:
             proxy.heal()
             await made.stop()
-            playing.cancel()
+            made.playing.cancel()
             with suppress(asyncio.CancelledError):
-                await playing
+                await made.playing
 
 
 def _kubeconfig(folder: Path, address: str) -> Path:

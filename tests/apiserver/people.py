@@ -11,7 +11,7 @@ Manifest = dict[str, Any]
 GROUP = "/apis/lockstep.dev/v1alpha1"
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
-DEADLINE = 30.0
+DEADLINE = 90.0
 
 
 @dataclass(frozen=True, slots=True)

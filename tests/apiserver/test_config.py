@@ -121,7 +121,7 @@ async def test_changed_config_is_a_rollout_and_the_old_content_is_the_old_revisi
 
 
 async def test_config_that_fails_is_taken_back_with_its_revision(world: Lab) -> None:
-    stages = [{"name": "half", "weight": 50, "soak": "3s", "exitCriteria": [{"name": "serving"}]}]
+    stages = [{"name": "half", "weight": 50, "soak": "60s", "exitCriteria": [{"name": "serving"}]}]
     gated: dict[str, Any] = {"strategy": {"canary": {"stages": stages}}}
     await world.criteria()
     await config(world, "careful")
@@ -242,6 +242,7 @@ async def test_a_copy_that_was_deleted_is_made_anew_or_missed(world: Lab) -> Non
     await eventually(world, labelled)
 
     await serve(world, "1.0.0", paused=True)
+    await world.until("held", lambda it: "a new revision will wait" in it["message"])
     await config(world, "bold")
     await world.reason("Paused")
     await world.api("DELETE", path)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lockstep.shell.store import EVIDENCE_WITHIN, SIGHT_WITHIN
-from tests.apiserver.lab import Lab, lab
+from tests.apiserver.lab import DEADLINE, Lab, lab
 from tests.apiserver.proxy import Asked
 
 pytestmark = pytest.mark.apiserver
@@ -45,6 +45,16 @@ async def quiet(world: Lab, version: str) -> None:
     await world.healthy(version)
     await world.until("only its own pods", lambda status: status["replicas"] == 2)
     await world.only(version)
+    await silence(world)
+
+
+async def silence(world: Lab) -> None:
+    """Wait until nothing is under way and nothing was asked for 2 s: Events come last."""
+    before = -1
+    async with asyncio.timeout(DEADLINE):
+        while before != (now := costs(world.proxy.seen).total()) or costs(world.proxy.open):
+            before = now
+            await asyncio.sleep(2)
 
 
 def costs(asked: Iterable[Asked]) -> Counter[str]:
@@ -73,6 +83,7 @@ async def test_measurements_are_not_written_one_by_one(world: Lab) -> None:
     await world.healthy("1.0.0")
     await world.apply("2.0.0", **MEASURED)
     await world.until("entered", lambda status: (status.get("stage") or {}).get("enteredAt"))
+    await silence(world)
     asked, before, began = world.prometheus.asked, len(world.proxy.seen), time.monotonic()
     while world.prometheus.asked < asked + 12:
         world.check()

@@ -122,6 +122,11 @@ def team(wire: Wire, kubectl: Kubectl) -> Iterator[Team]:
             made.bind("ClusterRole", role, f"{name}@example.com")
         made.bind("ClusterRole", "lockstep-approver", "ml-fraud", "Group")
         _let_rita_approve_fraud_only(made)
+        until(
+            "all roles are known, the last of them first",
+            lambda: made.decide(made.person("rita"), "Approve", target="nothing"),
+            lambda it: "cannot create" not in it.body.get("message", ""),
+        )
         _deploy_everything(made)
         until(
             "the parameters are as fresh as the last status",

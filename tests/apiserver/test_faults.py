@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apiserver.lab import Lab, lab
+from tests.apiserver.lab import DEADLINE, Lab, lab
 from tests.apiserver.proxy import Asked, Cut, Fault, Hang, Rule, Say
 
 pytestmark = pytest.mark.apiserver
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.apiserver
 @pytest.fixture
 async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterator[Lab]:
     async with lab(api_server, namespace, tmp_path) as made:
+        made.api_timeout = 2.0
         made.start()
         yield made
 
@@ -132,7 +133,7 @@ async def _first(world: Lab, died: asyncio.Event) -> bool:
 
 
 async def test_of_two_operators_one_works(world: Lab) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(3 * DEADLINE):
         await world.apply("1.0.0")
         await world.healthy("1.0.0")
         second = Lab(world.api, world.namespace, world.proxy, world.prometheus)

@@ -41,7 +41,7 @@ RIGHT = {"path": "/infer", "expect": {"jsonPath": "$.outputs[0].data[0]", "min":
 async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterator[Lab]:
     async with lab(api_server, namespace, tmp_path) as made:
         await made.criteria()
-        (made.probe_port,), made.deadline = free_ports(1), 90.0
+        (made.probe_port,), made.api_timeout = free_ports(1), 2.0
         yield made
 
 
@@ -129,7 +129,7 @@ async def taken_back_by_its_author(world: Lab) -> None:
 async def paused(world: Lab) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    await world.apply("2.0.0", **gated("10s"))
+    await world.apply("2.0.0", **LONG)
     await in_half(world, "2.0.0")
     await world.apply("2.0.0", paused=True, **gated("1s"))
     await world.until("paused", lambda status: status.get("phase") == "Paused")
@@ -221,7 +221,7 @@ async def play(world: Lab, phase: Callable[[Lab], Awaitable[None]], seed: int) -
 
 async def quiet(world: Lab) -> None:
     """Wait for the end of all writes: an operator that begins anew then repeats none of them."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         writes = -1
         while writes != world.writes():
             writes = world.writes()

@@ -19,7 +19,7 @@ from lockstep.api import crds
 from lockstep.shell import logs
 from tests.apiserver.api import GROUP, MERGE, Manifest, Refused
 from tests.apiserver.conftest import Kubectl
-from tests.apiserver.lab import Lab, lab
+from tests.apiserver.lab import DEADLINE, Lab, lab
 from tests.cluster.probe import free_ports
 from tests.sim import hostile
 
@@ -40,7 +40,6 @@ async def world(
         account = {"metadata": {"name": "default"}}
         await made.api("POST", f"/api/v1/namespaces/{neighbour}/serviceaccounts", account)
         made.neighbours, (made.probe_port,) = (neighbour,), free_ports(1)
-        made.deadline = 120.0
         made.start()
         yield made
 
@@ -158,7 +157,7 @@ async def besiege(world: Lab, sorts: Sorts, caplog: pytest.LogCaptureFixture) ->
     counts = {plural: len(names) for plural, names in enemy.let_in.items()}
     print(f"\nlet in {counts}, refused {enemy.refused} of {number}, {await world.passes()}")
     assert counts["modeldeployments"] > len(sorts[0]), "too few were let in to tell anything"
-    async with asyncio.timeout(world.deadline):
+    async with asyncio.timeout(DEADLINE):
         while not set(await enemy.unanswered()) <= _untouched(caplog):
             world.check()
             await asyncio.sleep(0.2)

@@ -35,7 +35,7 @@ class Registry:
         url = path if path.startswith("http") else f"http://{self.host}/v2/{path}"
         headers = {"Content-Type": kind or "application/octet-stream"}
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # loopback
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback
             return dict(answer.headers)
 
     def push(self, repository: str, tag: str, note: str) -> str:
@@ -80,7 +80,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 def _wait_until_it_answers(port: int, log: Path) -> None:
-    probe, deadline = Http("127.0.0.1", port, "/v2/"), time.monotonic() + 15
+    probe, deadline = Http("127.0.0.1", port, "/v2/"), time.monotonic() + 60
     while not probe.answers():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.apiserver.kubelet import STARTING
 from tests.apiserver.lab import DEADLINE, Lab, id_of, lab
 
 pytestmark = pytest.mark.apiserver
@@ -15,6 +16,7 @@ WINDOW: dict[str, Any] = {"rollbackWindow": {"revisions": 2}}
 SERVING = [{"name": "serving"}]
 HALF = {"name": "half", "weight": 50, "soak": "2s", "exitCriteria": SERVING}
 GATED: dict[str, Any] = {"strategy": {"canary": {"stages": [HALF]}}}
+SLOW: dict[str, Any] = {"strategy": {"canary": {"stages": [HALF | {"soak": "60s"}]}}}
 BAKED: dict[str, Any] = {
     "strategy": {
         "canary": {
@@ -80,18 +82,22 @@ async def test_outside_the_window_rollback_to_goes_through_the_stages(world: Lab
     for version in ("1.0.0", "2.0.0"):
         await world.apply(version)
         await world.healthy(version)
+    asked = world.prometheus.asked
     await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **GATED)
-    await at_stage(world, "half")
     await world.healthy("1.0.0")
+    assert world.prometheus.asked > asked
 
 
 async def test_an_operator_that_dies_on_the_way_back_arrives(world: Lab) -> None:
     for version in ("1.0.0", "2.0.0"):
         await world.apply(version, **WINDOW)
         await world.healthy(version)
+    await world.only("2.0.0")
+    world.kubelet.health["1.0.0"] = STARTING
     await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **WINDOW)
     await world.until("returning", lambda it: (it.get("candidate") or {}).get("ungated"))
     await world.die()
+    del world.kubelet.health["1.0.0"]
     world.start()
     done = await world.healthy("1.0.0")
     assert outcomes(done) == [(it, "Promoted") for it in ("1.0.0", "2.0.0", "1.0.0")]
@@ -101,15 +107,15 @@ async def test_a_target_that_nobody_knows_holds_a_trial_until_it_is_corrected(wo
     await world.criteria()
     await world.apply("1.0.0", **GATED)
     await world.healthy("1.0.0")
-    await world.apply("2.0.0", **GATED)
+    await world.apply("2.0.0", **SLOW)
     await at_stage(world, "half")
-    await world.apply("2.0.0", rollbackTo="00000000", **GATED)
+    await world.apply("2.0.0", rollbackTo="00000000", **SLOW)
     status = await world.reason("RollbackTargetMissing")
     valid = next(it for it in status["conditions"] if it["type"] == "SpecValid")
     assert (valid["status"], status["phase"]) == ("False", "Degraded")
     assert f"{id_of('1.0.0')} (version 1.0.0)" in status["message"]
     assert status["candidate"]["version"] == "2.0.0"
-    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **GATED)
+    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **SLOW)
     done = await world.healthy("1.0.0")
     assert outcomes(done) == [("1.0.0", "Promoted"), ("2.0.0", "Returned")]
 
@@ -136,11 +142,12 @@ async def test_a_gated_first_revision_that_fails_never_had_a_caller(world: Lab) 
     assert "never had a caller" in status["message"]
     assert (await world.selector())["lockstep.dev/revision"] != id_of("1.0.0")
     world.prometheus.sick.clear()
-    await world.apply("1.0.0", initialRollout="Gate", retry="mended", **GATED)
+    await world.apply("1.0.0", initialRollout="Gate", retry="mended", **SLOW)
     measured = await at_stage(world, "initial")
     assert measured["weights"]["desired"] == 0
     assert (await world.selector("fraud-candidate"))["lockstep.dev/revision"] == id_of("1.0.0")
     assert (await world.selector())["lockstep.dev/revision"] != id_of("1.0.0")
+    await world.apply("1.0.0", initialRollout="Gate", retry="mended", **GATED)
     await world.healthy("1.0.0")
     await world.callers_on("1.0.0")
     await no_preview(world)

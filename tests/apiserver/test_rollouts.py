@@ -12,7 +12,7 @@ from lockstep.core import revision
 from tests.apiserver.api import APPLY, MERGE, Refused
 from tests.apiserver.conftest import Kubectl
 from tests.apiserver.kubelet import CRASHING, UNPULLED
-from tests.apiserver.lab import Lab, id_of, lab, reason_of
+from tests.apiserver.lab import DEADLINE, Lab, id_of, lab, reason_of, template
 
 pytestmark = pytest.mark.apiserver
 
@@ -132,11 +132,28 @@ async def test_quota_is_waited_for(world: Lab) -> None:
     counted = {"status": {"hard": {"pods": "2"}, "used": {"pods": "2"}}}
     path = f"{world.core('resourcequotas')}/pods"
     await world.api("PATCH", f"{path}/status", counted, MERGE)
+    await _full(world)
     await world.apply("2.0.0")
     assert "exceeded quota" in (await world.reason("QuotaExceeded"))["message"]
     assert made["metadata"]["name"] == "pods"
     await world.api("DELETE", path)
     await world.healthy("2.0.0")
+
+
+async def _full(world: Lab) -> None:
+    """Wait until the API server has heard of the quota that it was given."""
+    pod = {"metadata": {"name": "one-more"}, "spec": template("1.0.0")["spec"]}
+
+    async def refused() -> bool:
+        try:
+            await world.api("POST", world.core("pods"), pod, dryRun="All")
+        except Refused as answer:
+            return "exceeded quota" in str(answer)
+        return False
+
+    async with asyncio.timeout(DEADLINE):
+        while not await refused():
+            await asyncio.sleep(0.05)
 
 
 async def test_missing_criteria_are_named_and_heal(world: Lab) -> None:
@@ -171,7 +188,7 @@ async def test_a_foreign_field_of_a_child_survives_and_ours_is_put_back(world: L
         there = await world.api("GET", path)
         return bool(there["spec"]["replicas"] == 2)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE):
         while not await mended():
             await asyncio.sleep(0.05)
     there = await world.api("GET", path)
@@ -200,11 +217,11 @@ async def test_a_settled_deployment_costs_no_request(world: Lab) -> None:
     async def quiet(seconds: float) -> list[str]:
         start = len(world.proxy.seen)
         await asyncio.sleep(seconds)
-        asked = world.proxy.seen[start:]
+        asked = [*world.proxy.seen[start:], *world.proxy.open]
         return [f"{it.method} {it.path}" for it in asked if not it.lease and not it.watch]
 
-    async with asyncio.timeout(20):
-        while await quiet(0.5):
+    async with asyncio.timeout(DEADLINE):
+        while await quiet(2.0):
             pass
     assert await quiet(3.0) == []
 

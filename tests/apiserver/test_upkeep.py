@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.api import MERGE, Manifest
-from tests.apiserver.kubelet import CRASHING
+from tests.apiserver.kubelet import CRASHING, STARTING
 from tests.apiserver.lab import DEADLINE, Lab, id_of, lab, reason_of
 
 pytestmark = pytest.mark.apiserver
@@ -217,8 +217,10 @@ async def test_a_restart_replaces_every_pod_once_and_is_no_revision(world: Lab) 
     assert await uids(world) == pods, "they are younger"
 
     now = just_now()
+    world.kubelet.health[now] = STARTING
     await world.apply("1.0.0", restartAt=now)
     await world.reason("Restarting")
+    del world.kubelet.health[now]
     await world.healthy("1.0.0")
     fresh = await uids(world)
     assert not fresh & pods
@@ -231,10 +233,13 @@ async def test_a_restart_replaces_every_pod_once_and_is_no_revision(world: Lab) 
     await world.until("three pods", lambda it: it.get("readyReplicas") == 3)
     three = await uids(world)
     assert fresh < three
+    path = path_of(world, "Deployment", f"fraud-{id_of('1.0.0')}")
+    restarted = (await world.api("GET", path))["spec"]["template"]
     await world.apply("1.0.0")
     await world.until("two pods", lambda it: it.get("readyReplicas") == 2)
     await world.healthy("1.0.0")
     assert await uids(world) <= three, "nothing was restarted again"
+    assert (await world.api("GET", path))["spec"]["template"] == restarted
 
     await world.apply("2.0.0", restartAt=now)
     await world.healthy("2.0.0")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from tests.apiserver.api import GROUP, Api, Manifest, Refused
+from tests.apiserver.lab import DEADLINE
 
 REVISION = "lockstep.dev/revision"
 LONGEST_RECALL_SECONDS = 25.0
@@ -127,7 +128,7 @@ class Witness:
 
     async def heard_all(self) -> None:
         """Wait until what stands there now was heard of."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             for plural, path in self._paths.items():
                 items = await self._api.items(path)
                 last = max((int(it["metadata"]["resourceVersion"]) for it in items), default=0)

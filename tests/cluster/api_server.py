@@ -83,10 +83,11 @@ def _own_folder() -> Path:
     clear_abandoned()
     me = identify(os.getpid())
     ticks = me.started_ticks if me else 0
-    folder = _root() / f"{os.getpid()}-{ticks}-{next(_numbers)}"
-    folder.mkdir(parents=True)
-    (folder / "boot").write_text(me.boot if me else "")
-    return folder
+    number = next(_numbers)
+    unfinished = _root() / f"{os.getpid()}.{number}"  # others clear away a folder without boot
+    unfinished.mkdir(parents=True, exist_ok=True)
+    (unfinished / "boot").write_text(me.boot if me else "")
+    return unfinished.rename(_root() / f"{os.getpid()}-{ticks}-{number}")
 
 
 def _root() -> Path:

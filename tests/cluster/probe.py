@@ -1,6 +1,8 @@
 """Asks one thing of a server: do you answer? Silence is an answer, never an exception."""
 
+import contextlib
 import http.client
+import random
 import socket
 import ssl
 from dataclasses import dataclass
@@ -70,9 +72,15 @@ def taken(host: str, port: int) -> bool:
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Ports of the loopback address that nobody listens on just now, all different."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports of the loopback address that nobody listens on just now, all different.
+
+    Neither node ports nor those that the kernel gives away by itself: their user may bind late.
+    """
+    held: list[socket.socket] = []
     try:
+        while len(held) < count:
+            with contextlib.suppress(OSError):
+                held.append(socket.create_server(("127.0.0.1", random.randrange(10_240, 30_000))))
         return tuple(int(one.getsockname()[1]) for one in held)
     finally:
         for one in held:

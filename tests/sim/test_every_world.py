@@ -1,4 +1,4 @@
-"""The product of the planner's inputs without a gap; tests/unit looks at one world in a thousand."""
+"""The product of the planner's inputs without a gap; the unit tests look at one in a thousand."""
 
 import pytest
 

@@ -36,7 +36,6 @@ async def test_memory_stays_flat_over_an_hour_of_churn(
         lab(api_server, namespace, tmp_path) as world,
         running(world.settings(), tmp_path) as operator,
     ):
-        world.deadline = 180.0
         churn = Churn(world)
         churning = asyncio.create_task(churn.keep(SLOTS))
         try:
