@@ -35,9 +35,13 @@ class Cluster:
         The API server puts a full log aside under a name that sorts by its time, and begins anew.
         """
         folder = self.state / "log"
-        for file in (*sorted(folder.glob("audit-*.log")), folder / "audit.log"):
-            with file.open(encoding="utf-8") as lines:
-                yield from lines
+        with (folder / "audit.log").open(encoding="utf-8") as current:
+            now = os.fstat(current.fileno())
+            for file in sorted(folder.glob("audit-*.log")):
+                if not os.path.samestat(file.stat(), now):  # it may be put aside just then
+                    with file.open(encoding="utf-8") as lines:
+                        yield from lines
+            yield from current
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:

@@ -186,13 +186,13 @@ def test_up_mends_what_was_killed_while_the_pod_keeps_answering(
 
     os.kill(known.pid, signal.SIGKILL)
     until(f"the end of {victim}", lambda: not alive(known))
-    assert get(was["status"]["podIP"], 8080) == "hits 1\n"
+    assert until("the pod to answer", lambda: get(was["status"]["podIP"], 8080)) == "hits 1\n"
     began = time.monotonic()
     up()
     print(f"{victim} mended in {time.monotonic() - began:.1f} s")
 
     now = seen(cluster, "web")
-    assert get(now["status"]["podIP"], 8080) == "hits 1\n"
+    assert until("the pod to answer", lambda: get(now["status"]["podIP"], 8080)) == "hits 1\n"
     assert now["metadata"]["uid"] == was["metadata"]["uid"]
     assert now["status"]["containerStatuses"][0]["restartCount"] == 0
     assert set(pids(cluster)) == set(COMPONENTS)

@@ -94,6 +94,8 @@ def lab(world: World, turns: Turns, request: pytest.FixtureRequest) -> Iterator[
         namespace = f"e2e-{told.strip('-')}-{secrets.token_hex(2)}"
         created = yaml.safe_dump(manifests.namespace(namespace))
         world.kubectl("apply", "--filename", "-", stdin=created)
+        account = ("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+        world.kubectl("--namespace", namespace, *account)
         yield Lab(world, namespace, lambda what, value: node.user_properties.append((what, value)))
         world.kubectl("delete", "namespace", namespace, "--wait=false")
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from urllib3.exceptions import HTTPError
 
 from tests.e2e.manifests import Manifest
 
+RETRIES: Final = 20
+RETRY_SECONDS: Final = 0.5
 PATHS: Final[Mapping[str, str]] = {
     "ModelDeployment": "/apis/lockstep.dev/v1alpha1/{}/modeldeployments",
     "Deployment": "/apis/apps/v1/{}/deployments",
@@ -60,7 +63,7 @@ class Api:
     def serves(self) -> bool:
         """Whether the API server answers, with all that it needs behind it."""
         try:
-            return self._get("/readyz") == "ok"
+            return self._ask("/readyz") == "ok"
         except (ApiException, HTTPError):
             return False
 
@@ -85,6 +88,19 @@ class Api:
         return self._get(f"{_path('Pod', namespace)}/{pod}:8080/proxy/{path}", method)
 
     def _get(self, path: str, method: str = "GET") -> str:
+        """What is unwell for a moment is asked again, as everybody does who reads."""
+        for _ in range(RETRIES if method == "GET" else 0):
+            try:
+                return self._ask(path, method)
+            except ApiException as error:
+                if error.status != 429 and error.status < 500:
+                    raise
+            except HTTPError:
+                pass
+            time.sleep(RETRY_SECONDS)
+        return self._ask(path, method)
+
+    def _ask(self, path: str, method: str = "GET") -> str:
         request = self._client.param_serialize(method, path, auth_settings=["BearerToken"])
         answer: Any = self._client.call_api(*request, _request_timeout=30)
         body: bytes = answer.read()

@@ -111,18 +111,18 @@ def fraud(
                 "spec": pod_spec(serving, **(in_pod or {})),
             },
             "strategy": canary(*HALF_THEN_ALL),
-            "rollback": {"keepFailed": "8s"},
+            "rollback": {"keepFailed": "15s"},
             "progressDeadline": "60s",
-            "drain": "3s",
+            "drain": "8s",
             **spec,
         },
     }
 
 
 def criteria(**fields: object) -> Manifest:
-    """At most 5 % errors and a second at the 99th percentile, looked at every two seconds."""
+    """At most 5 % errors and five seconds at the 99th percentile, looked at every two seconds."""
     looked_at = {"interval": "2s", "failureLimit": 1, "minSamples": 2, **fields}
-    limits = {"error-ratio": (ERROR_RATIO, 0.05), "p99-seconds": (P99_SECONDS, 1)}
+    limits = {"error-ratio": (ERROR_RATIO, 0.05), "p99-seconds": (P99_SECONDS, 5)}
     return {
         "apiVersion": API_VERSION,
         "kind": "ExitCriteria",

@@ -146,7 +146,7 @@ def test_a_rejected_revision_comes_back_with_a_retry_and_skips_a_stage(lab: Lab)
     stable = on_trial(lab, people, *stages)
     asked = lab.until(phase("Paused", "ApprovalNeeded"))
     candidate = revision(asked, "candidate")
-    callers = lab.callers(120, new=20)
+    callers = lab.callers(new=20)
     assert people.bob.decides("Reject", stage="half") == "Applied"
     back = lab.until(rolled_back("2.0.0", "Rejected"))
     assert "by bob@example.com: the load test is over" in back["status"]["rejected"]["message"]
@@ -169,7 +169,7 @@ def test_an_aborted_revision_is_held_and_tried_again_in_full(lab: Lab) -> None:
     people = team(lab)
     stable = on_trial(lab, people, stage("half", 50, "1h"), stage("full", 100))
     candidate = revision(lab.until(holding("half")), "candidate")
-    callers = lab.callers(120, new=20)
+    callers = lab.callers(new=20)
     assert people.carol.decides("Pause") == "Applied"
     assert people.carol.decides("Abort") == "Applied"
     lab.until(rolled_back("2.0.0", "Aborted"))

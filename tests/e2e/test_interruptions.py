@@ -14,13 +14,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 def test_an_operator_killed_in_the_middle_of_a_stage_goes_on_where_it_was(lab: Lab) -> None:
-    stages = (stage("half", 50, "30s", gated=True), stage("full", 100))
-    lab.apply(criteria(), lab.fraud("1.0.0", strategy=canary(*stages)))
+    lab.apply(criteria(), lab.fraud("1.0.0", strategy=_soaking("10m")))
     lab.until(healthy("1.0.0"))
-    callers = lab.callers(180, new=30, kept=4)
+    callers = lab.callers(new=30, kept=4)
     began = callers.now()
-    lab.apply(lab.fraud("2.0.0", strategy=canary(*stages)))
+    lab.apply(lab.fraud("2.0.0", strategy=_soaking("10m")))
     before = lab.until(holding("half"))
+    lab.wait("told", lambda: _entered(lab) == 1, 20)
     candidate = revision(before, "candidate")
     pods = lab.uids(candidate)
 
@@ -28,16 +28,26 @@ def test_an_operator_killed_in_the_middle_of_a_stage_goes_on_where_it_was(lab: L
     deploy.kill_operator(lab.world.cluster)
     after = lab.wait("passes again", partial(_advanced, lab, before), 60)
     lab.measured("from the kill to the next measurement", f"{callers.now() - killed:.1f} s")
+    assert after["status"]["stage"] == before["status"]["stage"]
+    lab.apply(lab.fraud("2.0.0", strategy=_soaking("5s")))
     lab.until(healthy("2.0.0"), 90)
     calls = callers.calls().between(began)
 
     for kind, told in (("new", calls.new), ("kept-alive", calls.kept)):
         lab.measured(f"{kind} connections", f"{len(told)} calls, {len(told.unanswered)} errors")
-    assert after["status"]["stage"] == before["status"]["stage"]
     assert not calls.unanswered, calls
     assert pods < lab.uids(candidate)
-    assert len([line for line in lab.events("StageEntered") if "stage half" in line]) == 1
+    assert _entered(lab) == 1
     assert len(lab.events("RolloutStarted")) == 2
+
+
+def _soaking(duration: str) -> Manifest:
+    return canary(stage("half", 50, duration, gated=True), stage("full", 100))
+
+
+def _entered(lab: Lab) -> int:
+    """How often it was told that the first stage began."""
+    return len([line for line in lab.events("StageEntered") if "stage half" in line])
 
 
 def _measured(seen: Manifest) -> str:
@@ -55,7 +65,7 @@ def test_a_prometheus_that_is_down_pauses_and_one_that_is_back_goes_on(lab: Lab)
     stages = (stage("half", 50, "12s", gated=True), stage("full", 100))
     lab.apply(criteria(), lab.fraud("1.0.0", strategy=canary(*stages)))
     lab.until(healthy("1.0.0"))
-    callers = lab.callers(180, new=30)
+    callers = lab.callers(new=30)
     began = callers.now()
     lab.apply(lab.fraud("2.0.0", strategy=canary(*stages)))
     candidate = revision(lab.until(holding("half")), "candidate")

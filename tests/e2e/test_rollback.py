@@ -22,15 +22,15 @@ pytestmark = pytest.mark.e2e
 
 SICK = {"ERROR_RATIO": "0.5"}
 LONG = canary(stage("half", 50, "40s", gated=True), stage("full", 100))
-MOST_SECONDS_BACK = 3.0
-"""From the rollback in status to the last new connection that a rejected pod may get."""
+MOST_SECONDS_BACK = 12.0
+"""From the rollback to the last new connection at a rejected pod: before ``keepFailed`` ends it."""
 
 
 def test_a_failed_gate_takes_every_caller_back_to_stable(lab: Lab) -> None:
     lab.apply(criteria(), lab.fraud("1.0.0", strategy=LONG))
     good = lab.until(healthy("1.0.0"))
     stable = revision(good)
-    callers = lab.callers(150, new=40, kept=6)
+    callers = lab.callers(new=40, kept=6)
     began = callers.now()
     bad = lab.fraud("2.0.0", env=SICK, strategy=LONG)
     lab.apply(bad)
@@ -91,7 +91,7 @@ def test_a_paced_rollback_follows_the_stable_pods_that_are_ready(lab: Lab) -> No
     paced = {"rollback": {"speed": "Paced", "keepFailed": "2s"}}
     lab.apply(criteria(), lab.fraud("1.0.0", strategy=LONG))
     stable = revision(lab.until(healthy("1.0.0")))
-    callers = lab.callers(120, new=40)
+    callers = lab.callers(new=40)
     began = callers.now()
     lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG, **paced))
     rejected = lab.until(rolled_back("2.0.0", "GateFailed"))["status"]["rejected"]
@@ -147,7 +147,7 @@ def test_a_candidate_gets_no_caller_ever_when(lab: Lab, why: str) -> None:
         container["image"] = f"{lab.world.cluster.registry}/{container['image']}"
     lab.apply(criteria(), lab.fraud("1.0.0", smokeTest=SMOKE_TEST))
     stable = revision(lab.until(healthy("1.0.0")))
-    pods, callers = lab.uids(stable), lab.callers(100, new=20, kept=2)
+    pods, callers = lab.uids(stable), lab.callers(new=20, kept=2)
     began = callers.now()
     lab.apply(
         lab.fraud("2.0.0", env=case.env, in_container=container, smokeTest=SMOKE_TEST, **case.spec)
@@ -167,7 +167,7 @@ def test_a_candidate_gets_no_caller_ever_when(lab: Lab, why: str) -> None:
 def test_a_superseded_revision_is_out_of_reach_before_the_next_one_opens(lab: Lab) -> None:
     lab.apply(criteria(), lab.fraud("1.0.0"))
     lab.until(healthy("1.0.0"))
-    callers = lab.callers(150, new=30, kept=4)
+    callers = lab.callers(new=30, kept=4)
     began = callers.now()
     keep = {"rollback": {"keepFailed": "60s"}}
     lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG, **keep))
@@ -195,7 +195,7 @@ def test_a_superseded_revision_is_out_of_reach_before_the_next_one_opens(lab: La
 def test_when_stable_is_sick_too_nobody_is_blamed_and_a_fix_goes_through(lab: Lab) -> None:
     lab.apply(criteria(), lab.fraud("1.0.0", env=SICK))
     lab.until(healthy("1.0.0"))
-    callers = lab.callers(120, new=30)
+    callers = lab.callers(new=30)
     lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG))
     seen = lab.until(phase("Paused", "StableFailsToo"))
     paused, candidate = callers.now(), revision(seen, "candidate")
@@ -213,7 +213,7 @@ def test_when_stable_is_sick_too_nobody_is_blamed_and_a_fix_goes_through(lab: La
 def test_a_stable_that_answers_nobody_does_not_block_its_fix(lab: Lab) -> None:
     lab.apply(criteria(), lab.fraud("1.0.0", smokeTest=SMOKE_TEST))
     first = lab.until(healthy("1.0.0"))
-    callers = lab.callers(100, new=20)
+    callers = lab.callers(new=20)
     lab.turn_unready(lab.pods(revision(first)))
     lab.wait("unavailable", lambda: truths(lab.look())["Available"] == "False", 20)
     asked = callers.now()
@@ -221,4 +221,4 @@ def test_a_stable_that_answers_nobody_does_not_block_its_fix(lab: Lab) -> None:
     second = revision(lab.until(healthy("2.0.0")))
     helped = min(call.ended for call in callers.calls().by(second)) - asked
     lab.measured("from the fix's manifest to its first answer", f"{helped:.1f} s")
-    assert helped < 15
+    assert helped < 45, "a stable that is dead is not waited for"

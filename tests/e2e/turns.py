@@ -35,7 +35,7 @@ class Turns:
         with (self._folder / "over").open("a") as file:
             file.write(f"{scenario}\n")
 
-    def wait_until_over(self, scenarios: int, within_seconds: float = 900) -> None:
+    def wait_until_over(self, scenarios: int, within_seconds: float = 3600) -> None:
         """Return once so many have ended."""
         file, end = self._folder / "over", time.monotonic() + within_seconds
         while scenarios and (not file.exists() or len(file.read_text().splitlines()) < scenarios):

@@ -55,7 +55,7 @@ async def called(
 
 
 async def told(port: int, capture: pytest.CaptureFixture[str], **load: float) -> Second:
-    wanted = Load(f"http://127.0.0.1:{port}/x", **{"seconds": 0.1, "new_per_second": 0, **load})  # type: ignore[arg-type]
+    wanted = Load(f"http://127.0.0.1:{port}/x", **{"seconds": 0.5, "new_per_second": 0, **load})  # type: ignore[arg-type]
     await Caller(wanted, ("127.0.0.1", port)).run()
     seconds = [Second.read(line) for line in capture.readouterr().out.splitlines()]
     return Second(
@@ -91,7 +91,8 @@ BROKEN: dict[str, tuple[Behaviour, str]] = {
 async def test_a_new_connection_that_breaks_is_an_error_of_nobody(
     behaviour: Behaviour, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen = await called(behaviour, capsys, new_per_second=10, timeout_seconds=0.05)
+    patience = 0.05 if behaviour is silent else 10.0
+    seen = await called(behaviour, capsys, new_per_second=10, timeout_seconds=patience)
     assert set(seen.new.failed[""]) == {reason}
 
 

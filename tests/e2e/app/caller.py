@@ -19,7 +19,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT = 8080
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 15.0
 LONGEST_SECONDS = 600.0
 MOST_PER_SECOND = 200.0
 MOST_KEPT = 50

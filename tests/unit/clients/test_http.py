@@ -61,10 +61,10 @@ async def test_a_body_is_posted_as_json_and_none_is_a_get() -> None:
 
 async def test_silence_is_told_with_its_limit() -> None:
     async with scripted(Say(never=True)) as pod:
-        got = await CLIENT.ask(trial(pod.url, timeout=0.2))
+        got = await CLIENT.ask(trial(pod.url, timeout=0.5))
         assert len(pod.asked) == 3
     assert got == SmokeResult(
-        "r1", f"{pod.url}/infer did not answer 3 times: no answer within 0.2 s"
+        "r1", f"{pod.url}/infer did not answer 3 times: no answer within 0.5 s"
     )
 
 

@@ -125,7 +125,7 @@ async def test_a_restarted_container_takes_over_from_its_dead_predecessor_at_onc
 
 @pytest.mark.parametrize("trouble", ["away", "hangs"])
 async def test_a_holder_without_an_answer_gives_up_before_its_lease_ends(trouble: str) -> None:
-    desk, lifetime = Desk(), timedelta(seconds=1)
+    desk, lifetime = Desk(), timedelta(seconds=2)
     lease = candidate(desk, "a", lifetime)
     await lease.acquire()
     holding = asyncio.create_task(lease.hold())

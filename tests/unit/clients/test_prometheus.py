@@ -21,7 +21,7 @@ from lockstep.core.gates.question import Broken, Question, Reply, Series
 
 AT = datetime(2026, 8, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 UP = Question("", "up", AT)
-TIMEOUT = timedelta(seconds=0.2)
+TIMEOUT = timedelta(seconds=0.5)
 PATIENT = timedelta(seconds=5)
 
 
@@ -265,10 +265,10 @@ async def test_a_misbehaving_server_has_a_sentence(
 async def test_a_server_without_end_is_given_up(server: Server, reply: Replying) -> None:
     server.reply = reply
     client = PrometheusClient(server.url, timeout=TIMEOUT)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         answer = await ask(client)
-    assert answer == Broken(f"{server.url} did not answer within 0.2 s")
-    async with asyncio.timeout(3):
+    assert answer == Broken(f"{server.url} did not answer within 0.5 s")
+    async with asyncio.timeout(30):
         await client.close()
     assert client.asked == 1
 
@@ -415,8 +415,8 @@ async def test_questions_that_never_got_a_worker_say_so(server: Server) -> None:
     server.release.set()
     await client.close()
     messages = [answers[question] for question in questions]
-    assert messages[0] == Broken(f"{server.url} did not answer within 0.4 s")
-    crowded = f"{server.url} could not be asked within 0.4 s: 2 other questions were under way"
+    assert messages[0] == Broken(f"{server.url} did not answer within 1 s")
+    crowded = f"{server.url} could not be asked within 1 s: 2 other questions were under way"
     assert messages[1:] == [Broken(crowded)] * 2
     assert len(server.asked) == client.asked == 1
 

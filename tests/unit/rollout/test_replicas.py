@@ -1,7 +1,7 @@
 """The arithmetic of arms: tables of what people expect, properties of what must never happen."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockstep.core.rollout.replicas import (
@@ -172,6 +172,7 @@ ROOMS = st.builds(
 ).filter(lambda room: room.replicas > 1 or room.max_surge or room.keep)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 99), ROOMS)
 def test_both_arms_have_a_pod_and_the_surge_is_kept(weight: int, room: Room) -> None:
     counts = split(weight, room)
@@ -184,6 +185,7 @@ def test_both_arms_have_a_pod_and_the_surge_is_kept(weight: int, room: Room) -> 
         assert room.replicas <= total <= max(2, room.replicas + room.max_surge)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=5), ROOMS)
 def test_every_walk_ends_and_never_loses_capacity(weights: list[int], room: Room) -> None:
     candidate, stable = 0, room.replicas
@@ -201,6 +203,7 @@ def test_every_walk_ends_and_never_loses_capacity(weights: list[int], room: Room
         assert Counts(candidate, stable) == target
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_a_share_is_a_percentage(candidate: int, stable: int) -> None:
     assert 0 <= share(Counts(candidate, stable)) <= 100
