@@ -23,11 +23,11 @@ class Queue:
         self._schedule.add(key, rank, due)
         self._rung.set()
 
-    async def take(self) -> Key:
-        """Wait for the next key that is due."""
+    async def take(self, last: Rank = Rank.REST) -> Key:
+        """Wait for the next key that is due and ranks no later than ``last``."""
         loop = asyncio.get_running_loop()
         while True:
-            key = self._schedule.take(loop.time())
+            key = self._schedule.take(loop.time(), last)
             if key is not None:
                 return key
             self._rung.clear()

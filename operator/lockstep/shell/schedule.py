@@ -12,25 +12,17 @@ from lockstep.core.key import Key
 class Rank(IntEnum):
     """Who goes first among those that are due.
 
-    First come, first served would notice the thousandth bad candidate last. Callers of one on
-    trial may be meeting it now; one that was taken back mostly waits for stable's pods.
+    First come, first served would notice the thousandth bad candidate last: what a trial has to
+    measure or to end by now goes before everything that merely changed.
     """
 
-    ON_TRIAL = 0
-    TAKEN_BACK = 1
-    NEW = 2
-    REST = 3
+    TRIAL = 0
+    REST = 1
 
 
-def rank(wire: Manifest, generation: int) -> Rank:
-    """Rank a ModelDeployment by its stored status."""
-    if wire.get("candidate"):
-        return Rank.ON_TRIAL
-    if wire.get("rejected"):
-        return Rank.TAKEN_BACK
-    if wire.get("observedGeneration", 0) != generation:
-        return Rank.NEW
-    return Rank.REST
+def rank(wire: Manifest) -> Rank:
+    """Rank what a ModelDeployment waited for, by its stored status."""
+    return Rank.TRIAL if wire.get("candidate") else Rank.REST
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,13 +34,13 @@ class Turn:
 
 
 class Schedule:
-    """Two rings make one turn, the earlier due time is kept, and a key has one worker at a time.
+    """Of two turns of one rank the earlier is kept; a key has one worker at a time.
 
     Due times are seconds on any clock that never goes back.
     """
 
     def __init__(self) -> None:
-        self._turns: dict[Key, Turn] = {}
+        self._turns: dict[Key, dict[Rank, Turn]] = {}
         self._later: list[tuple[float, Turn]] = []
         self._ready: list[Turn] = []
         self._busy: set[Key] = set()
@@ -56,29 +48,35 @@ class Schedule:
 
     def waiting(self, now: float) -> int:
         """How many keys are due and not being worked on."""
-        return sum(turn.due <= now and key not in self._busy for key, turn in self._turns.items())
+        return sum(
+            any(turn.due <= now for turn in turns.values())
+            for key, turns in self._turns.items()
+            if key not in self._busy
+        )
 
     def add(self, key: Key, rank: Rank, due: float) -> None:
         """Give ``key`` a turn; one that is being worked on gets it after its pass."""
-        known = self._turns.get(key)
-        if known and known.due <= due and known.rank <= rank:
+        turns = self._turns.setdefault(key, {})
+        known = turns.get(rank)
+        if known and known.due <= due:
             return
-        at = min(due, known.due) if known else due
-        number = known.number if known else next(self._numbers)
-        turn = Turn(rank, number, key, at)
-        self._turns[key] = turn
+        turn = Turn(rank, known.number if known else next(self._numbers), key, due)
+        turns[rank] = turn
         if key not in self._busy:
-            heapq.heappush(self._later, (at, turn))
+            heapq.heappush(self._later, (due, turn))
 
-    def take(self, now: float) -> Key | None:
-        """The key whose turn it is; it is busy until ``done``."""
+    def take(self, now: float, last: Rank = Rank.REST) -> Key | None:
+        """The key whose turn it is; it is busy until ``done``, and its pass is all of its turns.
+
+        Turns that rank after ``last`` are left to others.
+        """
         while self._later and self._later[0][0] <= now:
             _, turn = heapq.heappop(self._later)
-            if self._turns.get(turn.key) is turn:
+            if self._stands(turn):
                 heapq.heappush(self._ready, turn)
-        while self._ready:
+        while self._ready and self._ready[0].rank <= last:
             turn = heapq.heappop(self._ready)
-            if self._turns.get(turn.key) is turn:
+            if self._stands(turn):
                 del self._turns[turn.key]
                 self._busy.add(turn.key)
                 return turn.key
@@ -86,10 +84,12 @@ class Schedule:
 
     def done(self, key: Key) -> None:
         self._busy.discard(key)
-        turn = self._turns.get(key)
-        if turn:
+        for turn in self._turns.get(key, {}).values():
             heapq.heappush(self._later, (turn.due, turn))
 
     def next_due(self) -> float | None:
         """When the next turn that is not due yet will be; None without one."""
         return self._later[0][0] if self._later else None
+
+    def _stands(self, turn: Turn) -> bool:
+        return self._turns.get(turn.key, {}).get(turn.rank) is turn

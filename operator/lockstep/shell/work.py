@@ -35,7 +35,11 @@ _STUCK: Final = timedelta(minutes=5)
 
 
 class Work:
-    """A fixed number of workers on one queue."""
+    """A fixed number of workers on one queue, half of which only see to what trials waited for.
+
+    Many changes at once are cheapest a few at a time: controllers and their statuses catch up in
+    between. Many bad candidates at once are not to wait for that.
+    """
 
     def __init__(
         self,
@@ -60,9 +64,9 @@ class Work:
         self._last_pass: float | None = None
 
     def start(self, workers: int) -> None:
-        """Begin to work on what has rung."""
+        """Begin to work on what has rung: ``workers`` for everything, as many for trials."""
         self._last_pass = asyncio.get_running_loop().time()
-        self._tasks = {asyncio.create_task(self._work()) for _ in range(workers)}
+        self._tasks = {asyncio.create_task(self._work(it)) for it in Rank for _ in range(workers)}
 
     async def ended(self) -> None:
         """Return only when a worker has ended by itself, which no object should bring about."""
@@ -100,17 +104,13 @@ class Work:
         if key in self._ended:
             since = asyncio.get_running_loop().time() - self._ended[key]
             after = max(after, APART - timedelta(seconds=since))
-        self._queue.add(key, self._rank(key), after)
+        self._queue.add(key, Rank.REST, after)
 
-    def _rank(self, key: Key) -> Rank:
-        record = self._caches.model_deployments.get(key)
-        return rank(record.wire, record.meta.generation) if record else Rank.REST
-
-    async def _work(self) -> None:
+    async def _work(self, last: Rank) -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None  # noqa: S101 (a coroutine that runs is in a task)
         while not self._stopping:
-            key = await self._queue.take()
+            key = await self._queue.take(last)
             self._busy[task] = (key, loop.time())
             try:
                 await self._pass(key)
@@ -123,12 +123,13 @@ class Work:
         with logs.about(key), self._metrics.timed():
             outcome, wait = await self._outcome(key)
         self._metrics.passed(outcome)
-        if wait is None and self._caches.model_deployments.get(key) is None:
+        record = self._caches.model_deployments.get(key)
+        if wait is None and record is None:
             self._ended.pop(key, None)
             return
         self._ended[key] = asyncio.get_running_loop().time()
         after = RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC)
-        self._queue.add(key, self._rank(key), after)
+        self._queue.add(key, rank(record.wire) if record else Rank.REST, after)
 
     async def _outcome(self, key: Key) -> tuple[str, timedelta | None]:
         """Run the pass; how it ended, and how long the key may sleep."""

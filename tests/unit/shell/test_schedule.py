@@ -44,26 +44,44 @@ def test_a_ring_during_a_pass_causes_another() -> None:
     assert schedule.take(0) == A
 
 
-def test_trials_go_first_and_those_taken_back_before_the_rest() -> None:
+def test_what_a_trial_waited_for_goes_before_what_merely_changed() -> None:
     schedule = Schedule()
-    for key, its in ((A, Rank.REST), (B, Rank.TAKEN_BACK), (C, Rank.ON_TRIAL)):
+    for key, its in ((A, Rank.REST), (B, Rank.REST), (C, Rank.TRIAL)):
         schedule.add(key, its, 0)
-    assert taken(schedule, 0) == [C, B, A]
+    assert taken(schedule, 0) == [C, A, B]
 
 
 def test_equals_are_served_in_the_order_of_their_rings() -> None:
     schedule = Schedule()
     for key in (B, C, A):
-        schedule.add(key, Rank.NEW, 0)
+        schedule.add(key, Rank.REST, 0)
     assert taken(schedule, 0) == [B, C, A]
 
 
-def test_a_rank_that_got_more_urgent_while_waiting_counts() -> None:
+def test_a_ring_does_not_take_from_a_trial_its_place_in_front() -> None:
     schedule = Schedule()
-    schedule.add(A, Rank.NEW, 0)
+    schedule.add(B, Rank.TRIAL, 5)
+    schedule.add(A, Rank.REST, 0)
     schedule.add(B, Rank.REST, 0)
-    schedule.add(B, Rank.ON_TRIAL, 0)
-    assert taken(schedule, 0) == [B, A]
+    assert schedule.take(0) == A
+    assert taken(schedule, 5) == [B], "one pass is both turns"
+
+
+def test_what_is_due_later_does_not_hold_up_what_is_due_now() -> None:
+    schedule = Schedule()
+    schedule.add(A, Rank.TRIAL, 60)
+    schedule.add(A, Rank.REST, 0)
+    assert taken(schedule, 0) == [A]
+    assert taken(schedule, 60) == [], "the pass says itself what is due next"
+
+
+def test_who_sees_to_trials_alone_leaves_the_rest_to_others() -> None:
+    schedule = Schedule()
+    schedule.add(A, Rank.REST, 0)
+    schedule.add(B, Rank.TRIAL, 0)
+    assert schedule.take(0, Rank.TRIAL) == B
+    assert schedule.take(0, Rank.TRIAL) is None
+    assert schedule.take(0) == A
 
 
 def test_waiting_counts_what_is_due_and_not_worked_on() -> None:
@@ -75,17 +93,12 @@ def test_waiting_counts_what_is_due_and_not_worked_on() -> None:
 
 
 RANKS: dict[str, tuple[Manifest, Rank]] = {
-    "one with a rejected revision may be rolling back": (
-        {"rejected": {"revision": "x"}}, Rank.TAKEN_BACK),
-    "one with a candidate is on trial": ({"candidate": {"revision": "y"}}, Rank.ON_TRIAL),
-    "another candidate after a rejected one": (
-        {"rejected": {"revision": "x"}, "candidate": {"revision": "y"}}, Rank.ON_TRIAL),
-    "one without a status is new": ({}, Rank.NEW),
-    "one whose spec was not looked at yet is new": ({"observedGeneration": 1}, Rank.NEW),
-    "one that is done is the rest": ({"observedGeneration": 2}, Rank.REST),
-}  # fmt: skip
+    "one with a candidate is on trial": ({"candidate": {"revision": "y"}}, Rank.TRIAL),
+    "one that was taken back waits for its pods": ({"rejected": {"revision": "x"}}, Rank.REST),
+    "one without a status has met no caller": ({}, Rank.REST),
+}
 
 
 @pytest.mark.parametrize(("wire", "expected"), RANKS.values(), ids=RANKS)
 def test_rank(wire: Manifest, expected: Rank) -> None:
-    assert rank(wire, 2) is expected
+    assert rank(wire) is expected
