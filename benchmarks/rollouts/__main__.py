@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rollouts import gates, plain, report, scale
+from benchmarks.rollouts import gates, least, plain, report, scale
 from benchmarks.rollouts.plane import machine
 
 
@@ -18,6 +18,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--n", type=int, nargs="*", default=[30], help="rollouts at once")
     parser.add_argument("--idle", type=float, default=180, help="seconds of nothing")
     parser.add_argument("--plain", type=int, default=0, help="Deployments updated without us")
+    parser.add_argument("--least", type=int, default=0, help="rollouts with the least requests")
     parser.add_argument(
         "--intervals", type=int, nargs="*", default=[], help="of a metric, for one deployment"
     )
@@ -32,6 +33,7 @@ async def _measured(told: argparse.Namespace) -> dict[str, Any]:
         "machine": machine(),
         "scale": [],
         "plain": [],
+        "least": [],
         "reactions": [],
         "measuring": [],
     }
@@ -39,6 +41,8 @@ async def _measured(told: argparse.Namespace) -> dict[str, Any]:
         found["scale"].append(asdict(await scale.measure(n, told.idle)))
     if told.plain:
         found["plain"].append(asdict(await plain.measure(told.plain)))
+    if told.least:
+        found["least"].append(asdict(await least.measure(told.least)))
     if told.intervals:
         reactions = await gates.measure_one(tuple(told.intervals), told.trials)
         found["reactions"] += [asdict(reaction) for reaction in reactions]

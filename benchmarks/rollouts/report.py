@@ -12,7 +12,9 @@ def markdown(found: Found) -> str:
     if found["scale"]:
         parts += [_rollouts(found["scale"]), _requests(found["scale"]), _after(found["scale"])]
     if found["plain"]:
-        parts.append(_plain(found["plain"]))
+        parts.append(_nobody("plain rolling update, nobody deciding", found["plain"]))
+    if found["least"]:
+        parts.append(_nobody("two Deployments with the least requests", found["least"]))
     if found["reactions"]:
         parts.append(_reactions(found["reactions"]))
     if found["measuring"]:
@@ -78,22 +80,17 @@ def _after(scales: Sequence[Found]) -> str:
     )
 
 
-def _plain(plain: Sequence[Found]) -> str:
+def _nobody(what: str, measured: Sequence[Found]) -> str:
     return _table(
-        (
-            "plain rolling update, nobody deciding",
-            "complete",
-            "API server CPU each",
-            "load average",
-        ),
+        (what, "complete", "API server CPU each", "load average"),
         (
             (
-                f"{it['n']} Deployments",
+                f"{it['n']} at once",
                 f"{it['wall_seconds']} s",
                 f"{it['api_server_cpu_ms_each']} ms",
                 it["load"],
             )
-            for it in plain
+            for it in measured
         ),
     )
 
