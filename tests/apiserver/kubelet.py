@@ -9,7 +9,6 @@ import aiohttp
 from tests.apiserver.api import MERGE, Api, Manifest, Refused
 
 WELL = {"ready": True, "state": {"running": {}}}
-UNREADY = {"ready": False, "state": {"running": {}}}
 CRASHING = {
     "ready": False,
     "restartCount": 3,

@@ -11,10 +11,10 @@ from tests.e2e.states import healthy, holding, phase, rolled_back
 
 pytestmark = pytest.mark.e2e
 
-SETTLING_SECONDS = 6.0
+SETTLING_SECONDS = 2.0
 """From a changed Service to the last packet that knows: endpoints, kube-proxy, then iptables."""
-MOST_SECONDS_BACK = 12.0
-"""From the rollback to the last new connection at a rejected pod: before ``keepFailed`` ends it."""
+MOST_SECONDS_BACK = 3.0
+"""From the rollback in status to the last new connection that a rejected pod may get."""
 
 
 def blue_green(**fields: Any) -> Manifest:

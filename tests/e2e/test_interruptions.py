@@ -62,12 +62,11 @@ def _advanced(lab: Lab, before: Manifest) -> Manifest | None:
 
 
 def test_a_prometheus_that_is_down_pauses_and_one_that_is_back_goes_on(lab: Lab) -> None:
-    stages = (stage("half", 50, "12s", gated=True), stage("full", 100))
-    lab.apply(criteria(), lab.fraud("1.0.0", strategy=canary(*stages)))
+    lab.apply(criteria(), lab.fraud("1.0.0", strategy=_soaking("12s")))
     lab.until(healthy("1.0.0"))
     callers = lab.callers(new=30)
     began = callers.now()
-    lab.apply(lab.fraud("2.0.0", strategy=canary(*stages)))
+    lab.apply(lab.fraud("2.0.0", strategy=_soaking("12s")))
     candidate = revision(lab.until(holding("half")), "candidate")
     cluster.stop(lab.world.cluster, "prometheus")
     try:

@@ -135,7 +135,7 @@ def test_a_paused_rollout_waits_and_a_restored_manifest_ends_it(lab: Lab) -> Non
 
     tell(lab, calls)
     assert calls.new.by(candidate), "the candidate had callers"
-    assert not calls.between(returned + 5).new.by(candidate), calls
+    assert not calls.between(returned + SETTLING_SECONDS).new.by(candidate), calls
     assert not calls.unanswered, calls
     assert left
     assert left < lab.uids(stable), "a return restarts no pod"

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.e2e
 SICK: Final = {"ERROR_RATIO": "0.5"}
 UNGATED: Final = (stage("half", 50, "1s"), stage("full", 100))
 GATED: Final = canary(stage("half", 50, "8s", gated=True), stage("full", 100))
-MOST_SECONDS_BACK: Final = 12.0
-"""From the rollback to the last new connection at a rejected pod: before ``keepFailed`` ends it."""
+MOST_SECONDS_BACK: Final = 3.0
+"""From the rollback in status to the last new connection that a rejected pod may get."""
 
 
 def baked(duration: str) -> Manifest:

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.e2e
 
 SICK = {"ERROR_RATIO": "0.5"}
 LONG = canary(stage("half", 50, "40s", gated=True), stage("full", 100))
-MOST_SECONDS_BACK = 12.0
-"""From the rollback to the last new connection at a rejected pod: before ``keepFailed`` ends it."""
+MOST_SECONDS_BACK = 3.0
+"""From the rollback in status to the last new connection that a rejected pod may get."""
 
 
 def test_a_failed_gate_takes_every_caller_back_to_stable(lab: Lab) -> None:
@@ -221,4 +221,4 @@ def test_a_stable_that_answers_nobody_does_not_block_its_fix(lab: Lab) -> None:
     second = revision(lab.until(healthy("2.0.0")))
     helped = min(call.ended for call in callers.calls().by(second)) - asked
     lab.measured("from the fix's manifest to its first answer", f"{helped:.1f} s")
-    assert helped < 45, "a stable that is dead is not waited for"
+    assert helped < 15
