@@ -63,7 +63,10 @@ class Users:
                         await asyncio.sleep(0.2)  # the kind is not served yet
                         continue
                     async for line in reply.content:
-                        seen(json.loads(line)["object"])
+                        event = json.loads(line)
+                        if event["type"] == "ERROR":
+                            break  # too slow for the API server: it tells all of it again
+                        seen(event["object"])
 
 
 @asynccontextmanager

@@ -1,12 +1,17 @@
 import asyncio
+import gc
 import logging
 import signal
 import sys
+from typing import Final
 
 from lockstep import handlers, wiring
 from lockstep.errors import LockstepError
 from lockstep.settings import Settings
 from lockstep.shell import logs
+
+OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
+"""What a pass makes is freed without the collector; Python's 700 costs a fifteenth of the CPU."""
 
 
 async def _main(settings: Settings) -> int:
@@ -22,6 +27,7 @@ async def _main(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     chosen = Settings()
     logs.configure(chosen.log_level, chosen.log_format)
     sys.exit(asyncio.run(_main(chosen)))

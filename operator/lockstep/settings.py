@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     )
     prometheus_timeout_seconds: Seconds = 10.0
 
-    workers: Annotated[int, Field(ge=1, le=64)] = 8
+    workers: Annotated[int, Field(ge=1, le=64)] = 16
     """Passes at a time."""
 
     api_connections: Annotated[int, Field(ge=1, le=64)] = 16

@@ -26,7 +26,7 @@ from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
-from lockstep.shell.reconcile import reconcile
+from lockstep.shell.reconcile import Waits, reconcile
 from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
 
@@ -189,7 +189,7 @@ class World:
             self.kube.objects[raw["kind"], raw["metadata"]["name"]] = raw
             self.caches.heard(PATHS[raw["kind"]][1], None, raw)
 
-    async def turn(self) -> timedelta | None:
+    async def turn(self) -> Waits:
         """One pass; the pods that were asked for are ready at the next."""
         await asyncio.sleep(0)  # what a watch has seen
         try:

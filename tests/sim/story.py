@@ -4,7 +4,7 @@ import functools
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
@@ -14,7 +14,7 @@ from lockstep.core.observed import Arm, CallerService, Decided, Observed, Pod
 from lockstep.core.plan import Action, Plan
 from lockstep.core.rollout import planner
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
-from lockstep.shell.reconcile import reconcile
+from lockstep.shell.reconcile import Waits, reconcile
 from lockstep.shell.world import Planner
 from tests.sim import deciders, promises
 from tests.sim.agenda import Agenda
@@ -37,7 +37,7 @@ FOLLOW_SECONDS: Final = 120.0
 REPEATS: Final = 8
 """Passes after which a world that stands still has nothing left to be done."""
 
-Reconcile = Callable[[Any, Any, Planner, Any], Coroutine[Any, Any, timedelta | None]]
+Reconcile = Callable[[Any, Any, Planner, Any], Coroutine[Any, Any, Waits]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +58,12 @@ class Setting:
     seed: int = 0
 
 
-def finished(pass_: Coroutine[Any, Any, timedelta | None]) -> timedelta | None:
+def finished(pass_: Coroutine[Any, Any, Waits]) -> Waits:
     """Run a coroutine that waits for nothing but simulated time."""
     try:
         pass_.send(None)
     except StopIteration as end:
-        value: timedelta | None = end.value
+        value: Waits = end.value
         return value
     raise AssertionError("a pass waited for real time")
 
@@ -166,7 +166,7 @@ class Story:
         keep("passes fall silent", self.passes < MOST_PASSES, self.transcript.tail())
         self.agenda.run_until(self.agenda.seconds + PASS_SECONDS)
         try:
-            wait = finished(self.walk(KEY, self.hands, self.thinking, self.agenda.now))
+            waits = finished(self.walk(KEY, self.hands, self.thinking, self.agenda.now))
         except CrashError as crash:
             self._restart(str(crash))
         except LostRaceError:
@@ -176,8 +176,9 @@ class Story:
         except ForeignObjectError:
             self._due(0.0)
         else:
-            if wait is not None:
-                self._due(wait.total_seconds())
+            for wait in (waits.planned, waits.written):
+                if wait is not None:
+                    self._due(wait.total_seconds())
 
     def _restart(self, why: str) -> None:
         """The operator is gone with all it had in memory, and comes back after a while."""

@@ -24,7 +24,7 @@ from lockstep.core.plan import (
     SetTraffic,
 )
 from lockstep.core.rollout import approving, deciding, planner
-from lockstep.shell.reconcile import reconcile
+from lockstep.shell.reconcile import AFTER_ACTING, Waits, reconcile
 from lockstep.shell.world import Planner, World
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
@@ -231,11 +231,11 @@ def test_a_decision_that_acts_twice_is_found(monkeypatch: pytest.MonkeyPatch) ->
 
 async def acting_first(
     key: Key, world: World, thinking: Planner, clock: Callable[[], datetime]
-) -> timedelta | None:
+) -> Waits:
     """The pass the wrong way round: act, then store."""
     seen = await world.look(key)
     if seen is None:
-        return None
+        return Waits()
     now = clock()
     answers = await world.ask(seen, thinking.needs(seen, now))
     decided = thinking.plan(replace(seen, answers=answers), now)
@@ -243,7 +243,7 @@ async def acting_first(
         await world.act(seen, action)
     await world.store(seen, decided, now)
     await world.tell(seen, decided)
-    return decided.look_again
+    return Waits(decided.look_again, AFTER_ACTING if decided.actions else None)
 
 
 def test_without_a_mistake_nothing_is_found() -> None:

@@ -37,7 +37,6 @@ class Memory:
     versions: dict[Key, int] = field(default_factory=dict)
     pending: dict[Key, Pending] = field(default_factory=dict)
     read: dict[Key, tuple[Manifest, ModelDeploymentStatus]] = field(default_factory=dict)
-    written_at: dict[Key, datetime] = field(default_factory=dict)
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[Key, dict[str, int]] = field(default_factory=dict)
     stood: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class Memory:
         self.foreign.setdefault(key, {})[foreign] = at
 
     def forget(self, key: Key) -> None:
-        for known in (self.versions, self.pending, self.read, self.written_at, self.foreign):
+        for known in (self.versions, self.pending, self.read, self.foreign):
             known.pop(key, None)
         for children in (self.settled, self.stood):
             children.pop(key, None)

@@ -5,20 +5,33 @@ condemned candidate in 111 of 500 simulated rollouts; this way round, in none.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from lockstep.core.key import Key
 from lockstep.shell.world import Planner, World
 
+AFTER_ACTING: Final = timedelta(seconds=1)
+"""What was done may be all that the next step waits for, and nothing else need ever ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long a key may sleep, twice; None: until something rings.
+
+    ``planned``: until there is something to measure or to end. ``written``: until what was done
+    or stored has to be looked after.
+    """
+
+    planned: timedelta | None = None
+    written: timedelta | None = None
+
 
 async def reconcile(
     key: Key, world: World, planner: Planner, clock: Callable[[], datetime]
-) -> timedelta | None:
+) -> Waits:
     """Run one pass for ``key``.
-
-    Returns:
-        How long the key may sleep: None until something rings, also when the object is gone.
 
     Raises:
         TransientError: A dependency did not answer, or the object changed under our hands.
@@ -27,12 +40,11 @@ async def reconcile(
     seen = await world.look(key)
     now = clock()
     if seen is None:
-        return await world.dismiss(key, now)
+        return Waits(written=await world.dismiss(key, now))
     answers = await world.ask(seen, planner.needs(seen, now))
     decided = planner.plan(replace(seen, answers=answers), now)
     stored = await world.store(seen, decided, now)
     for action in decided.actions:
         await world.act(seen, action)
     await world.tell(seen, decided)
-    waits = [wait for wait in (decided.look_again, stored) if wait is not None]
-    return min(waits, default=None)
+    return Waits(decided.look_again, AFTER_ACTING if decided.actions else stored)

@@ -70,17 +70,13 @@ class Schedule:
 
         Turns that rank after ``last`` are left to others.
         """
-        while self._later and self._later[0][0] <= now:
-            _, turn = heapq.heappop(self._later)
-            if self._stands(turn):
-                heapq.heappush(self._ready, turn)
-        while self._ready and self._ready[0].rank <= last:
-            turn = heapq.heappop(self._ready)
-            if self._stands(turn):
-                del self._turns[turn.key]
-                self._busy.add(turn.key)
-                return turn.key
-        return None
+        first = self._first(now)
+        if first is None or first.rank > last:
+            return None
+        heapq.heappop(self._ready)
+        del self._turns[first.key]
+        self._busy.add(first.key)
+        return first.key
 
     def done(self, key: Key) -> None:
         self._busy.discard(key)
@@ -90,6 +86,14 @@ class Schedule:
     def next_due(self) -> float | None:
         """When the next turn that is not due yet will be; None without one."""
         return self._later[0][0] if self._later else None
+
+    def _first(self, now: float) -> Turn | None:
+        """Who is next of those that are due; turns that do not stand any more are dropped."""
+        while self._later and self._later[0][0] <= now:
+            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
+        while self._ready and not self._stands(self._ready[0]):
+            heapq.heappop(self._ready)
+        return self._ready[0] if self._ready else None
 
     def _stands(self, turn: Turn) -> bool:
         return self._turns.get(turn.key, {}).get(turn.rank) is turn

@@ -21,6 +21,8 @@ AFTER_WRITING: Final = timedelta(seconds=1)
 
 SIGHT_WITHIN: Final = timedelta(seconds=5)
 EVIDENCE_WITHIN: Final = timedelta(seconds=30)
+CROWD: Final = 20
+"""Of how many ModelDeployments a status is kept at most while counts are written after 5 s."""
 
 Fields = Collection[Mapping[str, frozenset[str]]]
 """Names of fields by where they are in a status."""
@@ -43,18 +45,21 @@ EVIDENCE: Final[Mapping[str, frozenset[str]]] = {
 PROOF: Final[Mapping[str, frozenset[str]]] = {"candidate": frozenset({"smokeTested"})}
 
 
-def patience(before: Manifest, after: Manifest, relied_on: Fields) -> timedelta | None:
+def patience(
+    before: Manifest, after: Manifest, relied_on: Fields, *, crowded: bool = False
+) -> timedelta | None:
     """How long a status may be kept in memory; None when it says nothing new.
 
     What was decided goes at once. What was only seen (counts of pods, and sentences with them)
     and proven goes soon: a rollout would otherwise cost a write per pod. Gates are measured as
-    often as every second: evidence that decides nothing is written every 30 s. A crash loses that
-    much, and it is seen or measured again.
+    often as every second: evidence that decides nothing waits for 30 s, and so does all of this
+    in a crowd. A crash loses that much, and it is seen or measured again.
 
     Args:
         before: The status as it is stored.
         after: The status as it is planned.
         relied_on: Fields that may not wait, because something is about to be done on them.
+        crowded: Whether many statuses are kept already.
     """
     if before == after:
         return None
@@ -62,7 +67,7 @@ def patience(before: Manifest, after: Manifest, relied_on: Fields) -> timedelta 
     if not _same(before, after, *waiting):
         return AT_ONCE
     measured = _same(before, after, _WORDS, EVIDENCE) and not _same(before, after, _WORDS)
-    return EVIDENCE_WITHIN if measured else SIGHT_WITHIN
+    return EVIDENCE_WITHIN if measured or crowded else SIGHT_WITHIN
 
 
 def _same(before: Manifest, after: Manifest, *but: Mapping[str, frozenset[str]]) -> bool:
@@ -130,7 +135,6 @@ class Store:
             raise
         self._caches.answered(answer)
         self._memory.pending.pop(key, None)
-        self._memory.written_at[key] = now
         return AFTER_WRITING
 
     async def _catch_up(self, key: Key) -> None:
@@ -143,15 +147,14 @@ class Store:
         self, seen: Observed, decided: Plan, before: Manifest, after: Manifest, now: datetime
     ) -> timedelta | None:
         """How much longer the planned status may stay in memory, where it is put meanwhile."""
-        wait = patience(before, after, _relied_on(seen, decided))
+        crowded = len(self._memory.pending) > CROWD
+        wait = patience(before, after, _relied_on(seen, decided), crowded=crowded)
         if wait is None or decided.events:
             self._memory.pending.pop(seen.key, None)
             return AT_ONCE if wait is not None else None
         pending = self._memory.pending.get(seen.key)
         same = pending is not None and pending.uid == seen.uid and pending.wire == before
         since = pending.since if pending and same else now
-        if wait == EVIDENCE_WITHIN:
-            since = self._memory.written_at.get(seen.key, now - wait)
         left = since + wait - now
         if left > AT_ONCE:
             status = kube_custom.read_status(after)

@@ -13,7 +13,7 @@ from lockstep.shell.backoff import backoff
 from lockstep.shell.caches import Caches
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
-from lockstep.shell.reconcile import reconcile
+from lockstep.shell.reconcile import Waits, reconcile
 from lockstep.shell.schedule import Rank, rank
 from lockstep.shell.world import Planner, World
 
@@ -121,39 +121,44 @@ class Work:
 
     async def _pass(self, key: Key) -> None:
         with logs.about(key), self._metrics.timed():
-            outcome, wait = await self._outcome(key)
+            outcome, waits = await self._outcome(key)
         self._metrics.passed(outcome)
         record = self._caches.model_deployments.get(key)
-        if wait is None and record is None:
+        if waits == Waits() and record is None:
             self._ended.pop(key, None)
             return
         self._ended[key] = asyncio.get_running_loop().time()
-        after = RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC)
-        self._queue.add(key, rank(record.wire) if record else Rank.REST, after)
+        self._queue.add(key, Rank.REST, _bounded(waits.written))
+        if waits.planned is not None:
+            self._queue.add(key, rank(record.wire if record else {}), _bounded(waits.planned))
 
-    async def _outcome(self, key: Key) -> tuple[str, timedelta | None]:
+    async def _outcome(self, key: Key) -> tuple[str, Waits]:
         """Run the pass; how it ended, and how long the key may sleep."""
         try:
-            wait = await reconcile(key, self._world, self._planner, self._clock)
+            waits = await reconcile(key, self._world, self._planner, self._clock)
         except LostRaceError as error:
             _LOG.debug("lost a race: %s", error)
-            return "lost_race", backoff(self._failed(key), base=_RACE, cap=_RACE_CAP)
+            return "lost_race", Waits(backoff(self._failed(key), base=_RACE, cap=_RACE_CAP))
         except TransientError as error:
             wait = max(backoff(self._failed(key)), error.retry_after)
             _LOG.warning("%s; next try in %.3g s", error, wait.total_seconds())
-            return "transient", wait
+            return "transient", Waits(wait)
         except ForeignObjectError as error:
             _LOG.warning("%s", error)
-            return "foreign", _SHORTEST
+            return "foreign", Waits(_SHORTEST)
         except InvariantError as error:
             _LOG.error("nothing is touched: %s", error)
-            return "invariant", RESYNC
+            return "invariant", Waits(RESYNC)
         except Exception:  # noqa: BLE001 (the one place: no object may stop the others)
             _LOG.exception("the pass crashed")
-            return "crashed", backoff(self._failed(key))
+            return "crashed", Waits(backoff(self._failed(key)))
         self._failures.pop(key, None)
-        return "done", wait
+        return "done", waits
 
     def _failed(self, key: Key) -> int:
         self._failures[key] = self._failures.get(key, 0) + 1
         return self._failures[key]
+
+
+def _bounded(wait: timedelta | None) -> timedelta:
+    return RESYNC if wait is None else min(max(wait, _SHORTEST), RESYNC)

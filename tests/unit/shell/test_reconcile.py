@@ -12,10 +12,11 @@ from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
 from lockstep.core.plan import Action, Event, EventType, Plan, RemoveDeployment
 from lockstep.errors import LostRaceError, TransientError
-from lockstep.shell.reconcile import reconcile
+from lockstep.shell.reconcile import AFTER_ACTING, Waits, reconcile
 from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PLANNED = timedelta(seconds=7)
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Removing:
         actions = () if "bad" in self.world.gone else (RemoveDeployment("bad"),)
         changed = observed.status != status
         events = (Event(EventType.WARNING, "RolledBack", "it was bad"),) if changed else ()
-        return Plan(status=status, actions=actions, events=events, look_again=timedelta(seconds=7))
+        return Plan(status=status, actions=actions, events=events, look_again=PLANNED)
 
 
 def observed() -> Observed:
@@ -97,13 +98,13 @@ def observed() -> Observed:
     )
 
 
-async def one_pass(world: DictWorld) -> timedelta | None:
+async def one_pass(world: DictWorld) -> Waits:
     return await reconcile(FRAUD, world, Removing(world), lambda: NOW)
 
 
 async def test_a_pass_walks_in_one_direction() -> None:
     world = DictWorld(observed())
-    assert await one_pass(world) == timedelta(seconds=7)
+    assert await one_pass(world) == Waits(planned=PLANNED, written=AFTER_ACTING)
     assert world.log == ["look", "ask", "store", "act", "tell"]
 
 
@@ -111,19 +112,19 @@ async def test_a_repeated_pass_does_nothing() -> None:
     world = DictWorld(observed())
     await one_pass(world)
     world.log.clear()
-    await one_pass(world)
+    assert await one_pass(world) == Waits(planned=PLANNED)
     assert world.log == ["look", "ask", "store", "say nothing"]
 
 
 async def test_what_is_gone_needs_no_pass() -> None:
     world = DictWorld(None)
-    assert await one_pass(world) is None
+    assert await one_pass(world) == Waits()
     assert world.log == ["look", "dismiss"]
 
 
 async def test_whoever_waits_for_what_does_not_exist_is_looked_at_again() -> None:
     world = DictWorld(None, waits=timedelta(seconds=3))
-    assert await one_pass(world) == timedelta(seconds=3)
+    assert await one_pass(world) == Waits(written=timedelta(seconds=3))
 
 
 @pytest.mark.parametrize("step", ["look", "ask", "store", "act"])

@@ -31,7 +31,7 @@ from lockstep.core.plan import (
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.ask import Ask
-from lockstep.shell.store import AFTER_WRITING
+from lockstep.shell.store import AFTER_WRITING, CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
 from tests.unit.shell.fakes import NOW, Bench, plan, status
 from tests.unit.shell.written import (
     FRAUD,
@@ -125,6 +125,17 @@ async def test_what_is_only_seen_is_written_when_it_has_stood_for_a_while() -> N
     assert bench.kube.log == []
     await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY, replicas=3), bench.now)
     assert bench.kube.log == ["status ModelDeployment fraud"]
+
+
+async def test_in_a_crowd_counts_are_kept_as_long_as_evidence() -> None:
+    bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=1)))
+    seen, counted = await bench.look(), plan(phase=Phase.HEALTHY, replicas=2)
+    assert await bench.store.store(seen, counted, bench.now) == SIGHT_WITHIN
+    kept = bench.memory.pending[FRAUD]
+    others = {Key("pay", f"other-{number}"): kept for number in range(CROWD)}
+    bench.memory.pending.update(others)
+    assert await bench.store.store(seen, counted, bench.now) == EVIDENCE_WITHIN
+    assert bench.kube.log == []
 
 
 async def test_what_is_seen_and_gone_again_is_never_written() -> None:
@@ -352,4 +363,3 @@ async def test_memory_of_what_is_gone_is_let_go() -> None:
     bench.caches.heard("modeldeployments", "DELETED", raw)
     assert await bench.observe.look(FRAUD) is None
     assert not bench.memory.versions
-    assert not bench.memory.written_at

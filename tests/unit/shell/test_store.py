@@ -74,5 +74,17 @@ def test_patience(after: Manifest, relied_on: Fields, expected: timedelta | None
     assert patience(status(), after, relied_on) == expected
 
 
+CROWDED: dict[str, tuple[Manifest, timedelta | None]] = {
+    "a pod more waits as long as evidence": (status(replicas=3), EVIDENCE_WITHIN),
+    "a phase goes at once": (status(phase="Healthy"), AT_ONCE),
+    "an equal status is not written": (status(), None),
+}
+
+
+@pytest.mark.parametrize(("after", "expected"), CROWDED.values(), ids=CROWDED)
+def test_patience_in_a_crowd(after: Manifest, expected: timedelta | None) -> None:
+    assert patience(status(), after, (), crowded=True) == expected
+
+
 def test_the_first_status_goes_at_once() -> None:
     assert patience({}, status(), ()) == AT_ONCE

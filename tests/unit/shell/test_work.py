@@ -16,6 +16,8 @@ from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, T
 from lockstep.shell.caches import Caches
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
+from lockstep.shell.reconcile import Waits
+from lockstep.shell.schedule import Rank
 from lockstep.shell.work import Work
 from tests.unit.shell.written import FRAUD, model_deployment
 
@@ -158,6 +160,34 @@ async def test_what_rings_soon_after_a_pass_waits_for_the_rest_of_it(
         work.ring(CHURN)
         await thinking.passed(2)
     assert thinking.passes == [FRAUD, CHURN]
+
+
+async def test_only_what_is_planned_goes_before_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[tuple[Key, Rank, timedelta]] = []
+
+    class Remembering(Queue):
+        def add(self, key: Key, rank: Rank, after: timedelta = timedelta(0)) -> None:
+            turns.append((key, rank, after))
+            super().add(key, rank, after)
+
+    async def passed(*_: object) -> Waits:
+        return Waits(planned=timedelta(minutes=1), written=timedelta(minutes=2))
+
+    monkeypatch.setattr("lockstep.shell.work.reconcile", passed)
+    caches, thinking = Caches(()), Thinking([nothing])
+    status = {"candidate": {"revision": "r2"}}
+    caches.heard("modeldeployments", None, model_deployment(status=status))
+    work = Work(Remembering(), caches, thinking, thinking, Metrics(), lambda: datetime.now(UTC))
+    work.start(1)
+    work.ring(FRAUD)
+    async with asyncio.timeout(SOON):
+        while len(turns) < 3:
+            await asyncio.sleep(0.01)
+    await work.stop(timedelta(0))
+    assert turns[1:] == [
+        (FRAUD, Rank.REST, timedelta(minutes=2)),
+        (FRAUD, Rank.TRIAL, timedelta(minutes=1)),
+    ]
 
 
 async def test_a_pass_under_way_may_end_when_work_stops() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
@@ -35,8 +35,6 @@ from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, spli
 from lockstep.core.rollout.stages import WHOLE, max_surge, room, steps, walk
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
-AFTER_ACTING: Final = timedelta(seconds=1)
-"""What was done may be all that the next step waits for, and nothing else need ever ring."""
 _MESSAGE: Final = 1024
 
 
@@ -53,7 +51,7 @@ def plan(view: View, stance: Stance) -> Plan:
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
         ),
-        look_again=soonest(stance.wait, upkeep.wait(view), AFTER_ACTING if actions else None),
+        look_again=soonest(stance.wait, upkeep.wait(view)),
     )
 
 
