@@ -55,7 +55,11 @@ class Schedule:
         )
 
     def add(self, key: Key, rank: Rank, due: float) -> None:
-        """Give ``key`` a turn; one that is being worked on gets it after its pass."""
+        """Give ``key`` a turn; one that is being worked on gets it after its pass.
+
+        An earlier due time keeps the place in line of the later one, which the last pass gave it:
+        of those that are due, whoever was looked at longest ago is next.
+        """
         turns = self._turns.setdefault(key, {})
         known = turns.get(rank)
         if known and known.due <= due:

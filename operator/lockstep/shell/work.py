@@ -37,8 +37,7 @@ _STUCK: Final = timedelta(minutes=5)
 class Work:
     """A fixed number of workers on one queue, half of which only see to what trials waited for.
 
-    Many changes at once are cheapest a few at a time: controllers and their statuses catch up in
-    between. Many bad candidates at once are not to wait for that.
+    Many bad candidates at once are not to wait for everything that merely changed.
     """
 
     def __init__(

@@ -58,6 +58,15 @@ def test_equals_are_served_in_the_order_of_their_rings() -> None:
     assert taken(schedule, 0) == [B, C, A]
 
 
+def test_whoever_was_looked_at_longest_ago_is_next() -> None:
+    schedule = Schedule()
+    for key in (B, A):
+        schedule.add(key, Rank.REST, 300)  # as after every pass
+    for key in (A, B):
+        schedule.add(key, Rank.REST, 0)
+    assert taken(schedule, 0) == [B, A]
+
+
 def test_a_ring_does_not_take_from_a_trial_its_place_in_front() -> None:
     schedule = Schedule()
     schedule.add(B, Rank.TRIAL, 5)
