@@ -33,6 +33,15 @@ async def test_a_due_time_needs_no_ring() -> None:
     assert await asyncio.wait_for(queue.take(), 5) == A
 
 
+async def test_a_worker_that_waits_for_a_due_time_learns_of_an_earlier_one() -> None:
+    queue = Queue()
+    worker = asyncio.create_task(queue.take())
+    await asyncio.sleep(0)
+    queue.add(A, Rank.REST, timedelta(hours=1))
+    queue.add(B, Rank.REST, timedelta(milliseconds=5))
+    assert await asyncio.wait_for(worker, 5) == B
+
+
 async def test_two_workers_never_have_one_key() -> None:
     queue = Queue()
     queue.add(A, Rank.REST)
