@@ -22,7 +22,7 @@ AFTER_WRITING: Final = timedelta(seconds=1)
 SIGHT_WITHIN: Final = timedelta(seconds=5)
 EVIDENCE_WITHIN: Final = timedelta(seconds=30)
 CROWD: Final = 20
-"""Of how many ModelDeployments a status is kept at most while counts are written after 5 s."""
+"""While more ModelDeployments than this have something kept, counts wait as long as evidence."""
 
 Fields = Collection[Mapping[str, frozenset[str]]]
 """Names of fields by where they are in a status."""
