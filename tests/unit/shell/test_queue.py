@@ -72,7 +72,8 @@ async def test_what_a_trial_waits_for_leaves_the_workers_for_everything_free() -
     await asyncio.sleep(0)
     queue.add(A, Rank.TRIAL)
     queue.add(B, Rank.REST)
-    assert (await for_all, await for_trials) == (B, A)
+    async with asyncio.timeout(5):
+        assert (await for_all, await for_trials) == (B, A)
 
 
 async def test_what_merely_changed_is_not_for_a_worker_for_trials() -> None:
