@@ -24,7 +24,7 @@ from lockstep.core.plan import (
     SetTraffic,
 )
 from lockstep.core.rollout import approving, deciding, planner
-from lockstep.shell.reconcile import AFTER_ACTING, Waits, reconcile
+from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
 from lockstep.shell.world import Planner, World
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
@@ -243,7 +243,7 @@ async def acting_first(
         await world.act(seen, action)
     await world.store(seen, decided, now)
     await world.tell(seen, decided)
-    return Waits(decided.look_again, AFTER_ACTING if decided.actions else None)
+    return Waits(decided.look_again, AFTER_WRITING if decided.actions else None)
 
 
 def test_without_a_mistake_nothing_is_found() -> None:

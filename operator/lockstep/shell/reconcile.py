@@ -12,8 +12,8 @@ from typing import Final
 from lockstep.core.key import Key
 from lockstep.shell.world import Planner, World
 
-AFTER_ACTING: Final = timedelta(seconds=1)
-"""What was done may be all that the next step waits for, and nothing else need ever ring."""
+AFTER_WRITING: Final = timedelta(seconds=1)
+"""What was written may be all that the next step waits for, and nothing else need ever ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +47,4 @@ async def reconcile(
     for action in decided.actions:
         await world.act(seen, action)
     await world.tell(seen, decided)
-    return Waits(decided.look_again, AFTER_ACTING if decided.actions else stored)
+    return Waits(decided.look_again, AFTER_WRITING if decided.actions else stored)

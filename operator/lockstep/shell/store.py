@@ -14,11 +14,9 @@ from lockstep.core.plan import Plan
 from lockstep.errors import LostRaceError
 from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
 from lockstep.shell.memory import Memory, Pending
+from lockstep.shell.reconcile import AFTER_WRITING
 
 AT_ONCE: Final = timedelta(0)
-AFTER_WRITING: Final = timedelta(seconds=1)
-"""Our own write rings for nobody, and may be all that the next step waits for."""
-
 SIGHT_WITHIN: Final = timedelta(seconds=5)
 EVIDENCE_WITHIN: Final = timedelta(seconds=30)
 CROWD: Final = 20

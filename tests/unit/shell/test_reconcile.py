@@ -12,7 +12,7 @@ from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
 from lockstep.core.plan import Action, Event, EventType, Plan, RemoveDeployment
 from lockstep.errors import LostRaceError, TransientError
-from lockstep.shell.reconcile import AFTER_ACTING, Waits, reconcile
+from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
 from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,7 +104,7 @@ async def one_pass(world: DictWorld) -> Waits:
 
 async def test_a_pass_walks_in_one_direction() -> None:
     world = DictWorld(observed())
-    assert await one_pass(world) == Waits(planned=PLANNED, written=AFTER_ACTING)
+    assert await one_pass(world) == Waits(planned=PLANNED, written=AFTER_WRITING)
     assert world.log == ["look", "ask", "store", "act", "tell"]
 
 

@@ -31,7 +31,8 @@ from lockstep.core.plan import (
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.ask import Ask
-from lockstep.shell.store import AFTER_WRITING, CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
+from lockstep.shell.reconcile import AFTER_WRITING
+from lockstep.shell.store import CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
 from tests.unit.shell.fakes import NOW, Bench, plan, status
 from tests.unit.shell.written import (
     FRAUD,
