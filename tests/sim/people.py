@@ -240,7 +240,8 @@ def edit_a_deployment(people: People) -> None:
         replicas = people.rng.randint(0, 6)
         people.story.transcript.note(f"somebody scales {short(child.revision)} to {replicas}")
         people.story.cluster.meddle(replace(child, replicas=replicas, drifted=True))
-        people.story.edited_at = people.story.agenda.seconds  # its pods are no weight of ours
+        if replicas > child.replicas:  # pods more than were asked for are no weight of ours
+            people.story.edited_at = people.story.agenda.seconds
 
 
 def take_a_name(people: People) -> None:

@@ -291,7 +291,8 @@ OF_PASSES = (
 class Standing:
     """The truth of one moment: the pods of each revision, whom the Service selects.
 
-    ``edited``: the spec was changed a moment ago, and pods are still on the way to it.
+    ``edited``: the spec was changed or a child scaled up by hand a moment ago, and pods are still
+    on the way to what is asked for.
     """
 
     spec: ModelDeploymentSpec
