@@ -98,7 +98,7 @@ async def _operator(
         asking=Ask(prometheus, SmokeClient(user_agent()), kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, _now),
-        telling=Tell(kube, metrics, _now),
+        telling=Tell(memory, kube, metrics, _now),
     )
     work = Work(queue, caches, world, thinking, metrics, _now)
     caches.ring = work.ring

@@ -177,7 +177,7 @@ class World:
             ),
             storing=Store(self.caches, self.memory, client),
             acting=Act(self.caches, self.memory, client, router, self._clock),
-            telling=Tell(client, self.metrics, self._clock),
+            telling=Tell(self.memory, client, self.metrics, self._clock),
         )
 
     def _clock(self) -> datetime:

@@ -33,10 +33,13 @@ class Cluster:
         return await self.asking.ask(needs)
 
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> timedelta | None:
-        return await self.storing.store(seen, decided, now)
+        wait = await self.storing.store(seen, decided, now)
+        self.telling.note(seen, decided)
+        return wait
 
     async def act(self, seen: Observed, action: Action) -> None:
         await self.acting.act(seen, action)
 
     async def tell(self, seen: Observed, decided: Plan) -> None:
-        await self.telling.tell(seen, decided)
+        del decided
+        await self.telling.tell(seen.key)

@@ -32,6 +32,7 @@ class Memory:
     ``settled``: generation, by uid, of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
     ``stood``: both sides of a comparison, by uid, that found a child as it should be.
+    ``untold``: Events about what was stored, the oldest first.
     """
 
     versions: dict[Key, int] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Memory:
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[Key, dict[str, int]] = field(default_factory=dict)
     stood: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
+    untold: dict[Key, tuple[Manifest, ...]] = field(default_factory=dict)
 
     def settle(self, key: Key, uid: str, at: int) -> None:
         """Remember that an apply left a child as it was."""
@@ -67,7 +69,7 @@ class Memory:
         self.foreign.setdefault(key, {})[foreign] = at
 
     def forget(self, key: Key) -> None:
-        for known in (self.versions, self.pending, self.read, self.foreign):
+        for known in (self.versions, self.pending, self.read, self.foreign, self.untold):
             known.pop(key, None)
         for children in (self.settled, self.stood):
             children.pop(key, None)

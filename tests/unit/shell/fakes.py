@@ -189,7 +189,7 @@ class Bench:
 
     @property
     def tell(self) -> Tell:
-        return Tell(self.client, self.metrics, self._clock)
+        return Tell(self.memory, self.client, self.metrics, self._clock)
 
     def see(self, *raws: Manifest) -> "Bench":
         """Objects that stand on the API server and were noticed."""

@@ -1,6 +1,7 @@
 """Store, act, tell and ask, each on its own."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,8 +30,9 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
+from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.ask import Ask
+from lockstep.shell.cluster import Cluster
 from lockstep.shell.reconcile import AFTER_WRITING
 from lockstep.shell.store import CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
 from tests.unit.shell.fakes import NOW, Bench, plan, status
@@ -260,13 +262,61 @@ async def test_a_taken_name_is_remembered_for_the_next_look() -> None:
 # Tell
 
 
-async def test_every_event_is_told_once_and_failing_to_is_no_failure() -> None:
+EVENTS = (Event(EventType.NORMAL, "A", "a"), Event(EventType.WARNING, "B", "b"))
+TOLD = Plan(status=ModelDeploymentStatus(), events=EVENTS)
+
+
+async def told(bench: Bench) -> int:
+    """How many Events are sent by a pass."""
+    before = len(bench.kube.log)
+    await bench.tell.tell(FRAUD)
+    return len(bench.kube.log) - before
+
+
+async def test_every_event_is_told_once() -> None:
+    bench = Bench().see(model_deployment())
+    bench.tell.note(await bench.look(), TOLD)
+    assert await told(bench) == 2
+    assert await told(bench) == 0
+
+
+async def test_what_gets_no_answer_is_told_by_a_later_pass() -> None:
     bench = Bench().see(model_deployment())
     bench.kube.trouble = TransientError("away")
-    events = (Event(EventType.NORMAL, "A", "a"), Event(EventType.WARNING, "B", "b"))
-    decided = Plan(status=ModelDeploymentStatus(), events=events)
-    await bench.tell.tell(await bench.look(), decided)
-    assert len(bench.kube.log) == 2
+    bench.tell.note(await bench.look(), TOLD)
+    assert await told(bench) == 1, "nobody waits for the second while the first is not answered"
+    bench.kube.trouble = None
+    assert await told(bench) == 2
+
+
+async def test_what_is_refused_is_not_told_again() -> None:
+    bench = Bench().see(model_deployment())
+    bench.kube.trouble = InvariantError("the namespace is going")
+    bench.tell.note(await bench.look(), TOLD)
+    assert await told(bench) == 2
+    assert await told(bench) == 0
+
+
+async def test_only_the_latest_wait_to_be_told() -> None:
+    bench = Bench().see(model_deployment())
+    for number in range(20):
+        event = Event(EventType.NORMAL, "A", str(number))
+        bench.tell.note(await bench.look(), Plan(status=ModelDeploymentStatus(), events=(event,)))
+    assert [it["message"] for it in bench.memory.untold[FRAUD]] == [str(n) for n in range(4, 20)]
+
+
+async def test_what_a_broken_pass_stored_is_told_by_the_next() -> None:
+    bench = Bench().see(model_deployment())
+    seen = await bench.look()
+    cluster = Cluster(
+        observe=bench.observe,
+        asking=Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics),
+        storing=bench.store,
+        acting=bench.act,
+        telling=bench.tell,
+    )
+    await cluster.store(seen, replace(TOLD, status=plan(phase=Phase.HEALTHY).status), NOW)
+    assert await told(bench) == 2, "the pass ended here, and another one began"
 
 
 async def test_a_verdict_is_counted_when_it_falls() -> None:
@@ -274,9 +324,9 @@ async def test_a_verdict_is_counted_when_it_falls() -> None:
     gate = GateStatus(name="p99", criteria="C/s", verdict=Verdict.FAIL)
     fallen = Plan(status=ModelDeploymentStatus(gates=(gate,)))
     seen = await bench.look()
-    await bench.tell.tell(seen, fallen)
+    bench.tell.note(seen, fallen)
     await bench.store.store(seen, fallen, NOW)
-    await bench.tell.tell(await bench.look(), fallen)
+    bench.tell.note(await bench.look(), fallen)
     assert b'lockstep_gate_verdicts_total{verdict="Fail"} 1.0' in bench.metrics.exposed()
 
 
