@@ -91,6 +91,7 @@ class World:
     copies: tuple[ConfigCopy, ...] = (copy(A),)
     secrets: Mapping[str, SecretSeen] = field(default_factory=dict)
     seen: tuple[SecretSeen, ...] = ()
+    tried: tuple[SecretSeen, ...] = ()
     foreign: tuple[Foreign, ...] = ()
 
     def observed(self) -> Observed:
@@ -109,6 +110,7 @@ class World:
                 candidate=named(self.candidate) if self.candidate else None,
                 stage=StageStatus(name="half", index=0) if self.candidate else None,
                 secrets=self.seen,
+                candidate_secrets=self.tried,
                 observed_generation=7,
             ),
             arms={it.revision: it for it in self.arms},
@@ -380,6 +382,35 @@ def test_secrets(world: World, record: tuple[SecretSeen, ...], message: str) -> 
     said = condition(decided, "SecretRotated")[1]
     assert said.startswith(message)
     assert bool(said) == bool(message)
+
+
+NEW = stored("0000000e", 2, inputs("b", SETTINGS, CREDENTIAL))
+E = NEW.revision
+TRYING = replace(
+    SECRETIVE, stored=(READS_KEY, NEW), configs={"settings": "b"}, copies=(copy(D), copy(E, "b"))
+)
+ON_TRIAL = replace(TRYING, candidate=E, arms=(arm(D, 4), arm(E, 4)))
+
+
+def test_a_candidate_has_read_what_there_was_when_its_trial_began() -> None:
+    begun = TRYING.plan()
+    assert begun.status.candidate is not None
+    assert begun.status.candidate_secrets == (ONE,)
+    rotated = replace(ON_TRIAL, secrets={"key": TWO}, tried=(ONE,)).plan()
+    assert rotated.status.candidate_secrets == (ONE,)
+
+
+def test_a_secret_that_changed_during_the_trial_is_told_once_it_is_promoted() -> None:
+    last = replace(
+        ON_TRIAL, secrets={"key": TWO}, seen=(TWO,), tried=(ONE,),
+        spec={"strategy": {"rolling": {}}}, arms=(arm(D, 1), arm(E, 4)),
+    )  # fmt: skip
+    seen = replace(last.observed(), service=CallerService(uid="s", routing=Only(E)))
+    promoted = plan(seen, NOW)
+    assert promoted.status.stable is not None
+    assert promoted.status.stable.revision == E
+    assert (promoted.status.secrets, promoted.status.candidate_secrets) == ((ONE,), ())
+    assert condition(promoted, "SecretRotated")[1].startswith("Secret key changed")
 
 
 def test_the_command_that_restarts_is_the_same_in_every_pass() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import ModelDeploymentStatus, RevisionStatus, SecretSeen, Truth
+from lockstep.api.status import RevisionStatus, SecretSeen, Truth
 from lockstep.core import config
 from lockstep.core.conditions import Claim
 from lockstep.core.config import Kind, Read
@@ -66,21 +66,25 @@ def claims(view: View, stance: Stance) -> dict[str, Claim]:
     return {kind: claim for kind, claim in found.items() if claim}
 
 
-def secrets(view: View, memory: ModelDeploymentStatus) -> tuple[SecretSeen, ...]:
-    """The Secrets that stable's pods were started with, as far as that was noticed."""
-    stable, before = memory.stable, view.observed.status
-    if stable is None:
+def secrets(view: View, revision: RevisionStatus | None) -> tuple[SecretSeen, ...]:
+    """The Secrets that a live revision's first pods were started with, as far as was noticed."""
+    if revision is None:
         return ()
-    inputs = _inputs(view, stable.revision)
+    inputs, known = _inputs(view, revision.revision), _started_with(view, revision)
     if inputs is None:
-        return before.secrets
-    same = before.stable is not None and before.stable.revision == stable.revision
-    keep = same and not _restarting(view, stable)
-    known = {it.name: it for it in before.secrets} if keep else {}
-    now = view.observed.secrets
+        return known
+    there = {**view.observed.secrets, **{it.name: it for it in known}}
     names = sorted(read.source.name for read in config.of(Kind.SECRET, inputs["template"]))
-    seen = (known.get(name) or now.get(name) for name in names[: config.MOST])
-    return tuple(secret for secret in seen if secret)
+    return tuple(there[name] for name in names[: config.MOST] if name in there)
+
+
+def _started_with(view: View, revision: RevisionStatus) -> tuple[SecretSeen, ...]:
+    """What an earlier pass has noted; a candidate takes it along when it becomes stable."""
+    before = view.observed.status
+    noted = ((before.stable, before.secrets), (before.candidate, before.candidate_secrets))
+    if _restarting(view, revision):
+        return ()
+    return next((known for it, known in noted if it and it.revision == revision.revision), ())
 
 
 def _problems(view: View) -> Iterator[Claim]:
@@ -182,16 +186,16 @@ def _lost_message(wish: _Wish) -> str:
     )
 
 
-def _restarting(view: View, stable: RevisionStatus) -> bool:
-    """Whether stable's pods are about to be replaced: they will read what there is now."""
-    child = view.observed.arm(stable.revision).deployment
+def _restarting(view: View, revision: RevisionStatus) -> bool:
+    """Whether its pods are about to be replaced: they will read what there is now."""
+    child = view.observed.arm(revision.revision).deployment
     return child is not None and upkeep.restarted_at(view, child) != child.restarted_at
 
 
 def _rotated(view: View, stance: Stance) -> Claim | None:
     """A Secret that is deleted is not rotated: it is another one once it is there again."""
     stable, now = stance.memory.stable, view.observed.secrets
-    started_with = secrets(view, stance.memory)
+    started_with = secrets(view, stable)
     others = [it.name for it in started_with if it.name in now and now[it.name] != it]
     if stable is None or not others:
         return None
