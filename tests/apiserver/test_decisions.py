@@ -171,6 +171,7 @@ def _deploy_everything(team: Team) -> None:
     team.deploy("churn", on_trial())
     team.deploy("quiet", past)
     team.deploy("preview", on_trial(), **PREVIEW)
+    team.deploy("late", on_trial(stage={"name": "half", "index": 2}))
     team.deploy("unknown", on_trial(author=""))
     team.deploy("robot", on_trial(author=ROBOT), **ASKED_BY_NOBODY)
     team.deploy("robot-for-ruth", on_trial(author=ROBOT), **ASKED_BY_RUTH)
@@ -313,6 +314,21 @@ CASES: dict[str, Case] = {
     "skips the stage that others should approve": Case(
         "wanda", "SkipStage",
         f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+    ),
+    "promotes what they wrote in full, past the stage that others should approve": Case(
+        "wanda", "PromoteFull",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+    ),
+    "promotes what they wrote in full, after the stage that others approved": Case(
+        "wanda", "PromoteFull", "", {"target": "late"}
+    ),
+    "promotes the switch to what they wrote in full": Case(
+        "wanda", "PromoteFull",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage pre-promotion wants somebody "
+        "else", {"target": "preview"},
+    ),
+    "promotes in full what nobody is known to have written": Case(
+        "pat", "PromoteFull", UNKNOWN, {"target": "unknown"}
     ),
     "rejects what they wrote": Case("wanda", "Reject"),
     "approves what they wrote where that is allowed": Case(

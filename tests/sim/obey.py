@@ -95,6 +95,7 @@ def _stored(observed: Observed, action: StoreRevision) -> StoredRevision:
         number=action.number,
         inputs=action.inputs,
         template=action.template,
+        authors=action.authors,
     )
 
 

@@ -19,7 +19,7 @@ def prune(raw: Manifest) -> RevisionRecord:
     """Read a ControllerRevision."""
     known = meta(raw)
     match raw.get("data"):
-        case {"scheme": str(scheme), "inputs": dict(inputs), "template": dict(template)}:
+        case {"scheme": str(scheme), "inputs": dict(inputs), "template": dict(template), **rest}:
             stored = StoredRevision(
                 name=known.name,
                 revision=known.revision,
@@ -27,7 +27,13 @@ def prune(raw: Manifest) -> RevisionRecord:
                 number=raw["revision"],
                 inputs=inputs,
                 template=template,
+                authors=_authors(rest.get("authors")),
             )
             return RevisionRecord(known, stored)
         case _:
             return RevisionRecord(known, None)
+
+
+def _authors(written: object) -> tuple[str, ...]:
+    """Absent in what was stored before there were any."""
+    return tuple(map(str, written)) if isinstance(written, list) else ()

@@ -180,7 +180,8 @@ class Decided:
 class StoredRevision:
     """A ControllerRevision of ours: what the user wrote (``inputs``) and what we made of it, once.
 
-    ``number`` grows with every new revision of this ModelDeployment.
+    ``number`` grows with every new revision of this ModelDeployment. ``authors`` had a hand in it
+    when it began, whoever tries it again later.
     """
 
     name: str
@@ -189,6 +190,7 @@ class StoredRevision:
     number: int
     inputs: Manifest
     template: Manifest
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

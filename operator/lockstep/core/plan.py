@@ -11,13 +11,17 @@ from lockstep.core.observed import ChildRef, Routing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRevision:
-    """Keep what the user wrote and what we rendered from it, as a ControllerRevision."""
+    """Keep what the user wrote and what we rendered from it, as a ControllerRevision.
+
+    ``authors``: everybody who had a hand in it when it began, as far as is known.
+    """
 
     revision: str
     scheme: str
     number: int
     inputs: Manifest
     template: Manifest
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,15 @@ def test_a_controller_revision() -> None:
     assert stored is not None
     assert (stored.name, stored.revision, stored.number) == ("fraud-r1", "r1", 7)
     assert (stored.scheme, stored.inputs, stored.template) == tuple(data.values())
+    assert stored.authors == ()
+
+
+@pytest.mark.parametrize(("written", "authors"), [(["a", "b"], ("a", "b")), ("a", ()), (None, ())])
+def test_who_is_behind_a_revision(written: object, authors: tuple[str, ...]) -> None:
+    data = {"scheme": "1", "inputs": {}, "template": {}, "authors": written}
+    stored = kube_revisions.prune({"metadata": METADATA, "data": data, "revision": 7}).stored
+    assert stored is not None
+    assert stored.authors == authors
 
 
 @pytest.mark.parametrize("data", [None, {}, {"spec": {"template": {}}}])

@@ -64,7 +64,12 @@ def test_the_service_belongs_to_all_revisions() -> None:
 
 def test_a_controller_revision_has_its_deployments_name() -> None:
     stored = StoreRevision(
-        revision="7f9c2b1e", scheme="1", number=4, inputs={"version": "2.4.0"}, template=TEMPLATE
+        revision="7f9c2b1e",
+        scheme="1",
+        number=4,
+        inputs={"version": "2.4.0"},
+        template=TEMPLATE,
+        authors=("alice",),
     )
     got = controller_revision.controller_revision(OWNER, stored)
     assert (got["metadata"]["name"], got["revision"]) == ("fraud-7f9c2b1e", 4)
@@ -73,4 +78,5 @@ def test_a_controller_revision_has_its_deployments_name() -> None:
         "scheme": "1",
         "inputs": {"version": "2.4.0"},
         "template": TEMPLATE,
+        "authors": ["alice"],
     }

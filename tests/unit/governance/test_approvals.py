@@ -65,6 +65,11 @@ AUTHORS: dict[str, tuple[tuple[str, str, str | None], set[str], str]] = {
 }  # fmt: skip
 
 
+def test_whoever_began_a_revision_is_behind_it_whoever_tries_it_again() -> None:
+    known = approvals.authors("bob", "bob", None, ("carol", "dan"))
+    assert known.people == {"bob", "carol", "dan"}
+
+
 @pytest.mark.parametrize(("said", "people", "unknown"), AUTHORS.values(), ids=AUTHORS)
 def test_who_is_behind_a_revision(
     said: tuple[str, str, str | None], people: set[str], unknown: str

@@ -221,6 +221,26 @@ SENTENCES: dict[str, tuple[World, Decided, str]] = {
     "a group nobody asked": (
         but(ASKING, spec=approval(groups=["ml"])), decision(Act.APPROVE, groups=["ops"]),
         "approvals are wanted from group ml, and alice spoke for ops"),
+    "who wrote it, though somebody else tries it again": (
+        but(ASKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="bob"),
+            authors=("alice",)),
+        decision(Act.APPROVE), "alice wrote, edited or asked for this revision"),
+    "the author goes round a stage": (
+        but(SOAKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice")),
+        decision(Act.SKIP_STAGE),
+        "stage half would be passed over, and alice wrote, edited or asked for this revision"),
+    "the author goes round all stages": (
+        but(SOAKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice")),
+        decision(Act.PROMOTE_FULL),
+        "stage half would be passed over, and alice wrote, edited or asked for this revision"),
+    "a stage is left out for an author nobody knows": (
+        but(SOAKING, spec=approval(excludeAuthor=True)), decision(Act.PROMOTE_FULL),
+        "Kubernetes 1.36"),
+    "the author lifts the rejection": (
+        but(world(rejected=rejection(V2)), spec=approval(excludeAuthor=True),
+            rest={"author": "bob"}, authors=("alice",)),
+        decision(Act.PROMOTE_FULL),
+        "stage half would be passed over, and alice wrote, edited or asked for this revision"),
     "one approval of two": (ASKING, decision(Act.APPROVE), "has 1 of 2 approvals (alice)"),
 }  # fmt: skip
 
@@ -467,6 +487,25 @@ def test_a_promotion_in_full_asks_for_nothing_but_pods() -> None:
     assert decided.status.candidate.ungated == "PromotedFull"
     assert decided.status.history[-1].outcome == "PromotedFull"
     assert "alice" in decided.status.history[-1].message
+
+
+PAST_ITS_APPROVAL = but(
+    SOAKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice"),
+    stage=StageStatus(name="full", index=1),
+)  # fmt: skip
+SOMEBODY_ELSES = but(
+    SOAKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="bob"),
+    rest={"author": "bob"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "base", [PAST_ITS_APPROVAL, SOMEBODY_ELSES], ids=["it has passed", "it is somebody else's"]
+)
+def test_nobody_is_kept_from_promoting_in_full_where_no_approval_is_passed_over(
+    base: World,
+) -> None:
+    assert ruled(decide(base, Act.PROMOTE_FULL)) == ["Applied"]
 
 
 def test_a_promotion_in_full_lifts_a_rejection() -> None:

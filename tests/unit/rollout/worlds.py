@@ -64,7 +64,7 @@ V1, V2, V3 = id_of("1.0.0"), id_of("2.0.0"), id_of("3.0.0")
 VERSIONS = {V1: "1.0.0", V2: "2.0.0", V3: "3.0.0"}
 
 
-def stored(name: str, number: int) -> StoredRevision:
+def stored(name: str, number: int, authors: tuple[str, ...] = ()) -> StoredRevision:
     spec = spec_of(VERSIONS[name])
     written = revision.inputs(template(VERSIONS[name]), spec.model)
     return StoredRevision(
@@ -74,6 +74,7 @@ def stored(name: str, number: int) -> StoredRevision:
         number=number,
         inputs=written,
         template=revision.render("fraud", name, written, timedelta(seconds=5)),
+        authors=authors,
     )
 
 
@@ -127,6 +128,7 @@ class World:
     arms: tuple[Arm, ...] = (arm(V1, 4),)
     routing: Routing | None = Only(V1)
     stored: tuple[str, ...] = (V1, V2)
+    authors: tuple[str, ...] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
     rest: Mapping[str, Any] = field(default_factory=dict)
     answers: Answers = Answers(dry_run=DryRunResult(V2, None))
@@ -150,7 +152,9 @@ class World:
             status=memory.model_copy(update=dict(self.status)),
             arms={arm.revision: arm for arm in self.arms},
             service=service,
-            stored=tuple(stored(name, number) for number, name in enumerate(self.stored, 1)),
+            stored=tuple(
+                stored(name, number, self.authors) for number, name in enumerate(self.stored, 1)
+            ),
             answers=self.answers,
             **{"budget": budget, **self.rest},
         )

@@ -18,5 +18,6 @@ def controller_revision(owner: Owner, revision: StoreRevision) -> Manifest:
             "scheme": revision.scheme,
             "inputs": revision.inputs,
             "template": revision.template,
+            "authors": list(revision.authors),
         },
     }

@@ -26,15 +26,18 @@ class Authors:
     unknown: str = ""
 
 
-def authors(writer: str, editor: str, requested_by: str | None) -> Authors:
+def authors(
+    writer: str, editor: str, requested_by: str | None, first: Iterable[str] = ()
+) -> Authors:
     """Everybody who had a hand in a revision.
 
     Args:
-        writer: Who wrote the revision; empty where nobody stamped it.
+        writer: Who asked for its trial; empty where nobody stamped it.
         editor: Who last changed the spec.
         requested_by: The person for whom a machine applies it.
+        first: Who was behind it when it first began: a retry by somebody else acquits nobody.
     """
-    people = frozenset(it for it in (writer, editor, requested_by) if it)
+    people = frozenset(it for it in (writer, editor, requested_by, *first) if it)
     if not writer:
         return Authors(people, f"nobody knows who wrote this revision: {_STAMP}")
     if writer.startswith(_MACHINES) and not requested_by:
@@ -51,6 +54,11 @@ def refusal(approval: Approval, by: str, groups: Iterable[str], known: Authors) 
     if approval.groups and not set(approval.groups) & set(groups):
         spoke = ", ".join(groups) or "no group"
         return f"approvals are wanted from {_either(approval.groups)}, and {by} spoke for {spoke}"
+    return excluded(approval, by, known)
+
+
+def excluded(approval: Approval, by: str, known: Authors) -> str:
+    """Why this person may not end a stage that wants somebody else; empty when they may."""
     if not approval.exclude_author:
         return ""
     if known.unknown:

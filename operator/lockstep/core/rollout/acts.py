@@ -4,6 +4,7 @@ Nothing here moves callers or pods. Who may decide at all is the admission polic
 they could not see, such as a revision that ended a moment ago, is looked at again.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -21,6 +22,7 @@ from lockstep.core.rollout.stages import (
     Step,
     is_gated_first,
     plan_problem,
+    steps,
     walk,
 )
 from lockstep.core.rollout.view import View
@@ -206,6 +208,9 @@ def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec)
         return _refused(_resume_first(view))
     if not _has_stages(view, candidate):
         return _refused(f"there is no stage to skip: {view.observed.status.message}")
+    why = _excluded(view, (step,), spec.by)
+    if why:
+        return _refused(why)
     walked, following = walk(view), _index(view) + 1
     if following < len(walked):
         after = _at(view, walked[following].name, following)
@@ -214,6 +219,19 @@ def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec)
     said = f"stage {step.name} skipped by {_signed(spec)}"
     after = after.recall(history=view.remember(candidate, SKIPPED, said))
     return _applied(after, f"{said}; {_next(after)}")
+
+
+def _excluded(view: View, passed_over: Iterable[Step], by: str) -> str:
+    """Why this person may not pass over these steps: one of them wants somebody else's approval.
+
+    An author who may not approve a stage may not go round it either.
+    """
+    known = approving.authors(view)
+    for step in passed_over:
+        why = approvals.excluded(step.approval, by, known) if step.approval else ""
+        if why:
+            return f"stage {step.name} would be passed over, and {why}"
+    return ""
 
 
 def _has_stages(view: View, candidate: RevisionStatus) -> bool:
@@ -250,6 +268,9 @@ def _promote_full(view: View, spec: DecisionSpec) -> Ruling:
         return _gone(view, spec.revision)
     if not _has_stages(view, candidate):
         return _refused(f"no stages are left before it: {view.observed.status.message}")
+    why = _excluded(view, walk(view)[_index(view) :], spec.by)
+    if why:
+        return _refused(why)
     return _in_full(_ungated(view, candidate, PROMOTED_FULL), candidate, spec)
 
 
@@ -261,7 +282,9 @@ def _promote_rejected(view: View, spec: DecisionSpec) -> Ruling:
     problem = plan_problem(view, candidate) or config.problem(view)
     if problem:
         return _refused(problem.message)
-    return _in_full(outcome.begun(view.recall(rejected=None), candidate), candidate, spec)
+    begun = outcome.begun(view.recall(rejected=None), candidate)
+    why = _excluded(begun, steps(view.spec, None), spec.by)
+    return _refused(why) if why else _in_full(begun, candidate, spec)
 
 
 def _in_full(view: View, candidate: RevisionStatus, spec: DecisionSpec) -> Ruling:

@@ -44,7 +44,15 @@ def ballot(view: View, step: Step) -> Ballot | None:
 
 
 def authors(view: View) -> approvals.Authors:
-    """Who is behind the candidate."""
+    """Who is behind the candidate, in this trial or when its revision first began."""
     candidate, ticket = view.memory.candidate, view.spec.change_request
-    writer = candidate.author if candidate else ""
-    return approvals.authors(writer, view.observed.author, ticket.requested_by if ticket else None)
+    return approvals.authors(
+        candidate.author if candidate else "",
+        view.observed.author,
+        ticket.requested_by if ticket else None,
+        _first_authors(view, candidate.revision) if candidate else (),
+    )
+
+
+def _first_authors(view: View, revision: str) -> tuple[str, ...]:
+    return next((it.authors for it in view.observed.stored if it.revision == revision), ())

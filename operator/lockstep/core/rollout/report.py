@@ -29,7 +29,7 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout import config, deciding, events, upkeep
+from lockstep.core.rollout import approving, config, deciding, events, upkeep
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.stages import WHOLE, max_surge, room, steps, walk
@@ -246,6 +246,7 @@ def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
             number=max((it.number for it in view.observed.stored), default=0) + 1,
             inputs=wanted.inputs,
             template=template(view, wanted.revision) or {},
+            authors=tuple(sorted(approving.authors(view).people)),
         )
 
 
