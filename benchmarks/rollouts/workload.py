@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,19 @@ async def make_namespaces(who: Users) -> None:
         account = f"/api/v1/namespaces/{namespace(number)}/serviceaccounts/default"
         while await who.api.found(account) is None:
             await asyncio.sleep(0.1)
+    while not await _taken_in(who):
+        await asyncio.sleep(0.1)
+
+
+async def _taken_in(who: Users) -> bool:
+    """Whether the policy that stamps authors knows the kind, some seconds after its CRD."""
+    try:
+        await who.api("POST", path(0), model_deployment(0, "0.0.0", STAGES), dryRun="All")
+    except Refused as refused:
+        if refused.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return False
+    return True
 
 
 async def create(who: Users, count: int, version: str, stages: list[Manifest]) -> None:
