@@ -77,6 +77,15 @@ async def test_a_rollout_costs_six_requests_and_four_for_each_stage(world: Lab) 
     assert counted.total() <= BOUND + max(0, waits - 1), counted
 
 
+async def test_who_wrote_a_status_is_kept_in_one_line_however_full_it_is(world: Lab) -> None:
+    await world.apply("1.0.0", **PLAIN)
+    await world.healthy("1.0.0")
+    written = await world.api("GET", world.path())
+    managers = written["metadata"]["managedFields"]
+    of_status = [it["fieldsV1"] for it in managers if it.get("subresource") == "status"]
+    assert of_status == [{"f:status": {}}]
+
+
 async def test_measurements_are_not_written_one_by_one(world: Lab) -> None:
     await world.criteria()
     await world.apply("1.0.0")

@@ -52,6 +52,13 @@ def test_a_full_status_is_below_100_kib() -> None:
     assert len(full) < 100 * 1024
 
 
+@pytest.mark.parametrize("kind", [it for it in crds.KINDS if it.status], ids=lambda it: it.kind)
+def test_a_status_is_of_one_writer(kind: crds.Kind) -> None:
+    version = crds.definition(kind)["spec"]["versions"][0]
+    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]
+    assert status["x-kubernetes-map-type"] == "atomic"
+
+
 def test_a_decision_never_changes() -> None:
     fraud, card = {"act": "Pause"}, {"act": "Resume"}
     assert decision.NEVER_CHANGES.check((fraud, dict(fraud)))
