@@ -328,11 +328,11 @@ class ModelDeploymentStatus(Seen):
     hold: Hold | None = None
     paused_by_spec: bool = False
     """spec.paused as last seen: when it changes, it wins over a Decision."""
-    secrets: Annotated[tuple[SecretSeen, ...], Newest(24)] = ()
+    secrets: Annotated[tuple[SecretSeen, ...], Newest(16)] = ()
     """The Secrets that stable's pods were started with; content is never read."""
-    candidate_secrets: Annotated[tuple[SecretSeen, ...], Newest(24)] = ()
+    candidate_secrets: Annotated[tuple[SecretSeen, ...], Newest(16)] = ()
     """The same of the candidate, as they were when its trial began."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest last."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=12), KeyedBy(("type",))] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=11), KeyedBy(("type",))] = ()
     """Available, Ready, Reconciling, Stalled and others."""

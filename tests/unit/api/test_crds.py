@@ -75,7 +75,7 @@ def test_a_sentence_that_is_too_long_is_cut_however_it_got_there() -> None:
 
 def test_of_a_list_that_is_too_long_the_newest_are_kept_however_it_got_there() -> None:
     secrets = tuple(SecretSeen(name=f"{n}", uid="u", version="1") for n in range(30))
-    newest = [f"{n}" for n in range(6, 30)]
+    newest = [f"{n}" for n in range(14, 30)]
     read = ModelDeploymentStatus(secrets=secrets)
     assert [it.name for it in read.secrets] == newest
     copied = ModelDeploymentStatus().model_copy(update={"secrets": secrets})
