@@ -71,9 +71,9 @@ def secrets(view: View, revision: RevisionStatus | None) -> tuple[SecretSeen, ..
     if revision is None:
         return ()
     inputs, known = _inputs(view, revision.revision), _started_with(view, revision)
-    if inputs is None:
-        return known
     there = {**view.observed.secrets, **{it.name: it for it in known}}
+    if inputs is None or not there:
+        return known
     names = sorted(read.source.name for read in config.of(Kind.SECRET, inputs["template"]))
     return tuple(there[name] for name in names[: config.MOST] if name in there)
 

@@ -228,6 +228,9 @@ def _beginning(view: View) -> Situation:
 
 
 def _foreign(view: View) -> Foreign | None:
+    others = [it for it in view.observed.foreign if it.kind != upkeep.BUDGET]
+    if not others:
+        return None
     key = view.observed.key
     revisions = [view.wanted.revision]
     revisions += [named.revision for named in (view.memory.stable,) if named]
@@ -235,7 +238,6 @@ def _foreign(view: View) -> Foreign | None:
     needed |= config.needed(view)
     if view.spec.strategy.blue_green or is_gated_first(view):
         needed.add(names.preview_name(key.name))
-    others = (it for it in view.observed.foreign if it.kind != upkeep.BUDGET)
     return next((it for it in others if it.name in needed), None)
 
 
