@@ -5,14 +5,12 @@ for a crash, told, measured or decided. What an operator adds is the difference 
 """
 
 import asyncio
-import os
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 from benchmarks.rollouts import workload
 from benchmarks.rollouts.plane import plane
-from benchmarks.rollouts.process import cpu_seconds
+from benchmarks.rollouts.took import Took, took
 from benchmarks.rollouts.workload import REPLICAS, STAGES, Manifest, Users
 from tests.apiserver.api import GROUP, MERGE
 from tests.cluster.progress import Progress
@@ -20,14 +18,6 @@ from tests.cluster.progress import Progress
 PATIENCE_SECONDS = 600.0
 CONNECTIONS = 32
 OLD, NEW = "1.0.0", "2.0.0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Least:
-    n: int
-    wall_seconds: float
-    api_server_cpu_ms_each: float
-    load: float
 
 
 class Children:
@@ -106,24 +96,16 @@ class Fleet:
             await self.who.api(method, path, body, kind)
 
 
-async def measure(n: int) -> Least:
+async def measure(n: int) -> Took:
     with Progress().step(f"the least for {n} Deployments"), plane() as made:
         async with workload.users(made.admin) as who:
-            fleet, server = Fleet(who, Children()), made.pid("kube-apiserver")
+            fleet = Fleet(who, Children())
             async with who.watching("/apis/apps/v1/deployments", fleet.children.seen):
                 await workload.make_namespaces(who)
                 await asyncio.gather(*(fleet.create(number) for number in range(n)))
                 await asyncio.sleep(5)
-                began, cpu = time.monotonic(), cpu_seconds(server)
-                await asyncio.gather(*(fleet.roll_out(number) for number in range(n)))
-                wall, load = time.monotonic() - began, os.getloadavg()[0]
-                await asyncio.sleep(8)  # what follows belongs to it, as where we are measured
-                return Least(
-                    n=n,
-                    wall_seconds=round(wall, 1),
-                    api_server_cpu_ms_each=round(1000 * (cpu_seconds(server) - cpu) / n),
-                    load=round(load, 1),
-                )
+                update = asyncio.gather(*(fleet.roll_out(number) for number in range(n)))
+                return await took(made, n, update)
 
 
 def _model_deployment(number: int) -> Manifest:

@@ -115,6 +115,16 @@ class Lab:
         service = await self.api("GET", f"{self.core('services')}/{name}")
         return dict(service["spec"]["selector"])
 
+    async def services(self) -> set[str]:
+        """Names of all Services."""
+        return {it["metadata"]["name"] for it in await self.api.items(self.core("services"))}
+
+    async def no_preview(self) -> None:
+        """Wait until only callers' own Service is left: a preview's goes after the promotion."""
+        async with asyncio.timeout(DEADLINE):
+            while await self.services() != {"fraud"}:
+                await asyncio.sleep(0.05)
+
     async def events(self) -> list[str]:
         events = await self.api.items(self.core("events"))
         return sorted(it["reason"] for it in events)

@@ -26,21 +26,10 @@ async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
-async def services(world: Lab) -> set[str]:
-    return {it["metadata"]["name"] for it in await world.api.items(world.core("services"))}
-
-
-async def no_preview(world: Lab) -> None:
-    """Wait until the preview Service is gone: it goes after the promotion is stored."""
-    async with asyncio.timeout(DEADLINE):
-        while "fraud-candidate" in await services(world):
-            await asyncio.sleep(0.05)
-
-
 async def test_the_preview_service_lives_as_long_as_the_preview(world: Lab) -> None:
     await world.apply("1.0.0", **blue_green())
     await world.healthy("1.0.0")
-    assert "fraud-candidate" not in await services(world)
+    assert "fraud-candidate" not in await world.services()
     await world.apply("2.0.0", **blue_green(autoPromote=False))
     held = await world.reason("PromotionNeeded")
     assert (await world.selector("fraud-candidate"))[REVISION] == id_of("2.0.0")
@@ -58,7 +47,7 @@ async def test_the_preview_service_lives_as_long_as_the_preview(world: Lab) -> N
     status = await world.healthy("2.0.0")
     assert status["kept"]["version"] == "1.0.0"
     await world.callers_on("2.0.0")
-    await no_preview(world)
+    await world.no_preview()
 
 
 async def test_what_was_stable_goes_when_keep_old_is_over(world: Lab) -> None:

@@ -1,6 +1,5 @@
 """Coming back on a real API server: rollbackTo, a gated first revision, a bake that fails."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.kubelet import STARTING
-from tests.apiserver.lab import DEADLINE, Lab, id_of, lab
+from tests.apiserver.lab import Lab, id_of, lab
 
 pytestmark = pytest.mark.apiserver
 
@@ -46,17 +45,6 @@ async def at_stage(world: Lab, name: str) -> dict[str, Any]:
         return stage.get("name") == name and "enteredAt" in stage
 
     return await world.until(f"at stage {name}", holds)
-
-
-async def services(world: Lab) -> set[str]:
-    return {it["metadata"]["name"] for it in await world.api.items(world.core("services"))}
-
-
-async def no_preview(world: Lab) -> None:
-    """Wait until the preview Service is gone."""
-    async with asyncio.timeout(DEADLINE):
-        while await services(world) != {"fraud"}:
-            await asyncio.sleep(0.05)
 
 
 async def test_rollback_to_skips_the_stages_and_empty_again_walks_them(world: Lab) -> None:
@@ -150,7 +138,7 @@ async def test_a_gated_first_revision_that_fails_never_had_a_caller(world: Lab) 
     await world.apply("1.0.0", initialRollout="Gate", retry="mended", **GATED)
     await world.healthy("1.0.0")
     await world.callers_on("1.0.0")
-    await no_preview(world)
+    await world.no_preview()
 
 
 async def test_a_bake_that_fails_sends_every_caller_back(world: Lab) -> None:
