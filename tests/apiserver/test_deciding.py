@@ -86,13 +86,18 @@ async def written_by(world: Lab, author: str) -> None:
     await world.api("PATCH", world.path(), stamp, MERGE)
 
 
-async def test_two_people_approve_and_neither_the_author_nor_a_stranger(world: Lab) -> None:
-    await world.apply("1.0.0", **staged("0s", **TWO))
+async def apply_as(world: Lab, author: str, **spec: Any) -> None:
+    """Version 2 by ``author``, beside version 1."""
+    await world.apply("1.0.0", **spec)
     await world.healthy("1.0.0")
     await world.stop()
-    await world.apply("2.0.0", **staged("0s", **TWO))
-    await written_by(world, "carol")
+    await world.apply("2.0.0", **spec)
+    await written_by(world, author)
     world.start()
+
+
+async def test_two_people_approve_and_neither_the_author_nor_a_stranger(world: Lab) -> None:
+    await apply_as(world, "carol", **staged("0s", **TWO))
     waiting = await world.reason("ApprovalNeeded")
     assert waiting["candidate"]["author"] == "carol"
     assert waiting["phase"] == "Paused"
@@ -145,7 +150,10 @@ async def test_a_skipped_stage_is_left_and_said_so(world: Lab) -> None:
 
 
 async def test_a_promotion_in_full_waits_for_nothing_but_pods(world: Lab) -> None:
-    await on_trial(world, **staged(**TWO))
+    await apply_as(world, "carol", **staged(**TWO))
+    await world.until("half", lambda it: "enteredAt" in (it.get("stage") or {}))
+    outcome, message = await decided(world, "PromoteFull", "carol")
+    assert (outcome, "carol wrote, edited or asked for" in message) == ("Refused", True)
     assert (await decided(world, "PromoteFull"))[0] == "Applied"
     done = await world.healthy("2.0.0")
     assert "promoted in full by alice" in done["history"][-2]["message"]
