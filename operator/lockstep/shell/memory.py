@@ -29,6 +29,7 @@ class Memory:
     """``versions``: the resourceVersion that a pass has looked at, which guards its write.
 
     ``read``: a stored status beside what it says, as long as it is the same object.
+    ``pruned``: a status as it is stored beside what was sent, where the two differ.
     ``settled``: generation, by uid, of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
     ``stood``: both sides of a comparison, by uid, that found a child as it should be.
@@ -38,6 +39,7 @@ class Memory:
     versions: dict[Key, int] = field(default_factory=dict)
     pending: dict[Key, Pending] = field(default_factory=dict)
     read: dict[Key, tuple[Manifest, ModelDeploymentStatus]] = field(default_factory=dict)
+    pruned: dict[Key, tuple[Manifest, Manifest]] = field(default_factory=dict)
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[Key, dict[str, int]] = field(default_factory=dict)
     stood: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
@@ -69,7 +71,9 @@ class Memory:
         self.foreign.setdefault(key, {})[foreign] = at
 
     def forget(self, key: Key) -> None:
-        for known in (self.versions, self.pending, self.read, self.foreign, self.untold):
+        for known in (
+            self.versions, self.pending, self.read, self.pruned, self.foreign, self.untold,
+        ):  # fmt: skip
             known.pop(key, None)
         for children in (self.settled, self.stood):
             children.pop(key, None)

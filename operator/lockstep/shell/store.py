@@ -1,5 +1,6 @@
 """Store: the status goes to the API server before anything is done, and only when it says more."""
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +16,8 @@ from lockstep.errors import LostRaceError
 from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
 from lockstep.shell.memory import Memory, Pending
 from lockstep.shell.reconcile import AFTER_WRITING
+
+_LOG: Final = logging.getLogger(__name__)
 
 AT_ONCE: Final = timedelta(0)
 SIGHT_WITHIN: Final = timedelta(seconds=5)
@@ -133,7 +136,21 @@ class Store:
             raise
         self._caches.answered(answer)
         self._memory.pending.pop(key, None)
+        self._compare(key, after, answer.get("status", {}))
         return AFTER_WRITING
+
+    def _compare(self, key: Key, sent: Manifest, stored: Manifest) -> None:
+        """Take note of what older CRDs leave out, or every pass would send it again for ever."""
+        if sent == stored:
+            self._memory.pruned.pop(key, None)
+            return
+        if key not in self._memory.pruned:
+            lost = ", ".join(sorted(sent.keys() - stored.keys())) or "a part of a field"
+            _LOG.warning(
+                "the API server does not keep %s of the status: its CRDs are older than this "
+                "operator; apply the crds/ of this version", lost,
+            )  # fmt: skip
+        self._memory.pruned[key] = stored, sent
 
     async def _catch_up(self, key: Key) -> None:
         """Read what won the race: a watch that has gone silent would never tell."""
@@ -147,6 +164,8 @@ class Store:
         """How much longer the planned status may stay in memory, where it is put meanwhile."""
         crowded = len(self._memory.pending) > CROWD
         wait = patience(before, after, _relied_on(seen, decided), crowded=crowded)
+        if self._memory.pruned.get(seen.key) == (before, after):
+            wait = None
         if wait is None or decided.events:
             self._memory.pending.pop(seen.key, None)
             return AT_ONCE if wait is not None else None

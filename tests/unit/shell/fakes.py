@@ -31,13 +31,17 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @dataclass
 class FakeKube:
-    """Keeps objects, counts versions, and remembers what it was asked."""
+    """Keeps objects, counts versions, and remembers what it was asked.
+
+    ``unknown``: fields of a status that its CRD does not have.
+    """
 
     objects: dict[tuple[str, str], Manifest] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     version: int = 100
     refusal: Refusal | None = None
     trouble: Exception | None = None
+    unknown: set[str] = field(default_factory=set)
 
     def have(self, raw: Manifest) -> None:
         self.objects[raw["kind"], raw["metadata"]["name"]] = raw
@@ -116,7 +120,8 @@ class FakeKube:
         there = self.objects["ModelDeployment", name]
         if there["metadata"]["resourceVersion"] != version:
             raise LostRaceError("stale")
-        return self._write({**there, "status": status})
+        kept = {field: value for field, value in status.items() if field not in self.unknown}
+        return self._write({**there, "status": kept})
 
     async def answer(self, manifest: Manifest) -> Manifest | None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]

@@ -80,6 +80,20 @@ async def test_our_own_write_is_known_at_once() -> None:
     assert len(bench.kube.log) == 1
 
 
+async def test_what_older_crds_do_not_keep_is_sent_once_and_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench().see(model_deployment())
+    bench.kube.unknown = {"candidateSecrets"}
+    for _ in range(3):
+        await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
+    await bench.store.store(await bench.look(), plan(phase=Phase.DEGRADED), NOW)
+    await bench.store.store(await bench.look(), plan(phase=Phase.DEGRADED), NOW)
+    assert bench.kube.log == ["status ModelDeployment fraud"] * 2
+    (told,) = [it.getMessage() for it in caplog.records]
+    assert told.startswith("the API server does not keep candidateSecrets of the status")
+
+
 async def test_a_pass_that_thought_about_an_older_spec_does_nothing() -> None:
     bench = Bench().see(model_deployment(10))
     seen = await bench.look()
