@@ -136,10 +136,10 @@ class Store:
             raise
         self._caches.answered(answer)
         self._memory.pending.pop(key, None)
-        self._compare(key, after, answer.get("status", {}))
+        self._note_pruned(key, after, answer.get("status", {}))
         return AFTER_WRITING
 
-    def _compare(self, key: Key, sent: Manifest, stored: Manifest) -> None:
+    def _note_pruned(self, key: Key, sent: Manifest, stored: Manifest) -> None:
         """Take note of what older CRDs leave out, or every pass would send it again for ever."""
         if sent == stored:
             self._memory.pruned.pop(key, None)
@@ -162,10 +162,10 @@ class Store:
         self, seen: Observed, decided: Plan, before: Manifest, after: Manifest, now: datetime
     ) -> timedelta | None:
         """How much longer the planned status may stay in memory, where it is put meanwhile."""
+        said = self._memory.pruned.get(seen.key) == (before, after)
         crowded = len(self._memory.pending) > CROWD
-        wait = patience(before, after, _relied_on(seen, decided), crowded=crowded)
-        if self._memory.pruned.get(seen.key) == (before, after):
-            wait = None
+        relied_on = _relied_on(seen, decided)
+        wait = None if said else patience(before, after, relied_on, crowded=crowded)
         if wait is None or decided.events:
             self._memory.pending.pop(seen.key, None)
             return AT_ONCE if wait is not None else None
