@@ -72,7 +72,7 @@ soak: $(STAMP) ## Crash points, hostile objects, fault seeds; an hour of churn (
 	@$(PY) -m pytest tests/soak -m soak -s -W ignore::pytest.PytestUnraisableExceptionWarning
 
 bench: $(STAMP) ## What docs/explanation/speed.md claims, measured (half an hour on a quiet machine)
-	@$(PY) -m benchmarks.rollouts --n 100 300 1000 --plain 300 --least 300 --intervals 1 5 10 --bad 300 --out benchmarks/rollouts/results
+	@$(PY) -m benchmarks.rollouts --n 100 300 1000 --plain 300 --least 300 --argo 300 --intervals 1 5 10 --bad 300 --out benchmarks/rollouts/results
 
 format: $(STAMP) ## Let ruff lay the code out
 	@.venv/bin/ruff format .

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rollouts import gates, least, plain, report, scale
+from benchmarks.rollouts import argo, gates, least, plain, report, scale
 from benchmarks.rollouts.plane import machine
 
 
@@ -19,6 +19,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--idle", type=float, default=180, help="seconds of nothing")
     parser.add_argument("--plain", type=int, default=0, help="Deployments updated without us")
     parser.add_argument("--least", type=int, default=0, help="rollouts with the least requests")
+    parser.add_argument("--argo", type=int, default=0, help="rollouts of Argo Rollouts")
     parser.add_argument(
         "--intervals", type=int, nargs="*", default=[], help="of a metric, for one deployment"
     )
@@ -34,6 +35,7 @@ async def _measured(told: argparse.Namespace) -> dict[str, Any]:
         "scale": [],
         "plain": [],
         "least": [],
+        "argo": [],
         "reactions": [],
         "measuring": [],
     }
@@ -43,6 +45,8 @@ async def _measured(told: argparse.Namespace) -> dict[str, Any]:
         found["plain"].append(asdict(await plain.measure(told.plain)))
     if told.least:
         found["least"].append(asdict(await least.measure(told.least)))
+    if told.argo:
+        found["argo"].append(asdict(await argo.measure(told.argo)))
     if told.intervals:
         reactions = await gates.measure_one(tuple(told.intervals), told.trials)
         found["reactions"] += [asdict(reaction) for reaction in reactions]

@@ -1,24 +1,33 @@
-"""What the API server wrote down about us: requests by verb and resource in a span of time."""
+"""What the API server wrote down about one client: requests by verb and resource, for a while."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-AGENT = "lockstep-operator/"
+OURS = "lockstep-operator/"
 FREE = {"watch", "leases"}
 """What an idle operator may do: keep its watches and its lease."""
 
 
-def requests(lines: Iterable[str], since: datetime, until: datetime) -> Counter[str]:
-    """Finished requests with our user agent, as ``patch modeldeployments/status``."""
+def requests(
+    lines: Iterable[str], since: datetime, until: datetime, agent: str = OURS
+) -> Counter[str]:
+    """Finished requests of ``agent``, as ``patch modeldeployments/status``.
+
+    Args:
+        lines: The audit log.
+        since: When the first of them may have been received.
+        until: Before when the last of them was.
+        agent: How the client's user agent begins.
+    """
     counted: Counter[str] = Counter()
     for line in lines:
-        if AGENT not in line:
+        if agent not in line:
             continue
         entry = json.loads(line)
         at = datetime.fromisoformat(entry["requestReceivedTimestamp"])
-        if since <= at < until and entry.get("userAgent", "").startswith(AGENT):
+        if since <= at < until and entry.get("userAgent", "").startswith(agent):
             counted[_name(entry)] += 1
     return counted
 

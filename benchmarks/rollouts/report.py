@@ -15,6 +15,8 @@ def markdown(found: Found) -> str:
         parts.append(_nobody("plain rolling update, nobody deciding", found["plain"]))
     if found["least"]:
         parts.append(_nobody("two Deployments with the least requests", found["least"]))
+    if found["argo"]:
+        parts.append(_argo(found["argo"]))
     if found["reactions"]:
         parts.append(_reactions(found["reactions"]))
     if found["measuring"]:
@@ -87,6 +89,30 @@ def _nobody(what: str, measured: Sequence[Found]) -> str:
             (
                 f"{it['n']} at once",
                 f"{it['wall_seconds']} s",
+                f"{it['api_server_cpu_ms_each']} ms",
+                it["load"],
+            )
+            for it in measured
+        ),
+    )
+
+
+def _argo(measured: Sequence[Found]) -> str:
+    head = (
+        "Argo Rollouts, client limits and workers raised", "all healthy", "median",
+        "requests each", "controller CPU each", "controller peak", "API server CPU each",
+        "load average",
+    )  # fmt: skip
+    return _table(
+        head,
+        (
+            (
+                f"{it['n']} at once",
+                f"{it['wall_seconds']} s",
+                f"{it['median_seconds']} s",
+                it["requests_each"],
+                f"{it['cpu_ms_each']} ms",
+                f"{it['peak_mib']} MiB",
                 f"{it['api_server_cpu_ms_each']} ms",
                 it["load"],
             )

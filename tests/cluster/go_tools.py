@@ -1,6 +1,7 @@
 """Builds the cluster's programs from pinned Go modules, once per version, into a cache."""
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -15,7 +16,7 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.lock import locked
 from tests.cluster.model import cache_folder
 from tests.cluster.progress import Progress
-from tests.cluster.shell import last_words
+from tests.cluster.shell import last_words, run
 
 TOOLS = Path(__file__).parent / "tools"
 STRIPPED = "-s -w"
@@ -77,19 +78,35 @@ TOOLS_BY_NAME: Mapping[str, Tool] = {
         ),
         _tool("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", 93),
         _tool("kind", "kind", "sigs.k8s.io/kind", 30),
+        _tool(
+            "rollouts-controller",
+            "argo-rollouts",
+            "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
+            175,
+        ),
     )
 }
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-LOCAL = tuple(name for name in TOOLS_BY_NAME if name not in {"kwok", "kind"})
+_ON_REQUEST = {"kwok", "kind", "rollouts-controller"}
+LOCAL = tuple(name for name in TOOLS_BY_NAME if name not in _ON_REQUEST)
 
 
 def version(go_mod: str) -> str:
     """The version that a family's ``go.mod`` requires: its one requirement."""
-    found = re.search(r"^require \S+ (v\S+)$", go_mod, re.MULTILINE)
+    return _requirement(go_mod)[1]
+
+
+def module(go_mod: str) -> str:
+    """What it requires in that version."""
+    return _requirement(go_mod)[0]
+
+
+def _requirement(go_mod: str) -> tuple[str, str]:
+    found = re.search(r"^require (\S+) (v\S+)$", go_mod, re.MULTILINE)
     if found is None:
         raise ClusterError("a go.mod under tests/cluster/tools requires nothing")
-    return found[1]
+    return found[1], found[2]
 
 
 def linker_flags(family: str, released: str) -> str:
@@ -141,6 +158,23 @@ def ensure(names: Iterable[str], progress: Progress | None = None) -> dict[str, 
     if wanted:
         _build_all(wanted, programs, progress or Progress())
     return programs
+
+
+def source(name: str) -> Path:
+    """The unpacked module of the program ``name``, for what else is in it: CRDs, for example.
+
+    Downloaded if need be: who empties Go's cache of modules still has the program in ours.
+    """
+    tool = _known(name)
+    family = TOOLS / tool.family
+    required = module((family / "go.mod").read_text())
+    told = run(
+        [find_go(), "mod", "download", "-json", required],
+        what=f"downloading {required}",
+        env=_build_environment(tool),
+        cwd=family,
+    )
+    return Path(json.loads(told)["Dir"])
 
 
 def _build_all(wanted: Sequence[str], programs: Mapping[str, Path], progress: Progress) -> None:

@@ -6,7 +6,16 @@ import pytest
 
 from tests.cluster import go_tools
 from tests.cluster.errors import ClusterError
-from tests.cluster.go_tools import TOOLS, TOOLS_BY_NAME, home, linker_flags, numbers, version
+from tests.cluster.go_tools import (
+    LOCAL,
+    TOOLS,
+    TOOLS_BY_NAME,
+    home,
+    linker_flags,
+    module,
+    numbers,
+    version,
+)
 from tests.cluster.images import _staged, content_key
 from tests.cluster.model import cache_folder, state_folder
 from tests.cluster.packages import Package, missing
@@ -27,9 +36,13 @@ def test_every_tool_is_pinned_with_its_sums(name: str) -> None:
     tool = TOOLS_BY_NAME[name]
     go_mod = (TOOLS / tool.family / "go.mod").read_text()
     go_sum = (TOOLS / tool.family / "go.sum").read_text()
-    module = next(line.split()[1] for line in go_mod.splitlines() if line.startswith("require "))
-    assert tool.package.startswith(module)
-    assert f"{module} {version(go_mod)} h1:" in go_sum
+    assert tool.package.startswith(module(go_mod))
+    assert f"{module(go_mod)} {version(go_mod)} h1:" in go_sum
+
+
+def test_a_local_cluster_does_not_build_what_only_the_benchmark_runs() -> None:
+    assert "rollouts-controller" in TOOLS_BY_NAME
+    assert "rollouts-controller" not in LOCAL
 
 
 def test_kubernetes_programs_know_their_version() -> None:
