@@ -11,7 +11,7 @@ FURTHER = """\
   kubectl --namespace {namespace} get mldep,mldec
   kubectl --namespace {namespace} get mldep {name} --output yaml
   kubectl --namespace {namespace} events --for modeldeployment/{name}
-  kubectl --namespace {namespace} get deployments,controllerrevisions,pods --show-labels
+  kubectl --namespace {namespace} get replicasets,controllerrevisions,pods --show-labels
   kubectl --namespace lockstep-system logs deployment/lockstep-operator
   make cluster-down"""
 

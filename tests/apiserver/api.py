@@ -11,6 +11,7 @@ Manifest = dict[str, Any]
 GROUP = "/apis/lockstep.dev/v1alpha1"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 
 
 class Refused(Exception):  # noqa: N818 (an answer, not a fault)

@@ -1,4 +1,4 @@
-"""The played part of a cluster without nodes: Deployments get pods, and pods get well or do not."""
+"""The played part of a cluster without nodes: ReplicaSets get pods, and pods get well or do not."""
 
 import asyncio
 from contextlib import suppress
@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 
 from tests.apiserver.api import MERGE, Api, Manifest, Refused
+from tests.apiserver.deployments import Deployments, owned
 
 WELL = {"ready": True, "state": {"running": {}}}
 CRASHING = {
@@ -23,14 +24,14 @@ UNPULLED = {
 
 
 class Kubelet:
-    """Plays for one namespace; ``health`` says how pods of a version, or of a restart, are."""
+    """Plays for one namespace; ``health`` says how pods of a version, or the pod of a uid, are."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
-        self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._deployments = Deployments(api, namespace)
+        self._sets = f"/apis/apps/v1/namespaces/{namespace}/replicasets"
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self.health: dict[str, Manifest] = {}
-        self._numbers = 0
 
     async def play(self) -> None:
         """Until it is cancelled; what is refused is tried again, as a real one does."""
@@ -40,33 +41,42 @@ class Kubelet:
             await asyncio.sleep(0.05)
 
     async def _turn(self) -> None:
-        deployments = await self._api.items(self._deployments)
+        sets = await self._api.items(self._sets)
         pods = await self._api.items(self._pods)
-        for deployment in deployments:
-            await self._manage(deployment, [it for it in pods if _of(it, deployment)])
+        for one in sets:
+            await self._manage(one, owned(pods, one))
+        kept = {pod["metadata"]["uid"] for one in sets for pod in owned(pods, one)}
         for pod in pods:
-            if not any(_of(pod, deployment) for deployment in deployments):
+            if pod["metadata"]["uid"] not in kept:
                 await self._remove(pod)
+        await self._deployments.turn(sets)
 
-    async def _manage(self, deployment: Manifest, pods: list[Manifest]) -> None:
-        wanted = deployment["spec"]["replicas"]
-        old = [pod for pod in pods if _restarted(pod) != _restarted(deployment["spec"]["template"])]
-        if old:
-            await self._roll(deployment, pods, old)
+    async def _manage(self, one: Manifest, pods: list[Manifest]) -> None:
+        """The first to go are those that are not ready, then the youngest."""
+        wanted = one["spec"]["replicas"]
         for _ in range(wanted - len(pods)):
-            await self._create(deployment)
-        surplus = 0 if old else max(0, len(pods) - wanted)
-        for pod in sorted(pods, key=_is_ready)[:surplus]:
+            await self._create(one)
+        youngest = sorted(pods, key=_created, reverse=True)
+        for pod in sorted(youngest, key=_is_ready)[: max(0, len(pods) - wanted)]:
             await self._remove(pod)
         for pod in pods:
             await self._tend(pod)
-        await self._report(deployment, pods, len(old))
+        await self._report(one, pods)
 
-    async def _create(self, deployment: Manifest) -> None:
-        self._numbers += 1
-        template = deployment["spec"]["template"]
-        name = f"{deployment['metadata']['name']}-{self._numbers}"
-        metadata = {**template["metadata"], "name": name}
+    async def _create(self, one: Manifest) -> None:
+        name, template = one["metadata"]["name"], one["spec"]["template"]
+        reference = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": name,
+            "uid": one["metadata"]["uid"],
+            "controller": True,
+        }
+        metadata = {
+            **template["metadata"],
+            "generateName": f"{name}-",
+            "ownerReferences": [reference],
+        }
         await self._api("POST", self._pods, {"metadata": metadata, "spec": template["spec"]})
 
     async def _remove(self, pod: Manifest) -> None:
@@ -77,8 +87,8 @@ class Kubelet:
                 raise
 
     async def _tend(self, pod: Manifest) -> None:
-        well = self.health.get(pod["metadata"]["labels"]["version"], WELL)
-        health = self.health.get(_restarted(pod), well)
+        of_version = self.health.get(pod["metadata"]["labels"]["version"], WELL)
+        health = self.health.get(pod["metadata"]["uid"], of_version)
         said = {"name": "server", "image": "i", "imageID": "i", "restartCount": 0, **health}
         if pod["status"].get("containerStatuses", [{}])[0].get("state") == said["state"]:
             return
@@ -94,25 +104,16 @@ class Kubelet:
         }
         await self._say(f"{self._pods}/{pod['metadata']['name']}", status)
 
-    async def _roll(self, deployment: Manifest, pods: list[Manifest], old: list[Manifest]) -> None:
-        """One pod more, then one of the old ones less, as a rolling update with a surge of 1."""
-        wanted = deployment["spec"]["replicas"]
-        if len(pods) == wanted:
-            await self._create(deployment)
-        elif sum(map(_is_ready, pods)) > wanted:
-            await self._remove(old[0])
-
-    async def _report(self, deployment: Manifest, pods: list[Manifest], old: int) -> None:
+    async def _report(self, one: Manifest, pods: list[Manifest]) -> None:
         ready = sum(map(_is_ready, pods))
         status = {
-            "observedGeneration": deployment["metadata"]["generation"],
+            "observedGeneration": one["metadata"]["generation"],
             "replicas": len(pods),
-            "updatedReplicas": len(pods) - old,
             "readyReplicas": ready,
             "availableReplicas": ready,
         }
-        if any(deployment.get("status", {}).get(key, 0) != said for key, said in status.items()):
-            await self._say(f"{self._deployments}/{deployment['metadata']['name']}", status)
+        if any(one["status"].get(key, 0) != said for key, said in status.items()):
+            await self._say(f"{self._sets}/{one['metadata']['name']}", status)
 
     async def _say(self, path: str, status: Manifest) -> None:
         try:
@@ -122,15 +123,8 @@ class Kubelet:
                 raise
 
 
-def _of(pod: Manifest, deployment: Manifest) -> bool:
-    wanted = deployment["spec"]["selector"]["matchLabels"].items()
-    labels: dict[str, str] = pod["metadata"].get("labels") or {}
-    return all(labels.get(key) == value for key, value in wanted)
-
-
-def _restarted(templated: Manifest) -> str:
-    notes = templated["metadata"].get("annotations") or {}
-    return str(notes.get("lockstep.dev/restarted-at", ""))
+def _created(pod: Manifest) -> str:
+    return str(pod["metadata"]["creationTimestamp"])
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -4,8 +4,9 @@ import asyncio
 import copy
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from lockstep.clients.connection import connect
 from lockstep.core import revision
 from lockstep.settings import Settings
 from tests.apiserver.api import APPLY, GROUP, Api, Manifest
+from tests.apiserver.deployments import controllers
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.prometheus import Prometheus
 from tests.apiserver.proxy import Proxy
@@ -37,6 +39,15 @@ def template(version: str) -> Manifest:
 def id_of(version: str) -> str:
     model = Model.model_validate({"version": version})
     return revision.resolve(template(version), model, ()).revision
+
+
+def soon() -> str:
+    """A second from now: older than that are all pods there are, and none that comes then.
+
+    Of a pod only the second is known in which it was made.
+    """
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Lab:
@@ -111,6 +122,17 @@ class Lab:
         pods = await self.api.items(self.core("pods"))
         return {it["metadata"]["uid"]: it["metadata"]["labels"]["version"] for it in pods}
 
+    async def sets(self) -> list[Manifest]:
+        """What pods come from: ReplicaSets, or Deployments that an earlier operator made."""
+        found = [
+            {"kind": kind, **it}
+            for kind, plural in (("ReplicaSet", "replicasets"), ("Deployment", "deployments"))
+            for it in await self.api.items(self.apps(plural))
+        ]
+        return [
+            it for it in found if not any(ref["kind"] == "Deployment" for ref in controllers(it))
+        ]
+
     async def selector(self, name: str = "fraud") -> dict[str, str]:
         service = await self.api("GET", f"{self.core('services')}/{name}")
         return dict(service["spec"]["selector"])
@@ -128,6 +150,11 @@ class Lab:
     async def events(self) -> list[str]:
         events = await self.api.items(self.core("events"))
         return sorted(it["reason"] for it in events)
+
+    async def told(self, reason: str, what: str) -> bool:
+        """Whether an Event of this reason says ``what``."""
+        events = await self.api.items(self.core("events"))
+        return any(it["reason"] == reason and what in str(it) for it in events)
 
     async def passes(self) -> dict[str, int]:
         """How many passes this life of the operator has ended, by how they did."""
@@ -160,6 +187,17 @@ class Lab:
         shown = json.dumps(status, indent=1)
         raise AssertionError(f"not within {DEADLINE:g} s: {what}\n{shown}")
 
+    async def reached(self, look: Callable[[], Awaitable[object]], wanted: object) -> None:
+        """Wait until ``look`` gives ``wanted``."""
+        seen = None
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while (seen := await look()) != wanted:
+                    self.check()
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"{seen} is not {wanted}\n{await self.status()}") from None
+
     async def callers_on(self, version: str) -> None:
         """Wait until the Service selects this version alone."""
         async with asyncio.timeout(DEADLINE):
@@ -172,6 +210,15 @@ class Lab:
             while set((pods := await self.pods()).values()) != {version}:
                 await asyncio.sleep(0.05)
         return pods
+
+    async def replaced(self, pods: Collection[str]) -> None:
+        """Wait until none of these is left, nor any surplus of their restart."""
+
+        async def left() -> tuple[set[str], bool]:
+            sets = await self.sets()
+            return (await self.pods()).keys() & set(pods), all(map(_settled, sets))
+
+        await self.reached(left, (set(), True))
 
     async def healthy(self, version: str, name: str = "fraud") -> Manifest:
         def holds(status: Manifest) -> bool:
@@ -229,6 +276,18 @@ class Lab:
             self.playing.result()
 
     kubeconfig: Path
+
+
+def surplus_of(child: Manifest) -> str:
+    """How many of its pods are there for a restart only, as the child itself says."""
+    return str((child["metadata"].get("annotations") or {}).get("lockstep.dev/surplus", ""))
+
+
+def _settled(child: Manifest) -> bool:
+    """Whether its controller has made of it what it asks for, without a surplus."""
+    status, wanted = child["status"], child["spec"]["replicas"]
+    seen = status.get("observedGeneration") == child["metadata"]["generation"]
+    return seen and status.get("replicas", 0) == wanted and not surplus_of(child)
 
 
 def reason_of(status: Manifest) -> str:

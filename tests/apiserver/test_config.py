@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.api import APPLY, MERGE, Manifest
-from tests.apiserver.lab import DEADLINE, Lab, lab, reason_of, template
+from tests.apiserver.lab import DEADLINE, Lab, lab, reason_of, soon, template
 from tests.apiserver.proxy import Asked, Cut, Fault, Say
 
 pytestmark = pytest.mark.apiserver
@@ -68,8 +68,8 @@ async def copies(world: Lab, name: str = "fraud") -> dict[str, str]:
 async def stable_reads(world: Lab, name: str = "fraud") -> str:
     """The mode that new pods of stable would read."""
     revision = (await world.status(name))["stable"]["revision"]
-    deployment = await world.api("GET", f"{world.apps('deployments')}/{name}-{revision}")
-    source = deployment["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]
+    child = await world.api("GET", f"{world.apps('replicasets')}/{name}-{revision}")
+    source = child["spec"]["template"]["spec"]["containers"][0]["envFrom"][0]
     copy = await world.api("GET", f"{world.core('configmaps')}/{source['configMapRef']['name']}")
     return str(copy["data"]["mode"])
 
@@ -180,7 +180,7 @@ async def test_what_is_missing_is_named_and_heals(world: Lab, kind: str) -> None
     field = next(iter(source))
     assert f"spec.template.spec.containers[0].envFrom[0].{field} reads {kind}" in status["message"]
     assert said("SpecValid")(status)["status"] == "False"
-    assert not await world.api.items(world.apps("deployments"))
+    assert not await world.api.items(world.apps("replicasets"))
     await (config(world, "careful") if kind == "ConfigMap" else secret(world, "one"))
     await world.healthy("1.0.0")
 
@@ -298,12 +298,10 @@ async def test_a_restart_takes_note_of_the_secrets_anew(world: Lab) -> None:
     key = {"secretRef": {"name": "key"}}
     await secret(world, "one")
     await serve(world, "1.0.0", key)
-    before = await world.healthy("1.0.0")
+    await world.healthy("1.0.0")
     await secret(world, "two")
     await world.until("rotated", said("SecretRotated"))
-    created = await world.api("GET", f"{world.apps('deployments')}/fraud-{stable_of(before)}")
-    later = created["metadata"]["creationTimestamp"].replace("Z", ".900Z")
-    await serve(world, "1.0.0", key, restartAt=later)
+    await serve(world, "1.0.0", key, restartAt=soon())
     await world.until("said no more", lambda it: not said("SecretRotated")(it))
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.apiserver.api import APPLY
 from tests.apiserver.kubelet import CRASHING
-from tests.apiserver.lab import Lab, id_of, lab
+from tests.apiserver.lab import Lab, id_of, lab, soon
 from tests.apiserver.mischief import Mischief, Silent
 from tests.apiserver.proxy import Asked, Fault
 from tests.apiserver.witness import Witness, promises
@@ -180,6 +180,15 @@ async def failing_while_it_bakes(world: Lab) -> None:
     await world.only("1.0.0")
 
 
+async def restarted(world: Lab) -> None:
+    await world.apply("1.0.0")
+    await world.healthy("1.0.0")
+    pods = await world.pods()
+    await world.apply("1.0.0", restartAt=soon())
+    await world.replaced(pods)
+    await world.healthy("1.0.0")
+
+
 PHASES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "a first rollout": first_rollout,
     "a spec that the dry run refuses": refused_by_the_dry_run,
@@ -193,6 +202,7 @@ PHASES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "a blue-green switch": switched,
     "a blue-green switch that is taken back": switched_back,
     "a bake whose gate fails": failing_while_it_bakes,
+    "a restart of every pod": restarted,
 }
 
 

@@ -180,7 +180,7 @@ async def test_an_object_of_somebody_else_is_never_taken_over(world: Lab) -> Non
 async def test_a_foreign_field_of_a_child_survives_and_ours_is_put_back(world: Lab) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    path = f"{world.apps('deployments')}/fraud-{id_of('1.0.0')}"
+    path = f"{world.apps('replicasets')}/fraud-{id_of('1.0.0')}"
     edit = {"metadata": {"labels": {"cost-center": "7"}}, "spec": {"replicas": 5}}
     await world.api("PATCH", path, edit, MERGE, fieldManager="somebody")
 
@@ -240,7 +240,7 @@ async def test_an_operator_of_another_digest_scheme_restarts_no_pod(
 ) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    path = f"{world.apps('deployments')}/fraud-{id_of('1.0.0')}"
+    path = f"{world.apps('replicasets')}/fraud-{id_of('1.0.0')}"
     before, pods = await world.api("GET", path), await world.pods()
     await world.stop()
     monkeypatch.setattr(revision, "SCHEME", "2")

@@ -1,16 +1,16 @@
 """Children beside a rollout, on a real API server: budget, owner, restart, autoscalers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.apiserver.api import MERGE, Manifest
-from tests.apiserver.kubelet import CRASHING, STARTING
-from tests.apiserver.lab import DEADLINE, Lab, id_of, lab, reason_of
+from tests.apiserver.api import MERGE, STRATEGIC, Manifest
+from tests.apiserver.kubelet import CRASHING, STARTING, WELL
+from tests.apiserver.lab import Lab, id_of, lab, reason_of, soon, surplus_of
+from tests.apiserver.witness import Witness, promises
 
 pytestmark = pytest.mark.apiserver
 
@@ -26,18 +26,6 @@ async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
-async def reached(world: Lab, look: Callable[[], Awaitable[object]], wanted: object) -> None:
-    """Wait until ``look`` gives ``wanted``."""
-    seen = None
-    try:
-        async with asyncio.timeout(DEADLINE):
-            while (seen := await look()) != wanted:
-                world.check()
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"{seen} is not {wanted}\n{await world.status()}") from None
-
-
 def condition(status: Manifest, kind: str) -> Manifest:
     return next((it for it in status.get("conditions", ()) if it["type"] == kind), {})
 
@@ -45,7 +33,7 @@ def condition(status: Manifest, kind: str) -> Manifest:
 def path_of(world: Lab, kind: str, name: str) -> str:
     policy = f"/apis/policy/v1/namespaces/{world.namespace}/poddisruptionbudgets"
     folders = {
-        "Deployment": world.apps("deployments"),
+        "ReplicaSet": world.apps("replicasets"),
         "ControllerRevision": world.apps("controllerrevisions"),
         "Service": world.core("services"),
         "PodDisruptionBudget": policy,
@@ -55,7 +43,7 @@ def path_of(world: Lab, kind: str, name: str) -> str:
 
 def children(version: str) -> list[tuple[str, str]]:
     child = f"fraud-{id_of(version)}"
-    named = [("Deployment", child), ("ControllerRevision", child)]
+    named = [("ReplicaSet", child), ("ControllerRevision", child)]
     return [*named, ("Service", "fraud"), ("PodDisruptionBudget", "fraud")]
 
 
@@ -98,15 +86,12 @@ EDITS: dict[str, Manifest] = {
 async def test_an_edited_budget_is_put_back_whole_and_told(world: Lab, edit: Manifest) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    await reached(world, lambda: budget(world), RENDERED)
+    await world.reached(lambda: budget(world), RENDERED)
     path = path_of(world, "PodDisruptionBudget", "fraud")
     await world.api("PATCH", path, {"spec": edit}, MERGE)
-    await reached(world, lambda: budget(world), RENDERED)
-
-    async def told() -> bool:
-        return "ChildRestored" in await world.events()
-
-    await reached(world, told, wanted=True)
+    await world.reached(lambda: budget(world), RENDERED)
+    name = "PodDisruptionBudget fraud"
+    await world.reached(lambda: world.told("ChildRestored", name), wanted=True)
 
 
 async def test_a_budget_comes_and_goes_with_the_second_pod_and_survives_rollouts(
@@ -116,16 +101,16 @@ async def test_a_budget_comes_and_goes_with_the_second_pod_and_survives_rollouts
     await world.healthy("1.0.0")
     assert await budget(world) is None
     await world.apply("1.0.0", replicas=2)
-    await reached(world, lambda: budget(world), RENDERED)
+    await world.reached(lambda: budget(world), RENDERED)
     made = await world.api("GET", path_of(world, "PodDisruptionBudget", "fraud"))
     await world.apply("2.0.0", replicas=2)
     await world.healthy("2.0.0")
     after = await world.api("GET", path_of(world, "PodDisruptionBudget", "fraud"))
     assert after["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
     await world.api("DELETE", path_of(world, "PodDisruptionBudget", "fraud"))
-    await reached(world, lambda: budget(world), RENDERED)
+    await world.reached(lambda: budget(world), RENDERED)
     await world.apply("2.0.0", replicas=1)
-    await reached(world, lambda: budget(world), None)
+    await world.reached(lambda: budget(world), None)
 
 
 async def test_a_budget_of_that_name_is_told_and_stops_no_rollout(world: Lab) -> None:
@@ -157,7 +142,7 @@ async def test_the_policy_changes_the_owner_of_every_child_and_back(world: Lab) 
     pods = await world.pods()
 
     generation = (await world.apply("1.0.0", **ORPHAN))["metadata"]["generation"]
-    await reached(world, lambda: orphaned(world), f"True {generation}")
+    await world.reached(lambda: orphaned(world), f"True {generation}")
     assert await owners(world, "1.0.0") == everywhere(refers=False)
     await world.apply("2.0.0", **ORPHAN)
     await world.healthy("2.0.0")
@@ -165,8 +150,8 @@ async def test_the_policy_changes_the_owner_of_every_child_and_back(world: Lab) 
 
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    await reached(world, lambda: owners(world, "1.0.0"), everywhere(refers=True))
-    await reached(world, lambda: orphaned(world), "")
+    await world.reached(lambda: owners(world, "1.0.0"), everywhere(refers=True))
+    await world.reached(lambda: orphaned(world), "")
     assert pods
     assert "ChildRestored" not in await world.events()
 
@@ -174,7 +159,7 @@ async def test_the_policy_changes_the_owner_of_every_child_and_back(world: Lab) 
 async def test_orphans_stay_and_are_never_adopted_again(world: Lab) -> None:
     first = await world.apply("1.0.0", **ORPHAN)
     await world.healthy("1.0.0")
-    await reached(world, lambda: orphaned(world), "True 1")
+    await world.reached(lambda: orphaned(world), "True 1")
     left, pods = await owners(world, "1.0.0"), await world.pods()
     await world.api("DELETE", world.path())
 
@@ -200,68 +185,195 @@ async def test_orphans_stay_and_are_never_adopted_again(world: Lab) -> None:
 # Restart
 
 
-def just_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 async def uids(world: Lab) -> set[str]:
     return set(await world.pods())
 
 
-async def test_a_restart_replaces_every_pod_once_and_is_no_revision(world: Lab) -> None:
+async def child_of(world: Lab, version: str) -> Manifest:
+    return await world.api("GET", path_of(world, "ReplicaSet", f"fraud-{id_of(version)}"))
+
+
+def surge(most: int) -> Manifest:
+    return {"canary": {"stages": [{"name": "full", "weight": 100}], "maxSurge": most}}
+
+
+PACES: dict[str, tuple[int, int, int, int]] = {
+    "with a surplus nobody is missed": (4, 1, 4, 5),
+    "a quarter is enough of a surplus": (5, 5, 5, 7),
+    "without a surge one is removed first": (3, 0, 2, 3),
+    "a single pod is never removed first": (1, 0, 1, 2),
+}
+"""Replicas and maxSurge; then how many pods are ready at least, and are there at most."""
+
+
+@pytest.mark.parametrize(("replicas", "most", "least", "all_"), PACES.values(), ids=PACES)
+async def test_a_restart_replaces_every_pod_once(
+    world: Lab, replicas: int, most: int, least: int, all_: int
+) -> None:
+    spec: dict[str, Any] = {"replicas": replicas, "strategy": surge(most)}
+    async with Witness(world.api, world.namespace).watching() as witness:
+        await world.apply("1.0.0", **spec)
+        await world.healthy("1.0.0")
+        pods, template = await uids(world), (await child_of(world, "1.0.0"))["spec"]["template"]
+        await world.apply("1.0.0", **spec, restartAt=soon())
+        await world.replaced(pods)
+        await world.healthy("1.0.0")
+        await witness.heard_all()
+    during = [it for it in witness.moments() if "restartAt" in it.deployment.get("spec", {})]
+    assert min(it.well() for it in during) == least
+    assert max(len(it.pods) for it in during) <= all_
+    removed = witness.pods("DELETED")
+    assert pods <= set(removed)
+    assert len(removed) <= replicas + max(0, all_ - replicas), "none that was new, but a surplus"
+    promises(witness.moments())
+    child = await child_of(world, "1.0.0")
+    assert (child["spec"]["replicas"], child["spec"]["template"]) == (replicas, template)
+    assert not surplus_of(child)
+    assert (await world.events()).count("Restarting") == 1
+
+
+async def test_a_restart_is_no_revision_and_waits_for_pods_that_answer(world: Lab) -> None:
     await world.apply("1.0.0")
     before = await world.healthy("1.0.0")
     pods = await uids(world)
+    only_these_are_well(world, pods, STARTING)
+    await world.apply("1.0.0", restartAt=soon())
+    await world.until("restarting", lambda it: reason_of(it) == "Restarting")
+
+    async def surplus() -> str:
+        return surplus_of(await child_of(world, "1.0.0"))
+
+    await world.reached(surplus, "1")
+    assert pods <= await uids(world)
+    world.kubelet.health.clear()
+    await world.replaced(pods)
+    after = await world.healthy("1.0.0")
+    assert (after["history"], after["stable"]) == (before["history"], before["stable"])
+
+
+def only_these_are_well(world: Lab, pods: set[str], others: Manifest) -> None:
+    world.kubelet.health |= {"1.0.0": others, **dict.fromkeys(pods, WELL)}
+
+
+async def test_pods_that_are_younger_stay_whatever_else_changes(world: Lab) -> None:
+    await world.apply("1.0.0")
+    await world.healthy("1.0.0")
+    pods, at = await uids(world), soon()
     await world.apply("1.0.0", restartAt=LONG_AGO)
     await world.until("seen", lambda it: it.get("observedGeneration") == 2)
-    assert await uids(world) == pods, "they are younger"
-
-    now = just_now()
-    world.kubelet.health[now] = STARTING
-    await world.apply("1.0.0", restartAt=now)
-    await world.reason("Restarting")
-    del world.kubelet.health[now]
+    assert await uids(world) == pods
+    await world.apply("1.0.0", restartAt=at)
+    await world.replaced(pods)
     await world.healthy("1.0.0")
-    fresh = await uids(world)
-    assert not fresh & pods
-    after = await world.status()
-    assert after["history"] == before["history"]
-    assert after["stable"] == before["stable"]
-    assert (await world.events()).count("Restarting") == 1
-
-    await world.apply("1.0.0", restartAt=now, replicas=3)
+    two = await uids(world)
+    await world.apply("1.0.0", restartAt=at, replicas=3)
     await world.until("three pods", lambda it: it.get("readyReplicas") == 3)
     three = await uids(world)
-    assert fresh < three
-    path = path_of(world, "Deployment", f"fraud-{id_of('1.0.0')}")
-    restarted = (await world.api("GET", path))["spec"]["template"]
-    await world.apply("1.0.0")
-    await world.until("two pods", lambda it: it.get("readyReplicas") == 2)
-    await world.healthy("1.0.0")
-    assert await uids(world) <= three, "nothing was restarted again"
-    assert (await world.api("GET", path))["spec"]["template"] == restarted
-
-    await world.apply("2.0.0", restartAt=now)
+    assert two < three
+    await world.stop()
+    world.start()
+    await world.apply("1.0.0", replicas=3)
+    await world.until("seen", lambda it: it.get("observedGeneration") == 5)
+    assert await uids(world) == three
+    await world.apply("2.0.0", restartAt=at, replicas=3)
     await world.healthy("2.0.0")
-    child = await world.api("GET", path_of(world, "Deployment", f"fraud-{id_of('2.0.0')}"))
-    assert "annotations" not in child["spec"]["template"]["metadata"]
+    await world.only("2.0.0")
+    assert (await world.events()).count("Restarting") == 1
+
+
+async def test_a_restart_that_was_done_asks_for_nothing_again(world: Lab) -> None:
+    await world.apply("1.0.0")
+    await world.healthy("1.0.0")
+    pods, at = await uids(world), soon()
+    await world.apply("1.0.0", restartAt=at)
+    await world.replaced(pods)
+    await world.healthy("1.0.0")
+    fresh, child = await uids(world), await child_of(world, "1.0.0")
+    await world.stop()
+    before = len(world.proxy.seen)
+    world.start()
+    await world.apply("1.0.0", restartAt=at, revisionHistoryLimit=9)
+    await world.until("seen", lambda it: it.get("observedGeneration") == 3)
+    asked = [it.path for it in world.proxy.seen[before:] if it.write]
+    assert [it for it in asked if "/pods" in it or "/replicasets" in it] == []
+    assert await uids(world) == fresh
+    after = await child_of(world, "1.0.0")
+    assert after["metadata"]["generation"] == child["metadata"]["generation"]
 
 
 async def test_a_restart_that_cannot_go_on_says_so_and_a_fix_ends_it(world: Lab) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
     pods = await uids(world)
-    now = just_now()
-    world.kubelet.health[now] = CRASHING
-    await world.apply("1.0.0", restartAt=now)
+    only_these_are_well(world, pods, CRASHING)
+    await world.apply("1.0.0", restartAt=soon())
     status = await world.reason("CrashLoop")
     assert "restart" in status["message"]
     assert status["phase"] == "Degraded"
     assert condition(status, "Available")["status"] == "True"
     assert pods <= await uids(world)
-    del world.kubelet.health[now]
+    world.kubelet.health.clear()
+    await world.replaced(pods)
     await world.healthy("1.0.0")
-    assert not await uids(world) & pods
+
+
+OTHER = "registry.example.com/other"
+
+
+async def edit_the_template(world: Lab) -> Manifest:
+    """The ReplicaSet as it was before; pods say only in which second they were made."""
+    await asyncio.sleep(1)
+    child = await child_of(world, "1.0.0")
+    edited = [{"name": "server", "image": OTHER}]
+    patch = {"spec": {"template": {"spec": {"containers": edited}}}}
+    path = path_of(world, "ReplicaSet", child["metadata"]["name"])
+    changed = await world.api("PATCH", path, patch, STRATEGIC)
+    assert changed["spec"] != child["spec"]
+    return child
+
+
+async def test_an_edited_template_is_put_back_and_no_pod_is_replaced(world: Lab) -> None:
+    await world.apply("1.0.0")
+    await world.healthy("1.0.0")
+    pods, child = await uids(world), await edit_the_template(world)
+
+    async def spec() -> Manifest:
+        return dict((await child_of(world, "1.0.0"))["spec"])
+
+    await world.reached(spec, child["spec"])
+    name = f"ReplicaSet {child['metadata']['name']}"
+    await world.reached(lambda: world.told("ChildRestored", name), wanted=True)
+    assert await uids(world) == pods
+
+
+async def pods_of(world: Lab) -> list[Manifest]:
+    return await world.api.items(world.core("pods"))
+
+
+async def images(world: Lab) -> dict[str, str]:
+    pods = await pods_of(world)
+    return {it["metadata"]["uid"]: it["spec"]["containers"][0]["image"] for it in pods}
+
+
+async def test_a_pod_that_an_edit_has_made_while_nobody_looked_is_replaced(world: Lab) -> None:
+    await world.apply("1.0.0")
+    await world.healthy("1.0.0")
+    await world.stop()
+    await edit_the_template(world)
+    lost, kept = sorted(await uids(world))
+    names = {it["metadata"]["uid"]: it["metadata"]["name"] for it in await pods_of(world)}
+    await world.api("DELETE", f"{world.core('pods')}/{names[lost]}")
+
+    async def edited() -> int:
+        return list((await images(world)).values()).count(OTHER)
+
+    await world.reached(edited, 1)
+    made = await uids(world) - {kept}
+    world.start()
+    await world.replaced(made)
+    await world.healthy("1.0.0")
+    assert (await edited(), len(await uids(world))) == (0, 2)
+    assert kept in await uids(world)
 
 
 # Autoscalers
@@ -272,21 +384,21 @@ async def test_an_autoscaler_on_a_child_is_told_and_heals(world: Lab) -> None:
     await world.healthy("1.0.0")
     folder = f"/apis/autoscaling/v2/namespaces/{world.namespace}/horizontalpodautoscalers"
     child = f"fraud-{id_of('1.0.0')}"
-    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": child}
+    ref = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": child}
     scaler = {"metadata": {"name": "cpu"}, "spec": {"scaleTargetRef": ref, "maxReplicas": 5}}
     await world.api("POST", folder, scaler)
 
     async def said() -> str:
         return str(condition(await world.status(), "Conflict").get("reason", ""))
 
-    await reached(world, said, "AutoscalerOnChild")
+    await world.reached(said, "AutoscalerOnChild")
     status = await world.status()
     assert (status["phase"], reason_of(status)) == ("Healthy", "Completed")
     target = {"apiVersion": "lockstep.dev/v1alpha1", "kind": "ModelDeployment", "name": "fraud"}
     patch = {"spec": {"scaleTargetRef": target}}
     await world.api("PATCH", f"{folder}/cpu", patch, MERGE)
-    await reached(world, said, "")
+    await world.reached(said, "")
     await world.api("PATCH", f"{folder}/cpu", {"spec": {"scaleTargetRef": ref}}, MERGE)
-    await reached(world, said, "AutoscalerOnChild")
+    await world.reached(said, "AutoscalerOnChild")
     await world.api("DELETE", f"{folder}/cpu")
-    await reached(world, said, "")
+    await world.reached(said, "")

@@ -66,6 +66,10 @@ class Moment:
     def rejected(self) -> str:
         return str((self.status.get("rejected") or {}).get("revision", ""))
 
+    def well(self) -> int:
+        """How many pods are ready, whoever reaches them."""
+        return len(self._ready())
+
     def _ready(self) -> list[Manifest]:
         return [pod for pod in self.pods.values() if _is_ready(pod)]
 
@@ -137,6 +141,11 @@ class Witness:
 
     def _newest(self, plural: str) -> int:
         return max((it.version for it in self.changes if it.plural == plural), default=0)
+
+    def pods(self, kind: str) -> list[str]:
+        """Uid of each pod that was ADDED or DELETED, as often as that happened."""
+        of_kind = [it for it in self.changes if (it.plural, it.kind) == ("pods", kind)]
+        return [it.raw["metadata"]["uid"] for it in of_kind]
 
     def moments(self) -> Iterator[Moment]:
         """The world after each change, in the API server's order."""

@@ -19,6 +19,7 @@ RETRIES: Final = 20
 RETRY_SECONDS: Final = 0.5
 PATHS: Final[Mapping[str, str]] = {
     "ModelDeployment": "/apis/lockstep.dev/v1alpha1/{}/modeldeployments",
+    "ReplicaSet": "/apis/apps/v1/{}/replicasets",
     "Deployment": "/apis/apps/v1/{}/deployments",
     "ControllerRevision": "/apis/apps/v1/{}/controllerrevisions",
     "Service": "/api/v1/{}/services",

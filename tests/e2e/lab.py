@@ -124,14 +124,14 @@ class Lab:
     def vanished(self, revision: str) -> bool:
         """Nothing of a revision is left, not even a pod on its way out."""
         labels = {DEPLOYMENT_LABEL: NAME, REVISION_LABEL: revision}
-        kinds = ("Deployment", "Pod")
+        kinds = ("ReplicaSet", "Pod")
         return not any(self.world.api.list(kind, self.namespace, labels) for kind in kinds)
 
     def uids(self, revision: str) -> set[str]:
         return {pod["metadata"]["uid"] for pod in self.pods(revision)}
 
-    def deployments(self) -> list[Manifest]:
-        return self.world.api.list("Deployment", self.namespace, {DEPLOYMENT_LABEL: NAME})
+    def replica_sets(self) -> list[Manifest]:
+        return self.world.api.list("ReplicaSet", self.namespace, {DEPLOYMENT_LABEL: NAME})
 
     def events(self, reason: str) -> list[str]:
         """What was told about the ModelDeployment for this reason."""
@@ -177,7 +177,7 @@ class Lab:
                     "get", "events", "--sort-by=.lastTimestamp", "-o", f"custom-columns={events}"
                 )
             ),
-            "objects": kubectl("get", "deployments,services,controllerrevisions,pods").stdout,
+            "objects": kubectl("get", "replicasets,services,controllerrevisions,pods").stdout,
             "operator": self._log(),
         }
         return "\n".join(f"--- {title}\n{text}" for title, text in parts.items())

@@ -68,7 +68,7 @@ def api_service(namespace: str) -> Manifest:
 
 
 def autoscaler(kind: str, name: str) -> Manifest:
-    versions = {"ModelDeployment": manifests.API_VERSION, "Deployment": "apps/v1"}
+    versions = {"ModelDeployment": manifests.API_VERSION, "ReplicaSet": "apps/v1"}
     target = {"type": "AverageValue", "averageValue": "1"}
     return {
         "apiVersion": "autoscaling/v2",
@@ -176,12 +176,12 @@ def test_an_autoscaler_on_a_child_is_a_conflict_that_heals_and_stops_nothing(lab
     def conflict() -> Manifest:
         return condition(lab.look(), "Conflict")
 
-    hpa = autoscaler("Deployment", child)
+    hpa = autoscaler("ReplicaSet", child)
     cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
     hpa["spec"]["metrics"] = [{"type": "Resource", "resource": cpu}]  # that nobody measures here
     lab.apply(hpa)
     lab.wait("in conflict", lambda: conflict().get("reason") == "AutoscalerOnChild", 10)
-    assert all(word in conflict()["message"] for word in ("fraud-load", child))
+    assert f"HorizontalPodAutoscaler fraud-load scales ReplicaSet {child}" in conflict()["message"]
     lab.apply(lab.fraud("2.0.0", replicas=2, strategy=QUICK))
     lab.until(healthy("2.0.0"))
     lab.apply(lab.fraud("1.0.0", replicas=2, strategy=QUICK))

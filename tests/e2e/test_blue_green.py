@@ -104,7 +104,7 @@ def test_a_failed_gate_after_the_switch_switches_back(lab: Lab) -> None:
     assert not calls.by(stable).failed, calls
     assert not calls.between(gone).by(candidate), calls
     assert lab.uids(stable) == pods, "stable was whole all the while"
-    assert names_of(lab.deployments()) == {f"fraud-{stable}"}
+    assert names_of(lab.replica_sets()) == {f"fraud-{stable}"}
 
 
 def test_without_auto_promote_nobody_is_switched_until_somebody_says_so(lab: Lab) -> None:

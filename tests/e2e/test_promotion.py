@@ -44,7 +44,7 @@ def test_a_canary_is_promoted_under_load_and_no_new_connection_fails(lab: Lab) -
     half = lab.until(holding("half"))
     half_pods = lab.uids(candidate)
     done = lab.until(healthy("2.0.0"), 90)
-    lab.wait("alone", lambda: names_of(lab.deployments()) == {f"fraud-{candidate}"}, 30)
+    lab.wait("alone", lambda: names_of(lab.replica_sets()) == {f"fraud-{candidate}"}, 30)
     ended = callers.now() + SETTLING_SECONDS
     lab.wait("calling on", lambda: len(callers.calls().between(ended)) > 100, 15)
     calls = callers.calls().between(began)
@@ -118,7 +118,7 @@ def test_a_paused_rollout_waits_and_a_restored_manifest_ends_it(lab: Lab) -> Non
     lab.apply(lab.fraud("2.0.0", strategy=canary(*stages), paused=True))
     held = lab.until(phase("Paused", "Paused"))
     assert "version 2.0.0 waits" in held["status"]["message"]
-    assert names_of(lab.deployments()) == {f"fraud-{stable}"}
+    assert names_of(lab.replica_sets()) == {f"fraud-{stable}"}
     slow = canary(stage("half", 50, "10m"), stage("full", 100))
     lab.apply(lab.fraud("2.0.0", strategy=slow))
     candidate = revision(lab.until(holding("half")), "candidate")
@@ -129,7 +129,7 @@ def test_a_paused_rollout_waits_and_a_restored_manifest_ends_it(lab: Lab) -> Non
     lab.apply(old)
     back = lab.until(healthy("1.0.0"))
     returned = callers.now()
-    lab.wait("alone", lambda: names_of(lab.deployments()) == {f"fraud-{stable}"}, 30)
+    lab.wait("alone", lambda: names_of(lab.replica_sets()) == {f"fraud-{stable}"}, 30)
     lab.wait("calling on", lambda: callers.now() > returned + 8, 15)
     calls = callers.calls().between(began)
 

@@ -67,7 +67,7 @@ def test_what_the_api_server_would_refuse_is_never_started(lab: Lab) -> None:
         refused = lab.until(says(words), 20)
         assert condition(refused, "SpecValid")["reason"] == "SpecRefused"
         assert truths(refused)["Available"] == "True"
-        assert names_of(lab.deployments()) == {f"fraud-{stable}"}
+        assert names_of(lab.replica_sets()) == {f"fraud-{stable}"}
 
     lab.apply(lab.fraud("2.0.0", **plan, in_pod={"serviceAccountName": "ghost"}))
     lab.until(says('serviceaccount "ghost" not found'), 20)
@@ -116,6 +116,21 @@ def test_a_full_node_is_named_and_no_surge_gets_through(lab: Lab, three_slots: M
     assert not calls.unanswered, calls
 
 
+THEIRS: dict[str, Manifest] = {
+    "ControllerRevision": {"revision": 1, "data": {"of": "somebody else"}},
+    "ReplicaSet": {
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "theirs"}},
+            "template": {
+                "metadata": {"labels": {"app": "theirs"}},
+                "spec": {"containers": [{"name": "theirs", "image": "registry.invalid/theirs"}]},
+            },
+        }
+    },
+}
+
+
 def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None:
     plan = {"replicas": 2, "strategy": QUICK}
     lab.apply(manifests.service("fraud", {"app": "theirs"}))
@@ -131,8 +146,8 @@ def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None
 
     second = lab.fraud("2.0.0", **plan)
     name = f"fraud-{_revision(second)}"
-    for kind in ("controllerrevision", "deployment"):
-        _occupy(lab, kind, name)
+    for kind, fields in THEIRS.items():
+        lab.apply({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, **fields})
         lab.apply(second)
         taken = lab.until(phase("Degraded", "Conflict"))
         assert f"{name} exists and was not made by Lockstep" in taken["status"]["message"]
@@ -148,18 +163,3 @@ def _revision(wanted: Manifest) -> str:
     """What the operator will call it."""
     spec = wanted["spec"]
     return resolve(spec["template"], Model.model_validate(spec["model"]), ()).revision
-
-
-def _occupy(lab: Lab, kind: str, name: str) -> None:
-    if kind == "deployment":
-        lab.kubectl("create", "deployment", name, f"--image={lab.image}", "--replicas=0")
-        return
-    lab.apply(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "ControllerRevision",
-            "metadata": {"name": name},
-            "revision": 1,
-            "data": {"of": "somebody else"},
-        }
-    )

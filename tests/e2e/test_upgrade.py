@@ -1,10 +1,12 @@
 """The operator of the previous landing is replaced by this one, with 50 ModelDeployments in all
 phases: no pod changes, nothing is started, nothing is forgotten, and what was on trial goes on.
+Deployments of the previous landing stay until their revisions go; new revisions get ReplicaSets.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,10 @@ class Fleet:
             made["spec"]["template"]["spec"]["containers"][0]["imagePullPolcy"] = "Always"
         return made
 
+    def change(self, name: str, step: Manifest) -> None:
+        """Another spec for one whose pods really run."""
+        self.lab.apply(self._manifest(name, step, real=True))
+
     def all(self) -> dict[str, Manifest]:
         found = self.lab.world.api.list("ModelDeployment", self.lab.namespace, {})
         return {it["metadata"]["name"]: it for it in found}
@@ -143,9 +149,10 @@ class Fleet:
             for number in range(case.count)
         )
 
-    def pods(self) -> dict[str, tuple[str, int]]:
-        """Uid and restarts of each pod."""
-        found = self.lab.world.api.list("Pod", self.lab.namespace, {})
+    def pods(self, owner: str = "") -> dict[str, tuple[str, int]]:
+        """Uid and restarts of each pod, of all or of one ModelDeployment."""
+        labels = {DEPLOYMENT_LABEL: owner} if owner else {}
+        found = self.lab.world.api.list("Pod", self.lab.namespace, labels)
         return {
             pod["metadata"]["name"]: (
                 pod["metadata"]["uid"],
@@ -154,15 +161,25 @@ class Fleet:
             for pod in found
         }
 
+    def sets(self, owner: str = "") -> dict[str, Manifest]:
+        """Specs of what the operator has pods made by, Deployments of an earlier one among them."""
+        api, namespace = self.lab.world.api, self.lab.namespace
+        labels = {DEPLOYMENT_LABEL: owner} if owner else {}
+        return {
+            f"{kind} {_name(it)}": it["spec"]
+            for kind in ("Deployment", "ReplicaSet")
+            for it in api.list(kind, namespace, labels)
+            if it["metadata"]["ownerReferences"][0]["kind"] == "ModelDeployment"
+        }
+
     def children(self) -> dict[str, Manifest]:
         """What a pod could be restarted by, or a caller be sent elsewhere."""
         namespace, api = self.lab.namespace, self.lab.world.api
-        deployments = api.list("Deployment", namespace, {})
         services = api.list("Service", namespace, {})
         revisions = api.list("ControllerRevision", namespace, {})
         ours = (it for it in revisions if DEPLOYMENT_LABEL in it["metadata"].get("labels", {}))
         return {
-            **{f"Deployment {_name(it)}": it["spec"] for it in deployments},
+            **self.sets(),
             **{f"Service {_name(it)}": it["spec"]["selector"] for it in services},
             **{f"ControllerRevision {_name(it)}": it["data"] for it in ours},
         }
@@ -245,7 +262,7 @@ def test_an_upgrade_changes_no_pod_and_starts_nothing(
         for turn in range(max(len(case.steps) for case in CASES.values())):
             fleet.apply(turn)
             lab.wait(f"all where turn {turn} leads", partial(fleet.arrived, turn), 90)
-        lab.wait("nothing moving", partial(_at_rest, lab, fleet), 60)
+        lab.wait("nothing moving", partial(_at_rest, fleet), 60)
         pods, children, memory = fleet.pods(), fleet.children(), fleet.memory()
         samples = fleet.samples()
         lab.pass_time(5)  # what was decided is told after it is done
@@ -260,13 +277,55 @@ def test_an_upgrade_changes_no_pod_and_starts_nothing(
     assert fleet.pods() == pods
     assert _changed(children, fleet.children()) == {}
     assert _changed(memory, fleet.memory()) == {}
-    assert {it for it in fleet.told() - told if "Rollout" in it or "Stage" in it} == set()
+    assert {it for it in fleet.told() - told if any(word in it for word in MOVED)} == set()
+    assert fleet.sets().keys() <= children.keys(), "nothing came beside what was there"
+    _replaces_a_deployment_with_its_revision(fleet, "healthy-0")
+    _restarts_a_deployment_where_it_stands(fleet, "healthy-1")
+    _puts_a_deployment_back(fleet, "healthy-1")
 
 
-def _at_rest(lab: Lab, fleet: Fleet) -> bool:
+MOVED = ("Rollout", "Stage", "Restart", "Restored")
+"""In reasons of Events: something began, went on or was put back."""
+
+
+def _replaces_a_deployment_with_its_revision(fleet: Fleet, name: str) -> None:
+    fleet.change(name, spec("2.0.0", strategy=QUICK))
+
+    def replaced() -> bool:
+        status = fleet.all()[name]["status"]
+        child = f"{name}-{status['stable']['revision']}"
+        there = status["phase"] == "Healthy" and status["stable"]["version"] == "2.0.0"
+        pods = [pod.startswith(f"{child}-") for pod in fleet.pods(name)]
+        return there and [*fleet.sets(name)] == [f"ReplicaSet {child}"] and pods == [True, True]
+
+    fleet.lab.wait("on a ReplicaSet", replaced, 60)
+
+
+def _restarts_a_deployment_where_it_stands(fleet: Fleet, name: str) -> None:
+    """It ends with the spec that it had: no template was changed, no surplus was left."""
+    pods, sets = fleet.pods(name).items(), fleet.sets(name)
+    fleet.change(name, {**V1, "restartAt": datetime.now(UTC).isoformat(timespec="seconds")})
+
+    def restarted() -> bool:
+        left = fleet.pods(name).items()
+        return len(left) == len(pods) and not left & pods and fleet.sets(name) == sets
+
+    fleet.lab.wait("restarted", restarted, 60)
+
+
+def _puts_a_deployment_back(fleet: Fleet, name: str) -> None:
+    sets = fleet.sets(name)
+    [child] = sets
+    by_hand = json.dumps({"spec": {"replicas": 3, "minReadySeconds": 7}})
+    fleet.lab.kubectl("patch", *child.split(), "--type=merge", "--patch", by_hand)
+    fleet.lab.wait("put back", lambda: fleet.sets(name) == sets, 20)
+    edited = f"{name}: ChildRestored {child} was edited by hand"
+    fleet.lab.wait("told", lambda: any(it.startswith(edited) for it in fleet.told()), 10)
+
+
+def _at_rest(fleet: Fleet) -> bool:
     """Whether every pod that is there is wanted, and every one that is wanted is there."""
-    found = lab.world.api.list("Deployment", lab.namespace, {})
-    wanted = sum(it["spec"]["replicas"] for it in found)
+    wanted = sum(it["replicas"] for it in fleet.sets().values())
     return len(fleet.pods()) == wanted and fleet.arrived(99)
 
 

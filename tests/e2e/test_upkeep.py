@@ -13,6 +13,8 @@ from tests.e2e.states import condition, healthy, phase, says
 pytestmark = pytest.mark.e2e
 
 BUDGET = "PodDisruptionBudget"
+NOWHERE = "registry.invalid/by-hand:1"
+SURPLUS = "lockstep.dev/surplus"
 
 
 def patch(lab: Lab, kind: str, name: str, **spec: object) -> None:
@@ -29,21 +31,25 @@ def test_children_edited_by_hand_are_put_back_and_it_is_said(lab: Lab) -> None:
     patch(lab, "service", "fraud", selector={"lockstep.dev/revision": "00000000"})
     lab.wait("selecting again", lambda: _spec(lab, "Service", "fraud") == service, 10)
     lab.wait("told", lambda: _told(lab) == {"Service fraud"}, 10)
-    lab.kubectl("annotate", "deployment", child, "team=fraud")
-    patch(lab, "deployment", child, minReadySeconds=7)
-    lab.wait("0 s", lambda: _spec(lab, "Deployment", child).get("minReadySeconds", 0) == 0, 10)
-    lab.wait("told", lambda: _told(lab) == {"Service fraud", f"Deployment {child}"}, 10)
-    assert lab.find("Deployment", child)["metadata"]["annotations"]["team"] == "fraud"
-    ours = (("Deployment", child), ("Service", "fraud"), ("ControllerRevision", child))
+    template = _spec(lab, "ReplicaSet", child)["template"]
+    lab.kubectl("set", "image", f"replicaset/{child}", f"server={NOWHERE}")
+    lab.wait("its image", lambda: _spec(lab, "ReplicaSet", child)["template"] == template, 10)
+    lab.wait("told", lambda: _told(lab) == {"Service fraud", f"ReplicaSet {child}"}, 10)
+    assert lab.uids(revision(seen)) == pods, "an edit of the template restarts no pod"
+    lab.kubectl("annotate", "replicaset", child, "team=fraud")
+    patch(lab, "replicaset", child, minReadySeconds=7)
+    lab.wait("0 s", lambda: _spec(lab, "ReplicaSet", child).get("minReadySeconds", 0) == 0, 10)
+    assert lab.find("ReplicaSet", child)["metadata"]["annotations"]["team"] == "fraud"
+    ours = (("ReplicaSet", child), ("Service", "fraud"), ("ControllerRevision", child))
     for kind, name in ours:
         lab.kubectl("label", kind, name, "lockstep.dev/deployment-")
         lab.wait("labelled", partial(_labelled, lab, kind, name), 20)
     lab.until(healthy("1.0.0"))
     assert lab.uids(revision(seen)) == pods
 
-    lab.kubectl("scale", f"deployment/{child}", "--replicas=1")
-    lab.wait("four pods", lambda: _spec(lab, "Deployment", child)["replicas"] == 4, 10)
-    lab.kubectl("delete", f"deployment/{child}", "service/fraud", "--wait=false")
+    lab.kubectl("scale", f"replicaset/{child}", "--replicas=1")
+    lab.wait("four pods", lambda: _spec(lab, "ReplicaSet", child)["replicas"] == 4, 10)
+    lab.kubectl("delete", f"replicaset/{child}", "service/fraud", "--wait=false")
     lab.wait("new pods", lambda: not lab.uids(revision(seen)) & pods, 20)
     lab.wait("a Service again", lambda: not lab.gone("Service", "fraud"), 20)
     lab.wait("as it was", lambda: _spec(lab, "Service", "fraud")["selector"] == selector, 20)
@@ -58,7 +64,7 @@ def test_what_the_owner_changed_is_nobodys_edit_by_hand(lab: Lab) -> None:
     lab.apply(lab.fraud("1.0.0", strategy=QUICK, **changes))
     lab.until(healthy("1.0.0"))
     lab.wait("port 81", lambda: _spec(lab, "Service", "fraud")["ports"][0]["port"] == 81, 10)
-    lab.wait("1 s", lambda: _spec(lab, "Deployment", child).get("minReadySeconds") == 1, 10)
+    lab.wait("1 s", lambda: _spec(lab, "ReplicaSet", child).get("minReadySeconds") == 1, 10)
     assert pods < lab.uids(revision(seen)), "no pod was restarted"
     assert not _told(lab)
 
@@ -67,7 +73,7 @@ def test_children_go_with_their_owner_or_outlive_it_as_its_deletion_says(lab: La
     wanted = lab.fraud("1.0.0", replicas=1, strategy=QUICK)
     lab.apply(wanted)
     child = f"fraud-{revision(lab.until(healthy('1.0.0')))}"
-    children = (("Deployment", child), ("Service", "fraud"), ("ControllerRevision", child))
+    children = (("ReplicaSet", child), ("Service", "fraud"), ("ControllerRevision", child))
     lab.kubectl("delete", "mldep/fraud", "--cascade=orphan", "--timeout=90s")
     for kind, name in children:
         assert "ownerReferences" not in lab.find(kind, name)["metadata"]
@@ -75,7 +81,7 @@ def test_children_go_with_their_owner_or_outlive_it_as_its_deletion_says(lab: La
     lab.apply(wanted)
     taken = lab.until(phase("Degraded", "Conflict"))
     assert "was not made by Lockstep" in taken["status"]["message"]
-    lab.kubectl("delete", f"deployment/{child}", "service/fraud", f"controllerrevision/{child}")
+    lab.kubectl("delete", f"replicaset/{child}", "service/fraud", f"controllerrevision/{child}")
     lab.until(healthy("1.0.0"))
     lab.kubectl("delete", "mldep/fraud", "--timeout=90s")
     lab.wait("gone", lambda: all(lab.gone(kind, name) for kind, name in children), 20)
@@ -122,14 +128,14 @@ def test_orphans_go_on_serving_and_are_never_adopted_again(lab: Lab) -> None:
     lab.until(phase("Degraded", "Conflict"))
     lab.wait("calling on", lambda: callers.now() > deleted + 15, 30)
     assert lab.uids(revision(seen)) == pods
-    for kind, name in (("Deployment", child), ("ControllerRevision", child), ("Service", "fraud")):
+    for kind, name in (("ReplicaSet", child), ("ControllerRevision", child), ("Service", "fraud")):
         metadata = lab.find(kind, name)["metadata"]
         assert metadata["annotations"]["lockstep.dev/owner-uid"] == seen["metadata"]["uid"]
 
     calls = callers.calls().between(began)
     lab.measured("orphaned and left alone", f"{len(calls)} calls, {len(calls.unanswered)} errors")
     assert not calls.unanswered, calls
-    lab.kubectl("delete", f"deployment/{child}", "service/fraud", f"controllerrevision/{child}")
+    lab.kubectl("delete", f"replicaset/{child}", "service/fraud", f"controllerrevision/{child}")
     lab.kubectl("delete", "pdb/fraud")
     lab.until(healthy("1.0.0"))
 
@@ -138,17 +144,18 @@ def test_a_restart_replaces_all_pods_and_no_caller_notices(lab: Lab) -> None:
     wanted = lab.fraud("1.0.0", replicas=3, strategy=QUICK, minReadySeconds=2)
     lab.apply(wanted)
     seen = lab.until(healthy("1.0.0"))
-    pods = lab.uids(revision(seen))
+    child, pods = f"fraud-{revision(seen)}", lab.uids(revision(seen))
     callers = lab.callers(new=40, kept=6)
     began = callers.now()
 
     lab.apply({**wanted, "spec": {**wanted["spec"], "restartAt": _now()}})
     lab.until(phase("Progressing", "Restarting"))
-    fewest = []
+    ready, there = [], []
 
     def replaced() -> bool:
-        ready = [pod for pod in lab.pods() if _ready(pod)]
-        fewest.append(len(ready))
+        found = lab.pods()
+        ready.append(len([pod for pod in found if _ready(pod)]))
+        there.append(len(found))
         return not lab.uids(revision(seen)) & pods
 
     lab.wait("replaced", replaced, 90)
@@ -157,11 +164,16 @@ def test_a_restart_replaces_all_pods_and_no_caller_notices(lab: Lab) -> None:
     lab.wait("calling on", lambda: callers.now() > ended + 5, 20)
     calls = callers.calls().between(began)
     lab.measured("restarted", f"{len(calls)} calls, {len(calls.unanswered)} errors")
-    lab.measured("fewest ready pods on the way, of 3", min(fewest))
+    lab.measured("fewest ready pods on the way, of 3", min(ready))
+    lab.measured("most pods on the way, of 3", max(there))
     assert not calls.unanswered, calls
-    assert min(fewest) >= 3
+    assert min(ready) >= 3
+    assert max(there) <= 4
     assert after["status"]["history"] == seen["status"]["history"]
     assert len(lab.pods()) == 3
+    assert SURPLUS not in lab.find("ReplicaSet", child)["metadata"].get("annotations", {})
+    [told] = lab.events("Restarting")
+    assert told.startswith(f"the pods of ReplicaSet {child} are replaced")
 
 
 def _now() -> str:

@@ -1,16 +1,15 @@
 """The cluster's own parts: controllers that are late, kubelets whose pods die, a proxy that lags.
 
-They know nothing of rollouts: they do what Deployments, Pods and a Service ask for.
+They know nothing of rollouts: they do what ReplicaSets, Pods and a Service ask for.
 """
 
 import functools
 import random
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
-from lockstep.core.names import deployment_name
-from lockstep.core.observed import CallerService, ChildDeployment, Pod, Trouble
+from lockstep.core.names import child_name
+from lockstep.core.observed import CallerService, ChildReplicaSet, Pod, Trouble
 from lockstep.core.rollout.view import reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects
@@ -44,7 +43,6 @@ class Weather:
 class Body:
     """What only the kubelet knows of a pod; ``since``: when it became ready."""
 
-    restarted_at: datetime | None = None
     placed: bool = False
     since: float | None = None
 
@@ -68,7 +66,6 @@ class Cluster:
         self.previewed_since: dict[str, float] = {}
         self.started: dict[str, int] = {}
         self.min_ready: dict[str, int] = {}
-        self.surges: dict[str, int] = {}
         self.templates: dict[str, Any] = {}
         self._bodies: dict[str, Body] = {}
         self._announced: frozenset[str] = frozenset()
@@ -83,8 +80,8 @@ class Cluster:
     def pods(self) -> list[Pod]:
         return list(self.objects.of("pods").values())
 
-    def deployment(self, revision: str) -> ChildDeployment | None:
-        found: ChildDeployment | None = self.objects.truth.get(("deployments", revision))
+    def replica_set(self, revision: str) -> ChildReplicaSet | None:
+        found: ChildReplicaSet | None = self.objects.truth.get(("replicasets", revision))
         return found
 
     def service(self) -> CallerService | None:
@@ -93,49 +90,43 @@ class Cluster:
 
     # What is written ------------------------------------------------------------------------
 
-    def put_deployment(
+    def put_replica_set(
         self,
         revision: str,
         replicas: int,
         template: object,
         min_ready: int,
-        *,
-        restarted_at: datetime | None = None,
-        surge: int = 1,
+        surplus: int,
     ) -> None:
-        """Create or change a Deployment; another template would restart its pods."""
-        before = self.deployment(revision)
+        """Create or change a ReplicaSet; pods of another template would be of another revision."""
+        before = self.replica_set(revision)
         same = not before or self.templates[revision] == template
-        keep("a Deployment's template never changes: its pods would be restarted", same)
+        keep("a ReplicaSet's template never changes", same)
         self.templates[revision], self.min_ready[revision] = template, min_ready
-        fresh = before or ChildDeployment(
-            name=deployment_name(KEY.name, revision),
+        fresh = before or ChildReplicaSet(
+            name=child_name(KEY.name, revision),
             uid=self._uid("d"),
             revision=revision,
             replicas=replicas,
             created=self.agenda.now(),
         )
-        self.surges[revision] = surge if replicas > 1 else max(1, surge)
-        outdated = replicas if restarted_at != fresh.restarted_at else fresh.outdated
-        changed = replace(
-            fresh, replicas=replicas, drifted=False, restarted_at=restarted_at, outdated=outdated
-        )
-        self.objects.put(("deployments", revision), changed)
+        changed = replace(fresh, replicas=replicas, surplus=surplus, drifted=False)
+        self.objects.put(("replicasets", revision), changed)
         self._soon(revision)
 
-    def remove_deployment(self, revision: str) -> None:
-        self.objects.drop(("deployments", revision))
+    def remove_replica_set(self, revision: str) -> None:
+        self.objects.drop(("replicasets", revision))
         self._soon(revision)
 
     def remove_slowly(self, revision: str) -> None:
-        """Delete in the foreground: the Deployment stays until its last pod is gone."""
-        child = self.deployment(revision)
+        """Delete in the foreground: the ReplicaSet stays until its last pod is gone."""
+        child = self.replica_set(revision)
         if child:
             self.meddle(replace(child, terminating=True))
 
-    def meddle(self, child: ChildDeployment) -> None:
-        """Somebody else writes a Deployment."""
-        self.objects.put(("deployments", child.revision), child)
+    def meddle(self, child: ChildReplicaSet) -> None:
+        """Somebody else writes a ReplicaSet."""
+        self.objects.put(("replicasets", child.revision), child)
         self._soon(child.revision)
 
     def route(self, service: CallerService | None) -> None:
@@ -149,22 +140,17 @@ class Cluster:
         service = self.service()
         return service.uid if service else self._uid("s")
 
-    # The Deployment controller ----------------------------------------------------------------
+    # The ReplicaSet controller ----------------------------------------------------------------
 
     def _soon(self, revision: str) -> None:
         delay = self.rng.uniform(*self.weather.controller)
         self.agenda.after(delay, lambda: self._sync(revision))
 
     def _sync(self, revision: str) -> None:
-        child = self.deployment(revision)
-        wanted = child.replicas if child and not child.terminating else 0
+        child = self.replica_set(revision)
+        wanted = child.replicas + child.surplus if child and not child.terminating else 0
         standing = [it for it in self.pods() if it.revision == revision and not it.terminating]
         refused = self.natures.get(revision) is Nature.NOT_CREATED and len(standing) < wanted
-        old = [pod for pod in standing if child and self._is_old(child, pod)]
-        if child and old and wanted:
-            self._roll(child, standing, old)
-            self._report(child, refused=refused)
-            return
         if not refused:
             for _ in range(wanted - len(standing)):
                 self._create(revision)
@@ -173,37 +159,22 @@ class Cluster:
         if child:
             self._report(child, refused=refused)
 
-    def _is_old(self, child: ChildDeployment, pod: Pod) -> bool:
-        return self._bodies[pod.name].restarted_at != child.restarted_at
-
-    def _roll(self, child: ChildDeployment, standing: list[Pod], old: list[Pod]) -> None:
-        """One step of a rolling update: within its surge, and none fewer than wanted with one."""
-        surge = self.surges[child.revision]
-        for _ in range(min(len(old), child.replicas + surge - len(standing))):
-            self._create(child.revision)
-        gone = [pod for pod in old if not self._available(pod)]
-        spare = sum(map(self._available, standing)) - child.replicas + (0 if surge else 1)
-        ready = [pod for pod in old if pod not in gone]
-        for pod in [*gone[: max(0, len(standing) - child.replicas)], *ready[: max(0, spare)]]:
-            self.terminate(pod.name)
-
     def _dispensable(self, pod: Pod) -> tuple[bool, bool, int]:
         """Pods without a node go first, then those that are not ready, then the youngest."""
         return self._bodies[pod.name].placed, pod.ready, -int(pod.uid[1:])
 
-    def _report(self, child: ChildDeployment, *, refused: bool) -> None:
+    def _report(self, child: ChildReplicaSet, *, refused: bool) -> None:
         left = [it for it in self.pods() if it.revision == child.revision]
         if child.terminating and not left:
-            self.objects.drop(("deployments", child.revision))
+            self.objects.drop(("replicasets", child.revision))
             return
         report = replace(
             child,
             available=sum(self._available(pod) for pod in left),
-            outdated=sum(self._is_old(child, pod) for pod in left if not pod.terminating),
             create_failure=NOT_CREATED if refused else None,
         )
         if report != child:
-            self.objects.put(("deployments", child.revision), report)
+            self.objects.put(("replicasets", child.revision), report)
 
     def _available(self, pod: Pod) -> bool:
         since = self._bodies[pod.name].since
@@ -215,11 +186,14 @@ class Cluster:
 
     def _create(self, revision: str) -> None:
         uid = self._uid("p")
-        name = f"{deployment_name(KEY.name, revision)}-{uid}"
-        child = self.deployment(revision)
-        self._bodies[name] = Body(restarted_at=child.restarted_at if child else None)
+        name = f"{child_name(KEY.name, revision)}-{uid}"
+        self._bodies[name] = Body()
         self.started[revision] = self.started.get(revision, 0) + 1
-        self.objects.put(("pods", name), Pod(name=name, uid=uid, revision=revision))
+        created = self.agenda.now().replace(microsecond=0)
+        child = self.replica_set(revision)
+        owner = child.uid if child else ""
+        fresh = Pod(name=name, uid=uid, revision=revision, created=created, owner_uid=owner)
+        self.objects.put(("pods", name), fresh)
         self.agenda.after(self.rng.uniform(0.05, 0.5), lambda: self._place(name))
 
     def _place(self, name: str) -> None:

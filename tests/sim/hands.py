@@ -29,10 +29,11 @@ from lockstep.core.plan import (
     PruneConfig,
     PruneRevision,
     PutBudget,
-    PutDeployment,
+    PutReplicaSet,
     RemoveBudget,
-    RemoveDeployment,
+    RemovePod,
     RemovePreview,
+    RemoveReplicaSet,
     SetOwnership,
     SetPreview,
     SetTraffic,
@@ -115,12 +116,12 @@ class Hands:
 
     def _arms(self) -> dict[str, Arm]:
         pods = self.objects.of("pods", cached=True).values()
-        children = self.objects.of("deployments", cached=True)
+        children = self.objects.of("replicasets", cached=True)
         revisions = dict.fromkeys([*children, *(pod.revision for pod in pods)])
         return {
             revision: Arm(
                 revision=revision,
-                deployment=children.get(revision),
+                replica_set=children.get(revision),
                 pods=tuple(pod for pod in pods if pod.revision == revision),
             )
             for revision in revisions
@@ -181,12 +182,8 @@ class Hands:
         match action:
             case StoreRevision():
                 self._store_revision(action)
-            case PutDeployment():
-                self._put(action)
-            case RemoveDeployment(revision):
-                key = ("deployments", revision)
-                self._write(lambda: self.cluster.remove_deployment(revision))
-                self.objects.learn(key)
+            case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
+                self._size(action)
             case SetTraffic():
                 self._route(action)
             case SetPreview() | RemovePreview():
@@ -202,6 +199,17 @@ class Hands:
             case PruneRevision(name):
                 self._write(lambda: self.objects.drop(("stored", name)))
                 self.objects.learn(("stored", name))
+
+    def _size(self, action: PutReplicaSet | RemoveReplicaSet | RemovePod) -> None:
+        match action:
+            case PutReplicaSet():
+                self._put(action)
+            case RemoveReplicaSet(revision):
+                self._write(lambda: self.cluster.remove_replica_set(revision))
+                self.objects.learn(("replicasets", revision))
+            case RemovePod(name):
+                self._write(lambda: self.cluster.terminate(name))
+                self.objects.learn(("pods", name))
 
     def _preview(self, action: SetPreview | RemovePreview) -> None:
         if isinstance(action, RemovePreview):
@@ -228,22 +236,21 @@ class Hands:
             self._write(lambda: self.objects.put(key, after))
         self.objects.learn(key)
 
-    def _put(self, action: PutDeployment) -> None:
-        key = ("deployments", action.revision)
-        child = self.cluster.deployment(action.revision)
+    def _put(self, action: PutReplicaSet) -> None:
+        key = ("replicasets", action.revision)
+        child = self.cluster.replica_set(action.revision)
         if action.exists and child is None:
-            raise TransientError("the Deployment is gone")
+            raise TransientError("the ReplicaSet is gone")
         if child and child.terminating:
-            raise TransientError("the Deployment is being deleted")
-        self._refuse_foreign("Deployment", f"{KEY.name}-{action.revision}")
+            raise TransientError("the ReplicaSet is being deleted")
+        self._refuse_foreign("ReplicaSet", f"{KEY.name}-{action.revision}")
         self._write(
-            lambda: self.cluster.put_deployment(
+            lambda: self.cluster.put_replica_set(
                 action.revision,
                 action.replicas,
                 action.template,
                 action.min_ready_seconds,
-                restarted_at=action.restarted_at,
-                surge=action.surge,
+                action.surplus,
             )
         )
         self.objects.learn(key)

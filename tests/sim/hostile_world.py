@@ -203,7 +203,7 @@ class World:
 
     def _play(self) -> None:
         for (kind, _), raw in tuple(self.kube.objects.items()):
-            if kind == "Deployment":
+            if kind == "ReplicaSet":
                 self.stand(*pods(raw["metadata"]["labels"][REVISION_LABEL]))
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from lockstep.core.names import deployment_name
+from lockstep.core.names import child_name
 from lockstep.core.observed import (
     Arm,
     Budget,
     CallerService,
-    ChildDeployment,
+    ChildReplicaSet,
     ConfigCopy,
     Observed,
     Only,
@@ -21,10 +21,11 @@ from lockstep.core.plan import (
     PruneConfig,
     PruneRevision,
     PutBudget,
-    PutDeployment,
+    PutReplicaSet,
     RemoveBudget,
-    RemoveDeployment,
+    RemovePod,
     RemovePreview,
+    RemoveReplicaSet,
     SetOwnership,
     SetPreview,
     SetTraffic,
@@ -46,12 +47,8 @@ def carried_out(observed: Observed, action: Action) -> Observed:
     match action:
         case StoreRevision():
             return replace(observed, stored=(*observed.stored, _stored(observed, action)))
-        case PutDeployment():
-            return _with(
-                observed, replace(_arm(observed, action), deployment=_put(observed, action))
-            )
-        case RemoveDeployment(revision):
-            return _with(observed, replace(observed.arm(revision), deployment=None))
+        case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
+            return _with(observed, _sized(observed, action))
         case SetTraffic(routing=routing):
             uid = observed.service.uid if observed.service else "s"
             return replace(observed, service=CallerService(uid=uid, routing=routing))
@@ -89,7 +86,7 @@ def _kept_up(observed: Observed, action: PutBudget | RemoveBudget | SetOwnership
 
 def _stored(observed: Observed, action: StoreRevision) -> StoredRevision:
     return StoredRevision(
-        name=deployment_name(observed.key.name, action.revision),
+        name=child_name(observed.key.name, action.revision),
         revision=action.revision,
         scheme=action.scheme,
         number=action.number,
@@ -107,19 +104,32 @@ def _copies(observed: Observed, action: StoreConfig | PruneConfig) -> Iterator[C
         )
 
 
-def _arm(observed: Observed, action: PutDeployment) -> Arm:
-    return observed.arm(action.revision)
+def _sized(observed: Observed, action: PutReplicaSet | RemoveReplicaSet | RemovePod) -> Arm:
+    arm = observed.arm(action.revision)
+    match action:
+        case PutReplicaSet():
+            return replace(arm, replica_set=_put(observed, action))
+        case RemoveReplicaSet():
+            return replace(arm, replica_set=None)
+        case RemovePod():
+            return _without(arm, action)
 
 
-def _put(observed: Observed, action: PutDeployment) -> ChildDeployment:
-    before = observed.arm(action.revision).deployment
-    fresh = before or ChildDeployment(
-        name=deployment_name(observed.key.name, action.revision),
+def _without(arm: Arm, action: RemovePod) -> Arm:
+    """The pod answers for a while, but is asked for no more."""
+    pods = (replace(it, terminating=it.terminating or it.uid == action.uid) for it in arm.pods)
+    return replace(arm, pods=tuple(pods))
+
+
+def _put(observed: Observed, action: PutReplicaSet) -> ChildReplicaSet:
+    before = observed.arm(action.revision).replica_set
+    fresh = before or ChildReplicaSet(
+        name=child_name(observed.key.name, action.revision),
         uid=f"d-{action.revision}",
         revision=action.revision,
         replicas=0,
     )
-    return replace(fresh, replicas=action.replicas, drifted=False, restarted_at=action.restarted_at)
+    return replace(fresh, replicas=action.replicas, surplus=action.surplus, drifted=False)
 
 
 def _with(observed: Observed, arm: Arm) -> Observed:

@@ -4,11 +4,12 @@ import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.core.names import deployment_name
-from lockstep.core.observed import CallerService, ChildDeployment, Foreign, Nobody, Only
+from lockstep.core.names import child_name
+from lockstep.core.observed import CallerService, ChildReplicaSet, Foreign, Nobody, Only
 from tests.sim import deciders
 from tests.sim.cluster import Weather
 from tests.sim.parts import Mood
@@ -204,12 +205,12 @@ def change_the_stages(people: People) -> None:
 
 
 def delete_a_child(people: People) -> None:
-    children = sorted(people.story.objects.of("deployments").values(), key=lambda it: it.name)
+    children = sorted(people.story.objects.of("replicasets").values(), key=lambda it: it.name)
     if children:
-        child: ChildDeployment = people.rng.choice(children)
-        people.story.transcript.note(f"somebody deletes the Deployment of {short(child.revision)}")
+        child: ChildReplicaSet = people.rng.choice(children)
+        people.story.transcript.note(f"somebody deletes the ReplicaSet of {short(child.revision)}")
         if people.rng.random() < 0.5:
-            people.story.cluster.remove_deployment(child.revision)
+            people.story.cluster.remove_replica_set(child.revision)
         else:
             people.story.cluster.remove_slowly(child.revision)
 
@@ -233,10 +234,10 @@ def edit_the_service(people: People) -> None:
         people.story.meddle(CallerService(uid=service.uid, routing=target, drifted=True))
 
 
-def edit_a_deployment(people: People) -> None:
-    children = sorted(people.story.objects.of("deployments").values(), key=lambda it: it.name)
+def edit_a_child(people: People) -> None:
+    children = sorted(people.story.objects.of("replicasets").values(), key=lambda it: it.name)
     if children:
-        child: ChildDeployment = people.rng.choice(children)
+        child: ChildReplicaSet = people.rng.choice(children)
         replicas = people.rng.randint(0, 6)
         people.story.transcript.note(f"somebody scales {short(child.revision)} to {replicas}")
         people.story.cluster.meddle(replace(child, replicas=replicas, drifted=True))
@@ -244,11 +245,17 @@ def edit_a_deployment(people: People) -> None:
             people.story.edited_at = people.story.agenda.seconds
 
 
+def ask_for_a_restart(people: People) -> None:
+    now = people.story.agenda.now()
+    moment = now + timedelta(seconds=people.rng.choice((0, 0, 20)))
+    people.story.edit("asks for a restart", restart_at=moment)
+
+
 def take_a_name(people: People) -> None:
     version = VERSIONS[min(people.latest + 1, len(VERSIONS) - 2)]
-    if people.story.cluster.deployment(revision_of(version)):
+    if people.story.cluster.replica_set(revision_of(version)):
         return
-    taken = Foreign("Deployment", deployment_name(KEY.name, revision_of(version)))
+    taken = Foreign("ReplicaSet", child_name(KEY.name, revision_of(version)))
     people.story.hands.foreign = frozenset({taken})
     people.story.agenda.after(people.rng.uniform(5, 100), lambda: _free(people))
 
@@ -326,7 +333,8 @@ _ACTS: Final[tuple[Act, ...]] = (
     delete_a_pod,
     delete_the_service,
     edit_the_service,
-    edit_a_deployment,
+    edit_a_child,
+    ask_for_a_restart,
     take_a_name,
     trouble_prometheus,
     trouble_everybody,

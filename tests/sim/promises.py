@@ -11,9 +11,9 @@ from lockstep.api.exit_criteria import Metric
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
-from lockstep.core.plan import Action, Plan, PutDeployment, RemoveDeployment, SetTraffic
+from lockstep.core.plan import Action, Plan, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
 from lockstep.core.rollout.replicas import Counts, share
-from lockstep.core.rollout.stages import INITIAL, room, steps
+from lockstep.core.rollout.stages import INITIAL, max_surge, room, steps
 from lockstep.core.rollout.view import reaches
 from tests.sim.obey import carried_out
 from tests.sim.resource import wire
@@ -42,7 +42,7 @@ def reached(observed: Observed) -> list[Arm]:
 
 
 def serving(observed: Observed, *, ready: bool = False) -> int:
-    """Pods in reach that answer once the Deployments' counts are obeyed, the sick ones going first.
+    """Pods in reach that answer once the ReplicaSets' counts are obeyed, the sick ones going first.
 
     Available ones unless those that are merely ``ready`` are meant.
     """
@@ -86,7 +86,7 @@ def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
     Taking callers back at once is the exception, from a trial or from pods that only stood in:
     they go to whatever pods are ready.
     """
-    if not isinstance(action, SetTraffic | PutDeployment | RemoveDeployment):
+    if not isinstance(action, SetTraffic | PutReplicaSet | RemoveReplicaSet):
         return
     if isinstance(action, SetTraffic) and _takes_back(before, decided, action):
         return
@@ -100,6 +100,22 @@ def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
         becomes >= min(was, floor),
         f"{was} available in reach, {becomes} after {action}",
     )
+
+
+def a_restart_takes_no_pod_that_is_needed(before: Observed, decided: Plan, action: Action) -> None:
+    """A pod that answers is replaced only beside as many as are asked for, one less without surge.
+
+    The last one is never taken first.
+    """
+    del decided
+    if not isinstance(action, RemovePod):
+        return
+    arm = before.arm(action.revision)
+    if not any(pod.ready for pod in arm.pods if pod.uid == action.uid):
+        return
+    least = arm.wanted if max_surge(spec_of(before)) or arm.wanted == 1 else arm.wanted - 1
+    left = carried_out(before, action).arm(action.revision).available
+    keep("a restart takes no pod that is needed", left >= least, f"{left} of {arm.wanted} left")
 
 
 def _sent_by_hand(before: Observed) -> bool:
@@ -137,7 +153,7 @@ def surge_is_kept(before: Observed, decided: Plan, action: Action) -> None:
 
     Keep has the candidate on top; a stage that needs one pod of each has them.
     """
-    if not isinstance(action, PutDeployment):
+    if not isinstance(action, PutReplicaSet):
         return
     if action.replicas <= before.arm(action.revision).wanted:
         return
@@ -147,7 +163,7 @@ def surge_is_kept(before: Observed, decided: Plan, action: Action) -> None:
 
 
 def _asked(arm: Arm) -> int:
-    return 0 if arm.deployment and arm.deployment.terminating else arm.wanted
+    return 0 if arm.replica_set and arm.replica_set.terminating else arm.wanted
 
 
 def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
@@ -196,6 +212,7 @@ def _paced(before: Observed, status: ModelDeploymentStatus) -> set[str]:
 OF_ACTIONS = (
     nobody_is_left_without_an_answer,
     capacity_is_kept,
+    a_restart_takes_no_pod_that_is_needed,
     surge_is_kept,
     the_way_opens_for_the_proven_only,
 )
@@ -353,9 +370,14 @@ OF_MOMENTS = (the_unproven_is_out_of_reach, weight_is_not_exceeded, a_switch_tak
 
 
 def somebody_serves(now: Standing) -> bool:
-    """Whether a ready pod is selected, or no revision that may be called has one."""
+    """Whether a ready pod is selected, or no revision that may be called has one.
+
+    A first revision stays where it is while ``rollbackTo`` says that another one is wanted.
+    """
     selected = any(arm.ready for arm in now.arms.values() if reaches(now.routing, arm.revision))
-    return selected or not any(now.ready(revision) for revision in _allowed(now.status))
+    elsewhere = now.status.stable is None and now.spec.rollback_to
+    ready = any(now.ready(revision) for revision in _allowed(now.status))
+    return bool(selected or elsewhere or not ready)
 
 
 # ── Promises about a whole story ─────────────────────────────────────────────────────────────────

@@ -236,9 +236,9 @@ class Story:
         pods: dict[str, list[Pod]] = {}
         for pod in self.cluster.pods():
             pods.setdefault(pod.revision, []).append(pod)
-        children = self.objects.of("deployments")
+        children = self.objects.of("replicasets")
         return {
-            name: Arm(revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ())))
+            name: Arm(revision=name, replica_set=children.get(name), pods=tuple(pods.get(name, ())))
             for name in {*children, *pods}
         }
 

@@ -19,8 +19,8 @@ from lockstep.core.plan import (
     Action,
     AnswerDecision,
     Plan,
-    PutDeployment,
-    RemoveDeployment,
+    PutReplicaSet,
+    RemoveReplicaSet,
     SetTraffic,
 )
 from lockstep.core.rollout import approving, deciding, planner
@@ -72,19 +72,19 @@ def _sized(seen: Observed, decided: Plan, revision: str, replicas: int) -> Plan:
     child = next((it for it in seen.stored if it.revision == revision), None)
     if child is None or seen.arm(revision).wanted == replicas:
         return decided
-    resized = PutDeployment(
+    resized = PutReplicaSet(
         revision=revision,
         replicas=replicas,
         template=child.template,
         min_ready_seconds=spec_of(seen).min_ready_seconds,
-        exists=seen.arm(revision).deployment is not None,
+        exists=seen.arm(revision).replica_set is not None,
     )
     return replace(decided, actions=(*decided.actions, resized))
 
 
 def opens_before_the_smoke_test(seen: Observed, decided: Plan) -> Plan:
     arms, candidate = _on_trial(decided), decided.status.candidate
-    early = arms and candidate and not candidate.smoke_tested and seen.arm(arms[1]).deployment
+    early = arms and candidate and not candidate.smoke_tested and seen.arm(arms[1]).replica_set
     return _routed(seen, decided, Everyone()) if early else decided
 
 
@@ -124,7 +124,7 @@ def takes_pods_away_before_their_callers(seen: Observed, decided: Plan) -> Plan:
 def removes_what_was_promoted(seen: Observed, decided: Plan) -> Plan:
     stable, before = decided.status.stable, seen.status.candidate
     if stable and before and stable.revision == before.revision:
-        removed: Action = RemoveDeployment(stable.revision)
+        removed: Action = RemoveReplicaSet(stable.revision)
         return replace(decided, actions=(*decided.actions, removed))
     return decided
 
@@ -133,7 +133,7 @@ def restarts_pods_with_each_pass(seen: Observed, decided: Plan) -> Plan:
     del seen
     stamp = {"metadata": {"annotations": {"pass": str(next(_COUNTER))}}}
     actions = tuple(
-        replace(it, template=it.template | stamp) if isinstance(it, PutDeployment) else it
+        replace(it, template=it.template | stamp) if isinstance(it, PutReplicaSet) else it
         for it in decided.actions
     )
     return replace(decided, actions=actions)

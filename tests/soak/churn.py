@@ -78,7 +78,7 @@ class Churn:
     async def _collected(self, name: str) -> None:
         """What the garbage collector does in a whole cluster."""
         world, label = self._world, {"labelSelector": f"lockstep.dev/deployment={name}"}
-        kept = ("deployments", "controllerrevisions")
+        kept = ("replicasets", "controllerrevisions")
         paths = [world.apps(plural) for plural in kept] + [world.core("services")]
         paths += [world.core("configmaps"), _budgets(world)]
         for path in paths:

@@ -1,5 +1,6 @@
 """What every Kubernetes object has: whose it is, which it is, how new. Nothing of one kind."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -65,13 +66,28 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def created(raw: Manifest) -> datetime | None:
+    """When the API server made an object; it keeps whole seconds."""
+    text = raw["metadata"].get("creationTimestamp")
+    return instant(text) if text else None
+
+
 def taken(raw: Manifest, field: str) -> bool:
     """Whether somebody else has written this field of the spec since we did."""
-    return any(
-        f"f:{field}" in entry.get("fieldsV1", {}).get("f:spec", {})
-        for entry in raw["metadata"].get("managedFields") or ()
-        if entry.get("manager") != MANAGER
-    )
+    return any(True for _ in _takers(raw, field))
+
+
+def taken_since(raw: Manifest, field: str) -> datetime | None:
+    """Since when somebody else has a part of this field of the spec; None where nobody has."""
+    times = (entry["time"] for entry in _takers(raw, field) if "time" in entry)
+    return min(map(instant, times), default=None)
+
+
+def _takers(raw: Manifest, field: str) -> Iterator[Manifest]:
+    for entry in raw["metadata"].get("managedFields") or ():
+        theirs = entry.get("manager") != MANAGER
+        if theirs and f"f:{field}" in entry.get("fieldsV1", {}).get("f:spec", {}):
+            yield entry
 
 
 def condition(raw: Manifest, kind: str) -> Manifest:

@@ -6,8 +6,10 @@ from typing import Final
 from lockstep.adapters.kube import Meta, meta
 from lockstep.api.base import Manifest
 from lockstep.core import names
+from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildRef
 
 _GROUP: Final = "apps/"
+_KINDS: Final = frozenset({REPLICA_SET, DEPLOYMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +17,13 @@ class AutoscalerRecord:
     """``meta.deployment`` is the ModelDeployment whose child may be meant by ``target``."""
 
     meta: Meta
-    target: str = ""
+    target: ChildRef | None = None
 
 
 def prune(raw: Manifest) -> AutoscalerRecord:
-    """Read a HorizontalPodAutoscaler; one of anything but a Deployment concerns nobody here."""
+    """Read a HorizontalPodAutoscaler; one of no kind of ours concerns nobody here."""
     known, ref = meta(raw), raw["spec"]["scaleTargetRef"]
-    if ref["kind"] != "Deployment" or not ref.get("apiVersion", "").startswith(_GROUP):
+    if ref["kind"] not in _KINDS or not ref.get("apiVersion", "").startswith(_GROUP):
         return AutoscalerRecord(replace(known, deployment=""))
-    target = ref["name"]
-    return AutoscalerRecord(replace(known, deployment=names.owner_of(target)), target)
+    target = ChildRef(ref["kind"], ref["name"])
+    return AutoscalerRecord(replace(known, deployment=names.owner_of(target.name)), target)

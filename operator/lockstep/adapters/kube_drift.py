@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lockstep.api.base import Manifest
 
-DEPLOYMENT: Final = ("minReadySeconds", "revisionHistoryLimit", "selector", "template")
+REPLICA_SET: Final = ("minReadySeconds", "selector", "template")
 SERVICE: Final = ("ports",)
 """Fields of a spec that are ours and never planned, as replicas and callers are."""
 

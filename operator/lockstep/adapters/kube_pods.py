@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lockstep.adapters.kube import Meta, condition, instant, meta
+from lockstep.adapters.kube import Meta, condition, created, instant, meta
 from lockstep.api.base import Manifest, cut
 from lockstep.core.observed import Pod, Trouble
 
@@ -47,12 +47,14 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         name=known.name,
         uid=known.uid,
         revision=known.revision,
+        owner_uid="" if known.outlives else known.owner_uid,
         ip=raw.get("status", {}).get("podIP"),
         ready=condition(raw, "Ready").get("status") == "True",
         terminating=known.terminating,
         trouble=next(_troubles(raw), None),
         unschedulable=_cut(scheduled.get("message", "")) if homeless else None,
         unschedulable_since=instant(since) if homeless and since else None,
+        created=created(raw),
     )
 
 

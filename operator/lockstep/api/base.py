@@ -32,8 +32,10 @@ REVISION_LABEL: Final = f"{GROUP}/revision"
 
 OWNER_ANNOTATION: Final = f"{GROUP}/owner-uid"
 """On a child that outlives its owner: whose it was made."""
-RESTARTED_ANNOTATION: Final = f"{GROUP}/restarted-at"
-"""On a pod template: the spec.restartAt for which its pods were made anew."""
+SURPLUS_ANNOTATION: Final = f"{GROUP}/surplus"
+"""On a ReplicaSet: how many of its replicas are there only while a restart replaces pods."""
+EDITED_ANNOTATION: Final = f"{GROUP}/edited"
+"""On a ReplicaSet: from when until when, with a slash between, its template was not ours."""
 
 OWN_PREFIX: Final = f"{GROUP}/"
 

@@ -36,7 +36,7 @@ _NAME_PATTERN: Final = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME: Final = Rule(
     f"self.metadata.name.size() <= {LONGEST_NAME} && self.metadata.name.matches('{_NAME_PATTERN}')",
     f"metadata.name must be a DNS label of at most {LONGEST_NAME} characters that begins with a "
-    "letter: its Services and Deployments are named after it",
+    "letter: its Services and ReplicaSets are named after it",
     lambda name: len(name) <= LONGEST_NAME and re.fullmatch(_NAME_PATTERN, name) is not None,
 )
 

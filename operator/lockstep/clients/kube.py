@@ -48,6 +48,7 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "ModelDeployment": (f"/apis/{API_VERSION}", "modeldeployments"),
     "Decision": (f"/apis/{API_VERSION}", "decisions"),
     "Deployment": ("/apis/apps/v1", "deployments"),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
     "Service": ("/api/v1", "services"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
@@ -192,13 +193,17 @@ class Kube:
         reply = await self._send(request)
         return None if reply.code == HTTPStatus.CONFLICT else _expect(reply, request)
 
-    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
-        """Remove exactly this object; that it is gone, or another has its name, is fine."""
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
+        """Remove exactly this object; that it is gone, or another has its name, is fine.
+
+        Returns:
+            The object where it is there for a while yet, as pods that are told to end are.
+        """
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         request = _request("delete", "DELETE", kind, namespace, name, body)
         reply = await self._send(request)
-        if reply.code not in {404, 409}:
-            _expect(reply, request)
+        answer = None if reply.code in {404, 409} else _expect(reply, request)
+        return answer if answer and answer.get("kind") == kind else None
 
     async def put_status(
         self, namespace: str, name: str, version: str, status: Manifest

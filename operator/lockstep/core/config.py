@@ -102,7 +102,7 @@ def renamed(template: Manifest, config_maps: Mapping[str, str]) -> Manifest:
 
 def copy_name(name: str, revision: str, source: str) -> str:
     """Name of a revision's copy of a ConfigMap: ``fraud-7f9c2b1e-settings``."""
-    full = f"{names.deployment_name(name, revision)}-{source}"
+    full = f"{names.child_name(name, revision)}-{source}"
     if len(full) <= _LONGEST:
         return full
     told = hashlib.sha256(full.encode()).hexdigest()[:_HASH]

@@ -6,8 +6,8 @@ from typing import Final
 _CHILD: Final = re.compile(r"(.+)-[0-9a-f]{8}")
 
 
-def deployment_name(name: str, revision: str) -> str:
-    """Name of a revision's Deployment and of its ControllerRevision: ``fraud-7f9c2b1e``."""
+def child_name(name: str, revision: str) -> str:
+    """Name of a revision's ReplicaSet and of its ControllerRevision: ``fraud-7f9c2b1e``."""
     return f"{name}-{revision}"
 
 
@@ -16,7 +16,7 @@ def preview_name(name: str) -> str:
     return f"{name}-candidate"
 
 
-def owner_of(deployment: str) -> str:
-    """Name of the ModelDeployment that a Deployment of this name may belong to, or empty."""
-    found = _CHILD.fullmatch(deployment)
+def owner_of(child: str) -> str:
+    """Name of the ModelDeployment that a child of this name may belong to, or empty."""
+    found = _CHILD.fullmatch(child)
     return found[1] if found else ""

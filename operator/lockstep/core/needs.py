@@ -22,10 +22,10 @@ class Smoke:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """Try a revision's Deployment on the API server without storing it, and one Pod of it."""
+    """Try a revision's ReplicaSet on the API server without storing it, and one Pod of it."""
 
     revision: str
-    deployment: Manifest
+    replica_set: Manifest
     pod: Manifest
 
 

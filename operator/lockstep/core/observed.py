@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from lockstep.api.base import Manifest
 from lockstep.api.decision import DecisionSpec
@@ -28,55 +29,70 @@ class Trouble:
     message: str
 
 
+Span = tuple[datetime, datetime]
+"""From when until when, both included."""
+
+REPLICA_SET: Final = "ReplicaSet"
+DEPLOYMENT: Final = "Deployment"
+"""What an earlier operator made in a ReplicaSet's stead: it stays until its revision goes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """One pod of ours; ``unschedulable`` is the scheduler's sentence, said since then."""
+    """One pod of ours; ``unschedulable`` is the scheduler's sentence, said since then.
+
+    ``owner_uid`` is what will make it anew when it goes; empty: nobody will.
+    """
 
     name: str
     uid: str
     revision: str
+    owner_uid: str = ""
     ip: str | None = None
     ready: bool = False
     terminating: bool = False
     trouble: Trouble | None = None
     unschedulable: str | None = None
     unschedulable_since: datetime | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChildDeployment:
-    """The Deployment of one revision; ``drifted``: somebody changed a field that we own.
+class ChildReplicaSet:
+    """The ReplicaSet of one revision; ``drifted``: somebody changed a field that we own.
 
     ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it;
-    ``restarted_at`` is the last spec.restartAt that its pods were replaced for, ``outdated`` how
-    many still have to be.
+    ``surplus`` are pods above ``replicas``, there only while a restart replaces others.
+    ``edit``: since when its template has been somebody else's; ``edited``: when it was so before.
     """
 
     name: str
     uid: str
     revision: str
     replicas: int
+    kind: str = REPLICA_SET
+    surplus: int = 0
     available: int = 0
     terminating: bool = False
     drifted: bool = False
+    edit: datetime | None = None
+    edited: Span | None = None
     create_failure: Trouble | None = None
     created: datetime | None = None
-    restarted_at: datetime | None = None
-    outdated: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One revision in the cluster: its Deployment and its pods, either of which may be missing."""
+    """One revision in the cluster: its ReplicaSet and its pods, either of which may be missing."""
 
     revision: str
-    deployment: ChildDeployment | None = None
+    replica_set: ChildReplicaSet | None = None
     pods: tuple[Pod, ...] = ()
 
     @property
     def wanted(self) -> int:
-        """Pods asked for; 0 without a Deployment."""
-        return self.deployment.replicas if self.deployment else 0
+        """Pods asked for; 0 without a ReplicaSet."""
+        return self.replica_set.replicas if self.replica_set else 0
 
     @property
     def present(self) -> int:
@@ -91,7 +107,7 @@ class Arm:
     @property
     def available(self) -> int:
         """Pods that answer now and have done so for minReadySeconds."""
-        return min(self.ready, self.deployment.available if self.deployment else 0)
+        return min(self.ready, self.replica_set.available if self.replica_set else 0)
 
     @property
     def reachable(self) -> int:
@@ -162,7 +178,7 @@ class Autoscaler:
     """A HorizontalPodAutoscaler that scales a child of ours instead of the ModelDeployment."""
 
     name: str
-    target: str
+    target: ChildRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +235,7 @@ class SmokeResult:
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """What the API server said to a revision's Deployment and Pod; None means it would take both.
+    """What the API server said to a revision's ReplicaSet and Pod; None means it would take both.
 
     ``waiting``: it is quota, which may come free, not a mistake in the spec.
     """

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus, Outcome
-from lockstep.core.observed import ChildRef, Routing
+from lockstep.core.observed import ChildRef, Routing, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,11 @@ class StoreRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PutDeployment:
-    """Make the Deployment of ``revision`` look like this; create it if it is missing.
+class PutReplicaSet:
+    """Make the ReplicaSet of ``revision`` look like this; create it if it is missing.
 
-    ``restarted_at``: the spec.restartAt for which its pods are replaced; None: they stay. That
-    takes ``surge`` more pods at a time; 0 frees a place first, but never the last one.
+    ``surplus``: pods above ``replicas``, for as long as a restart replaces others. ``edited``: when
+    its template was not ours, so that pods of that time are known.
     """
 
     revision: str
@@ -37,12 +37,21 @@ class PutDeployment:
     template: Manifest
     min_ready_seconds: int
     exists: bool
-    restarted_at: datetime | None = None
-    surge: int = 1
+    surplus: int = 0
+    edited: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveDeployment:
+class RemoveReplicaSet:
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePod:
+    """Let a pod go that its ReplicaSet will make anew."""
+
+    name: str
+    uid: str
     revision: str
 
 
@@ -128,8 +137,9 @@ class AnswerDecision:
 
 Action = (
     StoreRevision
-    | PutDeployment
-    | RemoveDeployment
+    | PutReplicaSet
+    | RemoveReplicaSet
+    | RemovePod
     | SetTraffic
     | SetPreview
     | RemovePreview

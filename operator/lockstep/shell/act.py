@@ -7,13 +7,12 @@ from typing import Final, assert_never
 
 from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import meta
-from lockstep.adapters.kube_deployments import DeploymentRecord
 from lockstep.adapters.kube_services import ServiceRecord
 from lockstep.adapters.routers.base import Router
 from lockstep.api.base import Manifest
 from lockstep.clients.kube import Kube
 from lockstep.core import names
-from lockstep.core.children import controller_revision, deployment, service
+from lockstep.core.children import controller_revision, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
 from lockstep.core.observed import Foreign, Observed, Only, Routing
@@ -23,10 +22,11 @@ from lockstep.core.plan import (
     PruneConfig,
     PruneRevision,
     PutBudget,
-    PutDeployment,
+    PutReplicaSet,
     RemoveBudget,
-    RemoveDeployment,
+    RemovePod,
     RemovePreview,
+    RemoveReplicaSet,
     SetOwnership,
     SetPreview,
     SetTraffic,
@@ -34,7 +34,7 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.errors import ForeignObjectError
-from lockstep.shell import copies, decisions, upkeep
+from lockstep.shell import copies, decisions, sets, upkeep
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
 
@@ -79,10 +79,8 @@ class Act:
         match action:
             case StoreRevision():
                 await self._store_revision(owner, action)
-            case PutDeployment():
-                await self._put_deployment(owner, action)
-            case RemoveDeployment(revision):
-                await self._remove_deployment(owner.key, revision)
+            case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
+                await sets.act(self._caches, self._memory, self._kube, owner, action)
             case SetTraffic():
                 await self._set_traffic(owner, action)
             case SetPreview() | RemovePreview():
@@ -102,43 +100,6 @@ class Act:
         manifest = controller_revision.controller_revision(owner, action)
         self._caches.answered(await self._kube.create(manifest, owner.uid))
         _LOG.info("stored revision %s as number %s", action.revision, action.number)
-
-    async def _put_deployment(self, owner: Owner, action: PutDeployment) -> None:
-        manifest = deployment.put(owner, action)
-        name = manifest["metadata"]["name"]
-        known = self._caches.deployments.get(Key(owner.key.namespace, name))
-        if known is None or not action.exists:
-            self._caches.answered(await self._kube.create(manifest, owner.uid))
-            _LOG.info("created Deployment %s with %s replicas", name, action.replicas)
-            return
-        answer = await self._bring(manifest, known)
-        fresh = meta(answer)
-        if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
-            self._memory.settle(owner.key, fresh.uid, fresh.generation)
-        self._caches.answered(answer)
-        before = known.child.replicas
-        _LOG.info("applied Deployment %s: %s replicas, before %s", name, action.replicas, before)
-
-    async def _bring(self, manifest: Manifest, known: DeploymentRecord) -> Manifest:
-        """Bring a Deployment into shape; where only its size differs, that is all that is sent.
-
-        An apply of the whole costs the API server twice as much.
-        """
-        ours = kube_drift.part(manifest, kube_drift.DEPLOYMENT)
-        replicas = manifest["spec"]["replicas"]
-        whole = known.child.drifted or not kube_drift.stands(ours, known.body)
-        if whole or known.child.replicas == replicas:
-            return await self._kube.apply(manifest, known.meta.uid)
-        patch = {"metadata": {"uid": known.meta.uid}, "spec": {"replicas": replicas}}
-        return await self._kube.merge(manifest, patch)
-
-    async def _remove_deployment(self, key: Key, revision: str) -> None:
-        name = names.deployment_name(key.name, revision)
-        known = self._caches.deployments.get(Key(key.namespace, name))
-        if known is None:
-            return
-        await self._kube.delete("Deployment", key.namespace, name, known.meta.uid)
-        _LOG.info("deleted Deployment %s", name)
 
     async def _set_traffic(self, owner: Owner, action: SetTraffic) -> None:
         name = owner.key.name

@@ -74,7 +74,7 @@ class Ask:
     async def _dry_run(self, trial: DryRun | None) -> DryRunResult | None:
         if trial is None:
             return None
-        metadata = trial.deployment["metadata"]
+        metadata = trial.replica_set["metadata"]
         name = metadata["namespace"], metadata["name"]
         known, now = self._tried.get(name), asyncio.get_running_loop().time()
         if known is None or known.trial != trial or now >= known.until:
@@ -85,7 +85,7 @@ class Ask:
         return known.result
 
     async def _try(self, trial: DryRun) -> DryRunResult:
-        for manifest in (trial.deployment, trial.pod):
+        for manifest in (trial.replica_set, trial.pod):
             refusal = await self._kube.dry_run(manifest)
             if refusal:
                 problem = f"{manifest['kind']}: {refusal.problem}"

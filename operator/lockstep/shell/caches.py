@@ -10,22 +10,25 @@ from lockstep.adapters import (
     kube_configs,
     kube_custom,
     kube_decisions,
-    kube_deployments,
     kube_pods,
+    kube_replica_sets,
     kube_revisions,
     kube_services,
 )
 from lockstep.adapters.kube_custom import CriteriaRecord, ModelDeploymentRecord
+from lockstep.adapters.kube_replica_sets import ReplicaSetRecord
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.clients.kube import PATHS
+from lockstep.core import names
 from lockstep.core.key import Key
 from lockstep.shell.cache import Cache, is_object
 
 MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
 CLUSTER_SCOPED: Final = frozenset({exit_criteria.CLUSTER_PLURAL})
 CHILDREN: Final[Mapping[str, tuple[str, str]]] = {
+    "replicasets": ("apps", "v1"),
     "deployments": ("apps", "v1"),
     "controllerrevisions": ("apps", "v1"),
     "services": ("", "v1"),
@@ -59,7 +62,8 @@ class Caches:
         self.exit_criteria = Cache(kube_custom.prune_exit_criteria)
         self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
         self.decisions = Cache(kube_decisions.prune)
-        self.deployments = Cache(kube_deployments.prune)
+        self.replica_sets = Cache(kube_replica_sets.prune)
+        self.deployments = Cache(kube_replica_sets.prune_deployment)
         self.revisions = Cache(kube_revisions.prune)
         self.services = Cache(kube_services.prune)
         self.budgets = Cache(kube_budgets.prune)
@@ -71,6 +75,7 @@ class Caches:
             exit_criteria.PLURAL: self.exit_criteria,
             exit_criteria.CLUSTER_PLURAL: self.cluster_exit_criteria,
             decision.PLURAL: self.decisions,
+            "replicasets": self.replica_sets,
             "deployments": self.deployments,
             "controllerrevisions": self.revisions,
             "services": self.services,
@@ -120,6 +125,15 @@ class Caches:
         """Every record of one child resource that carries the label of this ModelDeployment."""
         return self._by_plural[plural].children(key)
 
+    def sets(self, key: Key, owner_uid: str) -> tuple[ReplicaSetRecord, ...]:
+        """What the owner's revisions have their pods from, whichever operator made it.
+
+        A Deployment's own ReplicaSets carry our labels as well; their owner is the Deployment, and
+        their names are never ours, should it be gone.
+        """
+        found = (*self.replica_sets.children(key), *self.deployments.children(key))
+        return tuple(it for it in found if it.meta.owner_uid == owner_uid and _named(it, key))
+
     def answered(self, raw: Manifest) -> None:
         """Take the answer to our own write at once; of a status it rings for nobody."""
         plural = PATHS[raw["kind"]][1]
@@ -154,6 +168,10 @@ class Caches:
 
 def _nobody(_: Key) -> None:
     """Nobody listens yet."""
+
+
+def _named(record: ReplicaSetRecord, key: Key) -> bool:
+    return record.meta.name == names.child_name(key.name, record.meta.revision)
 
 
 def _key(record: ModelDeploymentRecord) -> Key:

@@ -11,20 +11,20 @@ from typing import Final
 from lockstep.adapters import kube_configs, kube_custom, kube_drift
 from lockstep.adapters.kube import meta
 from lockstep.adapters.kube_custom import ModelDeploymentRecord
-from lockstep.adapters.kube_deployments import DeploymentRecord
+from lockstep.adapters.kube_replica_sets import ReplicaSetRecord
 from lockstep.adapters.routers.base import Router
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
 from lockstep.core import names
-from lockstep.core.children import deployment, service
+from lockstep.core.children import replica_set, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
 from lockstep.core.observed import (
     Arm,
     CallerService,
-    ChildDeployment,
+    ChildReplicaSet,
     ConfigCopy,
     Criteria,
     Foreign,
@@ -117,7 +117,12 @@ class Observe:
 
     def _children(self, key: Key) -> set[str]:
         """Uids of all that may differ from what we render."""
-        caches = (self._caches.deployments, self._caches.services, self._caches.budgets)
+        caches = (
+            self._caches.replica_sets,
+            self._caches.deployments,
+            self._caches.services,
+            self._caches.budgets,
+        )
         return {record.meta.uid for cache in caches for record in cache.children(key)}
 
     def _stored(self, owner: Owner) -> tuple[StoredRevision, ...]:
@@ -136,11 +141,10 @@ class Observe:
                 pods.setdefault(seen.meta.revision, []).append(seen.pod)
         children = {
             child.meta.revision: self._child(owner, record, child, stored)
-            for child in self._caches.deployments.children(owner.key)
-            if child.meta.owner_uid == owner.uid
+            for child in self._caches.sets(owner.key, owner.uid)
         }
         return {
-            name: Arm(revision=name, deployment=children.get(name), pods=tuple(pods.get(name, ())))
+            name: Arm(revision=name, replica_set=children.get(name), pods=tuple(pods.get(name, ())))
             for name in sorted({*pods, *children})
         }
 
@@ -148,24 +152,25 @@ class Observe:
         self,
         owner: Owner,
         record: ModelDeploymentRecord,
-        child: DeploymentRecord,
+        child: ReplicaSetRecord,
         stored: dict[str, StoredRevision],
-    ) -> ChildDeployment:
+    ) -> ChildReplicaSet:
         known = stored.get(child.meta.revision)
         settled = self._memory.is_settled(owner.key, child.meta.uid, child.meta.generation)
         if known is None or isinstance(record.spec, Unreadable) or settled:
-            return child.child
-        rendered = deployment.deployment(
+            return replace(child.child, edit=None)
+        rendered = replica_set.replica_set(
             owner,
             known.revision,
             known.template,
             child.child.replicas,
             record.spec.min_ready_seconds,
         )
-        ours = kube_drift.part(rendered, kube_drift.DEPLOYMENT)
+        ours = kube_drift.part(rendered, kube_drift.REPLICA_SET)
         stands = self._stands(owner.key, child.meta.uid, ours, child.body)
-        drifted = child.child.drifted or not stands
-        return replace(child.child, drifted=drifted)
+        theirs, mine = child.body["spec"].get("template"), ours["spec"]["template"]
+        edit = None if stands or kube_drift.stands(mine, theirs) else child.child.edit
+        return replace(child.child, drifted=child.child.drifted or not stands, edit=edit)
 
     def _stands(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
         """Compared field by field only when either side is another than when it last stood."""

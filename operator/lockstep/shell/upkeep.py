@@ -20,7 +20,7 @@ from lockstep.shell.caches import CHILDREN, Caches
 from lockstep.shell.memory import Memory
 
 _LOG: Final = logging.getLogger(__name__)
-_NOT_OURS: Final = frozenset({"pods"})  # they belong to the Deployment's ReplicaSets
+_NOT_OURS: Final = frozenset({"pods"})  # they belong to a ReplicaSet
 _KINDS: Final = {
     plural: kind
     for kind, (_, plural) in PATHS.items()
@@ -65,11 +65,8 @@ def misowned(caches: Caches, of: Owner) -> tuple[ChildRef, ...]:
 
 def autoscalers(caches: Caches, of: Owner) -> tuple[Autoscaler, ...]:
     """Those that scale a child of this owner."""
-    children = {
-        record.meta.name
-        for record in caches.deployments.children(of.key)
-        if record.meta.owner_uid == of.uid
-    }
+    sets = caches.sets(of.key, of.uid)
+    children = {ChildRef(record.child.kind, record.meta.name) for record in sets}
     return tuple(
         Autoscaler(record.meta.name, record.target)
         for record in caches.autoscalers.children(of.key)

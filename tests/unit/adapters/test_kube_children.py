@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockstep.adapters import kube_deployments, kube_revisions, kube_services
+from lockstep.adapters import kube_replica_sets, kube_revisions, kube_services
 from lockstep.api.base import Manifest
 
 METADATA: Manifest = {
@@ -35,19 +35,19 @@ def failed(message: str, observed: int = 3) -> Manifest:
 
 
 def test_a_deployment_is_its_owners() -> None:
-    record = kube_deployments.prune(deployment(availableReplicas=2))
+    record = kube_replica_sets.prune(deployment(availableReplicas=2))
     assert record.meta.owner_uid == "uid-fraud"
     assert (record.child.revision, record.child.replicas, record.child.available) == ("r1", 3, 2)
 
 
 def test_a_deployment_without_a_status_has_nothing_available() -> None:
     raw = {"metadata": METADATA, "spec": {"selector": {}, "template": {}}}
-    child = kube_deployments.prune(raw).child
+    child = kube_replica_sets.prune(raw).child
     assert (child.replicas, child.available, child.create_failure) == (1, 0, None)
 
 
 def test_a_scaling_that_was_not_looked_at_yet_is_no_outage() -> None:
-    child = kube_deployments.prune(deployment(availableReplicas=3, observedGeneration=2)).child
+    child = kube_replica_sets.prune(deployment(availableReplicas=3, observedGeneration=2)).child
     assert child.available == 3
 
 
@@ -64,13 +64,15 @@ FAILURES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("message", "reason"), FAILURES.values(), ids=FAILURES)
 def test_pods_that_cannot_be_created(message: str, reason: str) -> None:
-    trouble = kube_deployments.prune(failed(message)).child.create_failure
+    trouble = kube_replica_sets.prune(failed(message)).child.create_failure
     assert trouble is not None
     assert (trouble.reason, trouble.message) == (reason, message)
 
 
 def test_a_failure_from_before_the_last_change_is_old() -> None:
-    assert kube_deployments.prune(failed("exceeded quota", observed=2)).child.create_failure is None
+    assert (
+        kube_replica_sets.prune(failed("exceeded quota", observed=2)).child.create_failure is None
+    )
 
 
 def test_a_service() -> None:
@@ -104,7 +106,7 @@ MANAGERS: dict[str, tuple[list[Manifest], bool]] = {
 def test_who_scaled_it(managers: list[Manifest], *, scaled: bool) -> None:
     raw = deployment()
     raw["metadata"] = {**METADATA, "managedFields": managers}
-    assert kube_deployments.prune(raw).child.drifted is scaled
+    assert kube_replica_sets.prune(raw).child.drifted is scaled
 
 
 def test_who_redirected_callers() -> None:

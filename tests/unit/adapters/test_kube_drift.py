@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockstep.adapters.kube_drift import DEPLOYMENT, part, stands
+from lockstep.adapters.kube_drift import REPLICA_SET, part, stands
 
 CASES: dict[str, tuple[object, object, bool]] = {
     "what we render stands there": ({"a": {"b": 1}}, {"a": {"b": 1}}, True),
@@ -60,7 +60,7 @@ def test_only_what_is_ours_is_compared() -> None:
         "metadata": {"name": "x", "labels": {"a": "b"}, "annotations": {"c": "d"}},
         "spec": {"replicas": 3, "template": {"spec": {}}, "paused": True},
     }
-    assert part(manifest, DEPLOYMENT) == {
+    assert part(manifest, REPLICA_SET) == {
         "labels": {"a": "b"},
         "spec": {"template": {"spec": {}}},
     }

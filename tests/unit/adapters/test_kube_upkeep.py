@@ -1,21 +1,21 @@
-"""Whose a child is, and when its pods were made anew, as its metadata and status tell it."""
+"""Whose a child is and of which size, as its metadata tells it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from lockstep.adapters import kube_autoscalers, kube_deployments
+from lockstep.adapters import kube_autoscalers, kube_replica_sets
 from lockstep.adapters.kube import meta
 from lockstep.api.base import Manifest
+from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.core import names
-from lockstep.core.children import deployment
+from lockstep.core.children import replica_set
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
-from lockstep.core.plan import PutDeployment
+from lockstep.core.plan import PutReplicaSet
 
 OWNER = Owner(key=Key("pay", "fraud"), uid="uid-fraud")
-AT = datetime(2026, 11, 21, 12, 0, 0, 500000, tzinfo=UTC)
 REFERENCE = {"uid": "by-reference", "controller": True}
 NOTE = {"lockstep.dev/owner-uid": "by-note"}
 
@@ -36,72 +36,107 @@ def test_whose_it_is(metadata: Manifest, uid: str, *, outlives: bool) -> None:
     assert (known.owner_uid, known.outlives) == (uid, outlives)
 
 
-def rendered(restarted_at: datetime | None = None, replicas: int = 4, surge: int = 1) -> Manifest:
-    wanted = PutDeployment(
+def rendered(surplus: int = 0, replicas: int = 4) -> Manifest:
+    wanted = PutReplicaSet(
         revision="r1",
         replicas=replicas,
         template={"metadata": {"labels": {"a": "b"}, "annotations": {"team": "fraud"}}, "spec": {}},
         min_ready_seconds=0,
         exists=True,
-        restarted_at=restarted_at,
-        surge=surge,
+        surplus=surplus,
     )
-    return deployment.put(OWNER, wanted)
+    return replica_set.put(OWNER, wanted)
 
 
-def test_a_restart_changes_nothing_but_the_time_and_the_way_of_updating() -> None:
-    plain, again = rendered()["spec"], rendered(AT)["spec"]
-    notes = again["template"]["metadata"]["annotations"]
-    assert notes == {"team": "fraud", "lockstep.dev/restarted-at": "2026-11-21T12:00:00.500000Z"}
-    assert again.pop("strategy")["type"] == "RollingUpdate"
-    del notes["lockstep.dev/restarted-at"]
-    assert again == plain
+def test_a_surplus_is_said_beside_the_size_and_changes_nothing_else() -> None:
+    plain, more = rendered(), rendered(surplus=2)
+    assert more["metadata"].pop("annotations") == {"lockstep.dev/surplus": "2"}
+    assert (plain["spec"].pop("replicas"), more["spec"].pop("replicas")) == (4, 6)
+    assert more == plain
+
+
+def test_a_surplus_stands_beside_the_owner_of_a_child_that_outlives_it() -> None:
+    outliving = replace(OWNER, policy=DeletionPolicy.ORPHAN)
+    wanted = PutReplicaSet(
+        revision="r1", replicas=1, template={}, min_ready_seconds=0, exists=True, surplus=1
+    )
+    notes = replica_set.put(outliving, wanted)["metadata"]["annotations"]
+    assert notes == {"lockstep.dev/owner-uid": "uid-fraud", "lockstep.dev/surplus": "1"}
 
 
 def test_what_was_rendered_is_read_back() -> None:
-    raw = rendered(AT)
+    raw = rendered(surplus=2)
     raw["metadata"] |= {"creationTimestamp": "2026-11-20T00:00:00Z", "uid": "u"}
-    child = kube_deployments.prune(raw).child
-    assert (child.restarted_at, child.created) == (AT, datetime(2026, 11, 20, tzinfo=UTC))
+    child = kube_replica_sets.prune(raw).child
+    created = datetime(2026, 11, 20, tzinfo=UTC)
+    assert (child.replicas, child.surplus, child.created) == (4, 2, created)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2026-11-21T12:00:00", "12"])
-def test_what_is_no_time_is_no_restart(text: str) -> None:
-    raw = rendered(AT)
-    raw["spec"]["template"]["metadata"]["annotations"] = {"lockstep.dev/restarted-at": text}
-    assert kube_deployments.prune(raw).child.restarted_at is None
+@pytest.mark.parametrize("text", ["", "some", "-1", "1.5", "9999999"])
+def test_what_is_no_number_of_pods_is_no_surplus(text: str) -> None:
+    raw = rendered()
+    raw["metadata"] |= {"uid": "u", "annotations": {"lockstep.dev/surplus": text}}
+    child = kube_replica_sets.prune(raw).child
+    assert (child.replicas, child.surplus) == (4, 0)
 
 
-PACES: dict[str, tuple[int, int, dict[str, int]]] = {
-    "within the surge, none fewer than wanted": (4, 2, {"maxSurge": 2, "maxUnavailable": 0}),
-    "without surge a place is freed first": (4, 0, {"maxSurge": 0, "maxUnavailable": 1}),
-    "but never the last one": (1, 0, {"maxSurge": 1, "maxUnavailable": 0}),
-}
+def test_a_surplus_above_the_size_leaves_none() -> None:
+    raw = rendered(replicas=1)
+    raw["metadata"] |= {"uid": "u", "annotations": {"lockstep.dev/surplus": "3"}}
+    child = kube_replica_sets.prune(raw).child
+    assert (child.replicas, child.surplus) == (0, 1)
 
 
-@pytest.mark.parametrize(("replicas", "surge", "pace"), PACES.values(), ids=PACES)
-def test_the_pace_of_a_restart(replicas: int, surge: int, pace: dict[str, int]) -> None:
-    strategy = rendered(AT, replicas, surge)["spec"]["strategy"]
-    assert strategy["rollingUpdate"] == pace
+SPAN = (datetime(2026, 11, 20, 1, tzinfo=UTC), datetime(2026, 11, 20, 2, 0, 0, 500000, tzinfo=UTC))
 
 
-STATUSES: dict[str, tuple[datetime | None, dict[str, Any], int]] = {
-    "none are left": (AT, {"observedGeneration": 3, "replicas": 4, "updatedReplicas": 4}, 0),
-    "some are left": (AT, {"observedGeneration": 3, "replicas": 5, "updatedReplicas": 2}, 3),
-    "its controller has not noticed": (
-        AT, {"observedGeneration": 2, "replicas": 4, "updatedReplicas": 4}, 4),
-    "it never was restarted": (None, {"observedGeneration": 2, "replicas": 4}, 0),
-    "nothing is said yet": (AT, {}, 0),
+def test_when_a_template_was_edited_is_read_back() -> None:
+    wanted = PutReplicaSet(
+        revision="r1", replicas=1, template={}, min_ready_seconds=0, exists=True, edited=SPAN
+    )
+    raw = replica_set.put(OWNER, wanted)
+    raw["metadata"] |= {"uid": "u"}
+    assert kube_replica_sets.prune(raw).child.edited == SPAN
+
+
+@pytest.mark.parametrize(
+    "text", ["", "then", "2026-11-20T01:00:00Z", "a/b", "2026-11-20/2026-11-21"]
+)
+def test_what_is_no_span_of_time_is_none(text: str) -> None:
+    raw = rendered()
+    raw["metadata"] |= {"uid": "u", "annotations": {"lockstep.dev/edited": text}}
+    assert kube_replica_sets.prune(raw).child.edited is None
+
+
+def entry(manager: str, at: str, field: str = "template") -> Manifest:
+    return {"manager": manager, "time": at, "fieldsV1": {"f:spec": {f"f:{field}": {}}}}
+
+
+SINCE: dict[str, tuple[list[Manifest], datetime | None]] = {
+    "only we wrote it": ([entry("lockstep", "2026-11-20T01:00:00Z")], None),
+    "somebody else wrote it": ([entry("kubectl-edit", "2026-11-20T01:00:00Z")], SPAN[0]),
+    "the first of them counts": (
+        [entry("kubectl-set", "2026-11-20T03:00:00Z"), entry("vim", "2026-11-20T01:00:00Z")],
+        SPAN[0]),
+    "somebody else scaled it": ([entry("kubectl", "2026-11-20T01:00:00Z", "replicas")], None),
+    "nobody says when": ([{"manager": "x", "fieldsV1": {"f:spec": {"f:template": {}}}}], None),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("at", "status", "left"), STATUSES.values(), ids=STATUSES)
-def test_pods_that_a_restart_has_not_replaced(
-    at: datetime | None, status: dict[str, Any], left: int
+@pytest.mark.parametrize(("entries", "since"), SINCE.values(), ids=SINCE)
+def test_since_when_a_template_is_somebody_elses(
+    entries: list[Manifest], since: datetime | None
 ) -> None:
-    raw = {**rendered(at), "status": status}
-    raw["metadata"] |= {"uid": "u", "generation": 3}
-    assert kube_deployments.prune(raw).child.outdated == left
+    raw = rendered()
+    raw["metadata"] |= {"uid": "u", "managedFields": entries}
+    assert kube_replica_sets.prune(raw).child.edit == since
+
+
+def test_a_deployment_of_an_earlier_operator_is_read_as_what_it_is() -> None:
+    raw = {**rendered(), "kind": "Deployment", "status": {"availableReplicas": 3}}
+    raw["metadata"] |= {"uid": "u"}
+    child = kube_replica_sets.prune_deployment(raw).child
+    assert (child.kind, child.replicas, child.available) == ("Deployment", 4, 3)
 
 
 CHILDREN = {

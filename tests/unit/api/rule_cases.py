@@ -41,7 +41,7 @@ _EXPECT: Final = "spec.smokeTest.expect"
 _ONE_STRATEGY: Final = "strategy needs exactly one of canary, blueGreen, rolling"
 _LETTER: Final = (
     "metadata.name must be a DNS label of at most 50 characters that begins with a letter: "
-    "its Services and Deployments are named after it"
+    "its Services and ReplicaSets are named after it"
 )
 _PORT: Final = (
     "must be a port from 1 to 65535 or the name of a container port, at most 15 characters"

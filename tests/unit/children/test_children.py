@@ -1,6 +1,6 @@
 """Children as manifests."""
 
-from lockstep.core.children import controller_revision, deployment, service
+from lockstep.core.children import controller_revision, replica_set, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
 from lockstep.core.plan import StoreRevision
@@ -23,8 +23,8 @@ ITS_OWNER = {
 }
 
 
-def test_a_deployment_selects_its_own_revision_and_keeps_no_history() -> None:
-    got = deployment.deployment(OWNER, "7f9c2b1e", TEMPLATE, 3, 5)
+def test_a_replica_set_selects_its_own_revision() -> None:
+    got = replica_set.replica_set(OWNER, "7f9c2b1e", TEMPLATE, 3, 5)
     labels = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "7f9c2b1e"}
     assert got["metadata"] == {
         "name": "fraud-7f9c2b1e",
@@ -35,15 +35,13 @@ def test_a_deployment_selects_its_own_revision_and_keeps_no_history() -> None:
     assert got["spec"] == {
         "replicas": 3,
         "minReadySeconds": 5,
-        "progressDeadlineSeconds": deployment.NO_DEADLINE,
-        "revisionHistoryLimit": 0,
         "selector": {"matchLabels": labels},
         "template": TEMPLATE,
     }
 
 
-def test_the_pod_of_a_dry_run_is_what_the_deployment_would_make() -> None:
-    got = deployment.pod(OWNER, "7f9c2b1e", TEMPLATE)
+def test_the_pod_of_a_dry_run_is_what_the_replica_set_would_make() -> None:
+    got = replica_set.pod(OWNER, "7f9c2b1e", TEMPLATE)
     assert got["metadata"] == {
         "generateName": "fraud-7f9c2b1e-",
         "namespace": "pay",

@@ -15,7 +15,7 @@ from tests.unit.clients.scripted import Say, Scripted, connection, scripted, sta
 from tests.unit.shell.written import UID, child, model_deployment
 
 DEPLOYMENT = child()
-PATH = "/apis/apps/v1/namespaces/pay/deployments"
+PATH = "/apis/apps/v1/namespaces/pay/replicasets"
 TAKEN = status(409, "AlreadyExists")
 
 
@@ -54,17 +54,17 @@ def owned_by(uid: str, **metadata: object) -> Say:
 async def test_a_request_says_who_asks_and_is_counted() -> None:
     counted: Counter[str] = Counter()
     async with kube(Say(body=DEPLOYMENT), counted=counted) as (client, server):
-        await client.read("Deployment", "pay", "fraud-r1")
+        await client.read("ReplicaSet", "pay", "fraud-r1")
     (asked,) = server.asked
     assert asked.headers["user-agent"] == "lockstep-operator/test"
     assert asked.headers["authorization"] == "bearer secret"
     assert asked.path == f"{PATH}/fraud-r1"
-    assert counted == {"get deployments 200": 1}
+    assert counted == {"get replicasets 200": 1}
 
 
 async def test_nothing_there_is_none() -> None:
     async with kube(status(404, "NotFound")) as (client, _):
-        assert await client.read("Deployment", "pay", "x") is None
+        assert await client.read("ReplicaSet", "pay", "x") is None
 
 
 async def test_create_is_one_post() -> None:
@@ -86,7 +86,7 @@ async def test_a_controller_revision_is_put_into_the_servers_own_form() -> None:
 
 async def test_an_object_of_somebody_else_is_never_adopted() -> None:
     async with kube(TAKEN, owned_by("somebody")) as (client, server):
-        with pytest.raises(ForeignObjectError, match="Deployment fraud-r1"):
+        with pytest.raises(ForeignObjectError, match="ReplicaSet fraud-r1"):
             await client.create(DEPLOYMENT, UID)
     assert verbs(server.asked) == [f"POST {PATH}", f"GET {PATH}/fraud-r1"]
 
@@ -180,7 +180,7 @@ async def test_who_is_gone_needs_no_answer(code: int) -> None:
 async def test_delete_is_for_one_uid() -> None:
     async with kube(Say(), status(404, "NotFound"), status(409, "Conflict")) as (client, server):
         for _ in range(3):
-            await client.delete("Deployment", "pay", "fraud-r1", "uid-r1")
+            await client.delete("ReplicaSet", "pay", "fraud-r1", "uid-r1")
     assert server.asked[0].body == {
         "preconditions": {"uid": "uid-r1"},
         "propagationPolicy": "Background",
@@ -212,10 +212,10 @@ async def test_a_refused_dry_run_is_an_answer() -> None:
 
 
 CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
-    "read": lambda client: client.read("Deployment", "pay", "x"),
+    "read": lambda client: client.read("ReplicaSet", "pay", "x"),
     "create": lambda client: client.create(DEPLOYMENT, UID),
     "apply": lambda client: client.apply(DEPLOYMENT, "uid-r1"),
-    "delete": lambda client: client.delete("Deployment", "pay", "x", "u"),
+    "delete": lambda client: client.delete("ReplicaSet", "pay", "x", "u"),
     "status": lambda client: client.put_status("pay", "fraud", "1", {}),
     "answer": lambda client: client.answer(DECISION),
     "dry run": lambda client: client.dry_run(DEPLOYMENT),
@@ -279,7 +279,7 @@ async def test_nobody_listening_is_transient() -> None:
     way = connection("http://127.0.0.1:1")
     client = Kube(way, lambda *_: None, connections=1, timeout=timedelta(seconds=5))
     with pytest.raises(TransientError, match="was not answered"):
-        await client.read("Deployment", "pay", "x")
+        await client.read("ReplicaSet", "pay", "x")
     await client.close()
 
 

@@ -17,8 +17,8 @@ from tests.unit.clients.scripted import Say, Scripted, connection, scripted
 TARGETS: dict[str, tuple[str, Target]] = {
     "everywhere": ("/api/v1/pods?limit=500", Target("pods", "", watch=False, page=False)),
     "one namespace": (
-        "/apis/apps/v1/namespaces/pay/deployments?watch=true",
-        Target("deployments", "pay", watch=True, page=False)),
+        "/apis/apps/v1/namespaces/pay/replicasets?watch=true",
+        Target("replicasets", "pay", watch=True, page=False)),
     "a further page": ("/api/v1/pods?continue=abc", Target("pods", "", watch=False, page=True)),
     "namespaces themselves": (
         "/api/v1/namespaces", Target("namespaces", "", watch=False, page=False)),

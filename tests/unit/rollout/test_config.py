@@ -21,7 +21,6 @@ from lockstep.core.observed import (
     Answers,
     Arm,
     CallerService,
-    ChildDeployment,
     ConfigCopy,
     DryRunResult,
     Foreign,
@@ -29,7 +28,7 @@ from lockstep.core.observed import (
     Only,
     StoredRevision,
 )
-from lockstep.core.plan import Action, Plan, PruneConfig, PutDeployment, StoreConfig, StoreRevision
+from lockstep.core.plan import Action, Plan, PruneConfig, PutReplicaSet, StoreConfig, StoreRevision
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
 from tests.unit.rollout.worlds import KEY, NOW, arm, spec_of, template
@@ -133,7 +132,7 @@ def config_of(decided: Plan) -> list[Action]:
 
 def moving(decided: Plan) -> list[Action]:
     """What touches revisions, their pods and their config."""
-    kinds = StoreRevision | PutDeployment | StoreConfig | PruneConfig
+    kinds = StoreRevision | PutReplicaSet | StoreConfig | PruneConfig
     return [it for it in decided.actions if isinstance(it, kinds)]
 
 
@@ -187,7 +186,7 @@ def test_changed_content_is_a_new_revision_with_its_copy_before_its_pods() -> No
     assert candidate is not None
     assert candidate.revision not in {A, B}
     kinds = [type(it) for it in decided.actions]
-    assert kinds.index(StoreRevision) < kinds.index(StoreConfig) < kinds.index(PutDeployment)
+    assert kinds.index(StoreRevision) < kinds.index(StoreConfig) < kinds.index(PutReplicaSet)
     (made,) = config_of(decided)
     assert made == StoreConfig(
         name=f"fraud-{candidate.revision}-settings",
@@ -198,7 +197,7 @@ def test_changed_content_is_a_new_revision_with_its_copy_before_its_pods() -> No
     put = next(
         it
         for it in decided.actions
-        if isinstance(it, PutDeployment) and it.revision == candidate.revision
+        if isinstance(it, PutReplicaSet) and it.revision == candidate.revision
     )
     source = put.template["spec"]["containers"][0]["envFrom"][0]["configMapRef"]["name"]
     assert source == made.name
@@ -308,7 +307,7 @@ def test_a_lost_copy_is_said_and_pods_are_left_alone(world: World, message: str)
     decided = world.plan()
     assert condition(decided, "ConfigLost")[1].startswith(message)
     assert bool(condition(decided, "ConfigLost")[1]) == bool(message)
-    assert not any(isinstance(it, PutDeployment) for it in decided.actions)
+    assert not any(isinstance(it, PutReplicaSet) for it in decided.actions)
 
 
 def test_a_taken_name_stops_the_revision_that_needs_it() -> None:
@@ -333,12 +332,12 @@ SECRETIVE = World(
 )
 
 
-def restarted(at: object) -> tuple[Arm, ...]:
-    base = arm(D, 4)
-    assert isinstance(base.deployment, ChildDeployment)
-    created = NOW - timedelta(hours=1)
-    child = replace(base.deployment, created=created, restarted_at=at)  # type: ignore[arg-type]
-    return (replace(base, deployment=child),)
+def restarted(replaced: int) -> tuple[Arm, ...]:
+    """Four pods of an hour ago, of which a restart has replaced some."""
+    base, hour_ago = arm(D, 4), NOW - timedelta(hours=1)
+    ages = (NOW if number < replaced else hour_ago for number in range(4))
+    pods = (replace(pod, created=at) for pod, at in zip(base.pods, ages, strict=True))
+    return (replace(base, pods=tuple(pods)),)
 
 
 MINUTE_AGO = NOW - timedelta(minutes=1)
@@ -353,12 +352,12 @@ SECRETS: dict[str, tuple[World, tuple[SecretSeen, ...], str]] = {
     ),
     "one that vanished is no other one": (replace(SECRETIVE, secrets={}), (ONE,), ""),
     "a restart that is due takes note anew": (
-        replace(SECRETIVE, secrets={"key": TWO}, spec=RESTART, arms=restarted(None)),
+        replace(SECRETIVE, secrets={"key": TWO}, spec=RESTART, arms=restarted(0)),
         (TWO,),
         "",
     ),
     "one that changed after the restart is told again": (
-        replace(SECRETIVE, secrets={"key": TWO}, spec=RESTART, arms=restarted(MINUTE_AGO)),
+        replace(SECRETIVE, secrets={"key": TWO}, spec=RESTART, arms=restarted(1)),
         (ONE,),
         "Secret key changed",
     ),

@@ -11,7 +11,7 @@ from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import (
     Answers,
     Arm,
-    ChildDeployment,
+    ChildReplicaSet,
     DryRunResult,
     Everyone,
     Foreign,
@@ -29,10 +29,11 @@ from lockstep.core.plan import (
     PruneConfig,
     PruneRevision,
     PutBudget,
-    PutDeployment,
+    PutReplicaSet,
     RemoveBudget,
-    RemoveDeployment,
+    RemovePod,
     RemovePreview,
+    RemoveReplicaSet,
     SetOwnership,
     SetPreview,
     SetTraffic,
@@ -78,10 +79,11 @@ def say(action: Action) -> str:
     match action:
         case StoreRevision(revision=name):
             return f"store {VERSIONS[name][0]}"
-        case PutDeployment(revision=name, replicas=count):
+        case PutReplicaSet(revision=name, replicas=count):
             return f"v{VERSIONS[name][0]}={count}"
-        case RemoveDeployment(name):
-            return f"remove {VERSIONS[name][0]}"
+        case RemoveReplicaSet(name) | RemovePod(revision=name):
+            what = "a pod of " if isinstance(action, RemovePod) else ""
+            return f"remove {what}{VERSIONS[name][0]}"
         case SetTraffic(routing=routing):
             return f"callers {_callers(routing)}"
         case SetPreview(revision=name):
@@ -119,19 +121,19 @@ def trouble(name: str, ready: int, wanted: int, why: str = "CrashLoop") -> Arm:
 
 
 def refused(name: str, why: str) -> Arm:
-    child = ChildDeployment(
+    child = ChildReplicaSet(
         name=f"fraud-{name}",
         uid="d",
         revision=name,
         replicas=1,
         create_failure=Trouble(why, "pods is forbidden"),
     )
-    return Arm(revision=name, deployment=child)
+    return Arm(revision=name, replica_set=child)
 
 
 def drifted(whole: Arm) -> Arm:
-    assert whole.deployment is not None
-    return replace(whole, deployment=replace(whole.deployment, drifted=True))
+    assert whole.replica_set is not None
+    return replace(whole, replica_set=replace(whole.replica_set, drifted=True))
 
 
 def smoke(problem: str | None) -> Answers:

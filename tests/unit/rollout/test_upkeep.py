@@ -1,28 +1,22 @@
-"""Budget, restart, ownership and conflicts: what is planned and said, and what is left alone."""
+"""Budget, ownership and conflicts: what is planned and said, and what is left alone."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from lockstep.api.status import Condition, Kept, Phase
+from lockstep.api.status import Condition, Phase
 from lockstep.core.observed import (
-    Arm,
     Autoscaler,
     Budget,
     ChildRef,
     Foreign,
-    Pod,
-    Trouble,
 )
-from lockstep.core.plan import Plan, PutDeployment, SetOwnership
+from lockstep.core.plan import Plan, SetOwnership
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import SOAK, did, reason
-from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, first, rejection, trial, world
-
-HOUR = timedelta(hours=1)
-AGO, LONG_AGO, SOON = NOW - HOUR, NOW - 2 * HOUR, NOW + HOUR
+from tests.unit.rollout.worlds import NOW, V1, World, arm, trial, world
 
 
 def stable(**changes: Any) -> World:
@@ -77,119 +71,9 @@ def test_a_budget_that_was_put_back_is_told_and_one_that_was_made_is_not() -> No
     assert not plan(stable(rest={"budget": None}).observed(), NOW).events
 
 
-# Restart
-
-
-def aged(it: Arm, created: datetime = LONG_AGO, **facts: Any) -> Arm:
-    assert it.deployment is not None
-    return replace(it, deployment=replace(it.deployment, created=created, **facts))
-
-
-def restarts(decided: Plan) -> dict[str, datetime | None]:
-    puts = (it for it in decided.actions if isinstance(it, PutDeployment))
-    return {it.revision: it.restarted_at for it in puts}
-
-
-def asked(at: datetime | None, **changes: Any) -> dict[str, Any]:
-    return {"spec": {"restartAt": at, **changes}}
-
-
-KEPT = Kept(revision=V2, version="2.0.0", until=SOON)
-RESTARTS: dict[str, tuple[World, dict[str, datetime]]] = {
-    "stable's pods are replaced": (stable(arms=(aged(arm(V1, 4)),), **asked(AGO)), {V1: AGO}),
-    "nobody asks": (stable(arms=(aged(arm(V1, 4)),)), {}),
-    "one that is younger stays": (stable(arms=(aged(arm(V1, 4), NOW),), **asked(AGO)), {}),
-    "the same time twice is nothing": (
-        stable(arms=(aged(arm(V1, 4), restarted_at=AGO),), **asked(AGO)), {}),
-    "an earlier time is nothing": (
-        stable(arms=(aged(arm(V1, 4), restarted_at=AGO),), **asked(AGO - timedelta(minutes=1))),
-        {}),
-    "a later time is another restart": (
-        stable(arms=(aged(arm(V1, 4), restarted_at=LONG_AGO),), **asked(AGO)), {V1: AGO}),
-    "a time that was taken away restarts nothing": (
-        stable(arms=(aged(arm(V1, 4), restarted_at=AGO),)), {}),
-    "what is scaled keeps its restart": (
-        stable(arms=(aged(arm(V1, 4), restarted_at=AGO),), **asked(AGO, replicas=5)), {V1: AGO}),
-    "a time to come is waited for": (stable(arms=(aged(arm(V1, 4)),), **asked(SOON)), {}),
-    "both arms of a trial": (
-        trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2))), **asked(AGO)), {V1: AGO, V2: AGO}),
-    "a trial's younger arm stays": (
-        trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2), NOW)), **asked(AGO, **SOAK)), {V1: AGO}),
-    "what is kept for a return": (
-        stable(status={"kept": KEPT}, arms=(aged(arm(V1, 4)), aged(arm(V2, 4))),
-               **asked(AGO, strategy={"blueGreen": {}})),
-        {V1: AGO, V2: AGO}),
-    "what is kept of a failure stays as it failed": (
-        world(rejected=rejection(V2, keep_until=SOON),
-              arms=(aged(arm(V1, 4)), aged(arm(V2, 1))), **asked(AGO)), {V1: AGO}),
-    "a first revision": (first(ready=2, arms=(aged(arm(V2, 2, 4)),), **asked(AGO)), {V2: AGO}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("seen", "wanted"), RESTARTS.values(), ids=RESTARTS)
-def test_restart(seen: World, wanted: dict[str, datetime]) -> None:
-    assert restarts(plan(seen.observed(), NOW)) == wanted
-
-
-def test_a_time_to_come_is_waited_for_as_long_as_it_takes() -> None:
-    decided = plan(stable(arms=(aged(arm(V1, 4)),), **asked(SOON)).observed(), NOW)
-    assert (decided.look_again, decided.actions) == (HOUR, ())
-
-
-def test_a_restart_is_told_once() -> None:
-    decided = plan(stable(arms=(aged(arm(V1, 4)),), **asked(AGO)).observed(), NOW)
-    assert [it.reason for it in decided.events] == ["Restarting"]
-    again = stable(arms=(aged(arm(V1, 3, 4), restarted_at=AGO, drifted=True),), **asked(AGO))
-    decided = plan(again.observed(), NOW)
-    assert restarts(decided) == {V1: AGO}
-    assert "Restarting" not in [it.reason for it in decided.events]
-
-
-def more(it: Arm, pods: int, **facts: Any) -> Arm:
-    """Pods that a restart made beside those that were asked for; they are not ready yet."""
-    fresh = (Pod(name=f"new-{n}", uid=f"n-{n}", revision=it.revision, **facts) for n in range(pods))
-    return replace(it, pods=(*it.pods, *fresh))
-
-
-def restarting(it: Arm, pods: int = 1, **facts: Any) -> Arm:
-    return more(aged(it, restarted_at=AGO, outdated=it.wanted), pods, **facts)
-
-
-HOMELESS: dict[str, Any] = {"unschedulable": "0/3 nodes", "unschedulable_since": LONG_AGO}
-CRASH = Trouble("CrashLoop", "exit code 1")
-DURING: dict[str, tuple[World, str, str]] = {
-    "stable is not called healthy": (
-        stable(arms=(restarting(arm(V1, 4)),), **asked(AGO)), "Restarting", ""),
-    "a restart that is stuck says so": (
-        stable(arms=(restarting(arm(V1, 4), trouble=CRASH),), **asked(AGO)), "CrashLoop", ""),
-    "the last pods have come": (
-        stable(arms=(aged(arm(V1, 4), restarted_at=AGO),), **asked(AGO)), "Completed", ""),
-    "a stage is not reached before the extra pods are gone": (
-        trial(arms=(restarting(arm(V1, 2)), aged(arm(V2, 2), NOW)), **asked(AGO)), "Moving", ""),
-    "a candidate does not take the places of a restart": (
-        trial(ready=1, wanted=1, arms=(restarting(arm(V1, 4)), aged(arm(V2, 1), NOW)),
-              **asked(AGO)), "Moving", "v1=3"),
-    "stable shrinks no further than the candidate's ready pods allow": (
-        trial(arms=(aged(arm(V1, 4), NOW), restarting(arm(V2, 1, 1))), **asked(AGO)),
-        "Moving", "v1=3"),
-    "no node for the extra pod of a restart is not the candidate's fault": (
-        trial(arms=(aged(arm(V1, 2), NOW), restarting(arm(V2, 2), **HOMELESS)), **asked(AGO)),
-        "Moving", ""),
-    "a candidate's new pods are not callers' yet": (
-        trial(arms=(aged(arm(V1, 2), NOW), restarting(arm(V2, 2), 2)), **asked(AGO)),
-        "Moving", ""),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("seen", "why", "done"), DURING.values(), ids=DURING)
-def test_during_a_restart(seen: World, why: str, done: str) -> None:
-    decided = plan(seen.observed(), NOW)
-    assert (reason(decided), did(decided)) == (why, done)
-
-
 # Ownership
 
-LEFT = (ChildRef("Deployment", f"fraud-{V1}"), ChildRef("Service", "fraud"))
+LEFT = (ChildRef("ReplicaSet", f"fraud-{V1}"), ChildRef("Service", "fraud"))
 ORPHAN = {"deletionPolicy": "Orphan"}
 
 
@@ -217,7 +101,7 @@ def test_whether_a_deletion_leaves_the_children(
 
 # Autoscalers
 
-ON_CHILD = {"autoscalers": (Autoscaler("fraud-cpu", f"fraud-{V1}"),)}
+ON_CHILD = {"autoscalers": (Autoscaler("fraud-cpu", LEFT[0]),)}
 SCALED: dict[str, tuple[World, str]] = {
     "while stable serves": (stable(rest=ON_CHILD), "Completed"),
     "during a trial": (trial(spec=SOAK, rest=ON_CHILD), "Measuring"),
@@ -230,7 +114,7 @@ def test_an_autoscaler_on_a_child_is_told_and_stops_nothing(seen: World, why: st
     said = condition(decided, "Conflict")
     assert said is not None
     assert (said.status.value, said.reason) == ("True", "AutoscalerOnChild")
-    for word in ("fraud-cpu", f"fraud-{V1}", "scaleTargetRef", "ModelDeployment fraud"):
+    for word in ("fraud-cpu", f"ReplicaSet fraud-{V1}", "scaleTargetRef", "ModelDeployment fraud"):
         assert word in said.message
     assert (reason(decided), decided.actions) == (why, quiet.actions)
     assert condition(quiet, "Conflict") is None

@@ -20,7 +20,7 @@ from lockstep.core.observed import (
     Arm,
     Budget,
     CallerService,
-    ChildDeployment,
+    ChildReplicaSet,
     DryRunResult,
     Everyone,
     Nobody,
@@ -83,10 +83,10 @@ def arm(name: str, ready: int, wanted: int | None = None, **pod: Any) -> Arm:
     asked = ready if wanted is None else wanted
     good = tuple(_pod(name, n, ready=True) for n in range(ready))
     bad = tuple(_pod(name, n, **pod) for n in range(ready, asked))
-    child = ChildDeployment(
+    child = ChildReplicaSet(
         name=f"fraud-{name}", uid=f"d-{name}", revision=name, replicas=asked, available=ready
     )
-    return Arm(revision=name, deployment=child, pods=good + bad)
+    return Arm(revision=name, replica_set=child, pods=good + bad)
 
 
 def _pod(name: str, number: int, **facts: Any) -> Pod:
@@ -94,6 +94,7 @@ def _pod(name: str, number: int, **facts: Any) -> Pod:
         name=f"fraud-{name}-{number}",
         uid=f"{name}-{number}",
         revision=name,
+        owner_uid=f"d-{name}",
         ip=f"10.0.0.{number + 1}",
         **facts,
     )

@@ -92,7 +92,10 @@ class FakeKube:
         there = self.objects[kind, name]
         changed = {**there["spec"], **patch["spec"]}
         spec = {field: value for field, value in changed.items() if value is not None}
-        return self._write({**there, "spec": spec})
+        notes = {**there["metadata"].get("annotations", {}), **_notes(patch)}
+        known = {key: value for key, value in notes.items() if value is not None}
+        metadata = {**there["metadata"], "annotations": known}
+        return self._write({**there, "metadata": metadata, "spec": spec})
 
     async def merge_items(self, manifest: Manifest, patch: Manifest) -> Manifest:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
@@ -107,10 +110,13 @@ class FakeKube:
         metadata = {**there["metadata"], "ownerReferences": owners, "annotations": notes}
         return self._write({**there, "metadata": metadata})
 
-    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
-        assert (namespace, uid) == (FRAUD.namespace, self.objects[kind, name]["metadata"]["uid"])
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> Manifest | None:
+        there = self.objects[kind, name]
+        assert (namespace, uid) == (FRAUD.namespace, there["metadata"]["uid"])
         self._asked("delete", kind, name)
         del self.objects[kind, name]
+        going = {**there["metadata"], "deletionTimestamp": "2026-01-01T12:00:00Z"}
+        return self._write({**there, "metadata": going}) if kind == "Pod" else None
 
     async def put_status(
         self, namespace: str, name: str, version: str, status: Manifest
@@ -138,6 +144,11 @@ class FakeKube:
     async def dry_run(self, manifest: Manifest) -> Refusal | None:
         self._asked("dry run", manifest["kind"], "")
         return self.refusal
+
+
+def _notes(patch: Manifest) -> Manifest:
+    notes: Manifest = patch.get("metadata", {}).get("annotations", {})
+    return notes
 
 
 @dataclass

@@ -29,18 +29,18 @@ def using(kind: str) -> Manifest:
 def test_a_child_rings_for_its_owner() -> None:
     caches = Caches(())
     bells = rung(caches)
-    caches.heard("deployments", None, child())
+    caches.heard("replicasets", None, child())
     caches.heard("services", "MODIFIED", callers({}))
-    caches.heard("deployments", "DELETED", child(version=20))
+    caches.heard("replicasets", "DELETED", child(version=20))
     assert bells == [FRAUD] * 3
 
 
 def test_what_says_nothing_new_rings_for_nobody() -> None:
     caches = Caches(())
-    caches.heard("deployments", None, child())
+    caches.heard("replicasets", None, child())
     bells = rung(caches)
-    caches.heard("deployments", "MODIFIED", child())
-    caches.heard("deployments", "MODIFIED", child(version=11))
+    caches.heard("replicasets", "MODIFIED", child())
+    caches.heard("replicasets", "MODIFIED", child(version=11))
     assert bells == []
 
 
@@ -86,7 +86,7 @@ def test_events_alone_never_make_it_complete() -> None:
 
 def test_a_later_list_rings_for_what_vanished() -> None:
     caches = Caches(())
-    caches.listed("deployments", "", [child()], 50)
+    caches.listed("replicasets", "", [child()], 50)
     bells = rung(caches)
-    caches.listed("deployments", "", [], 60)
+    caches.listed("replicasets", "", [], 60)
     assert bells == [FRAUD]

@@ -145,7 +145,7 @@ def test_every_metric_that_alerts_refer_to_is_exposed() -> None:
         rollouts=lambda: {"Healthy": 5},
         leading=lambda: 1.0,
     )
-    metrics.requested("patch", "deployments", "200")
+    metrics.requested("patch", "replicasets", "200")
     text = metrics.exposed().decode()
     for line in (
         "lockstep_last_pass_age_seconds 3.0",
@@ -153,7 +153,7 @@ def test_every_metric_that_alerts_refer_to_is_exposed() -> None:
         "lockstep_leading 1.0",
         'lockstep_rollouts{phase="Healthy"} 5.0',
         'lockstep_rollouts{phase="Degraded"} 0.0',
-        'lockstep_api_requests_total{code="200",resource="deployments",verb="patch"} 1.0',
+        'lockstep_api_requests_total{code="200",resource="replicasets",verb="patch"} 1.0',
         'lockstep_gate_verdicts_total{verdict="Fail"} 0.0',
     ):
         assert line in text

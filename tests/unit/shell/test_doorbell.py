@@ -36,7 +36,7 @@ def _collected() -> Iterator[None]:
 
 SERVED = {
     "/api/v1": ("pods", "services", "configmaps", "namespaces"),
-    "/apis/apps/v1": ("deployments", "controllerrevisions"),
+    "/apis/apps/v1": ("replicasets", "deployments", "controllerrevisions"),
     "/apis/policy/v1": ("poddisruptionbudgets",),
     "/apis/autoscaling/v2": ("horizontalpodautoscalers",),
     "/apis/lockstep.dev/v1alpha1": tuple(OWN),
@@ -170,7 +170,7 @@ def _there(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *told
 
 
 def names(caches: Caches) -> list[str]:
-    return [record.meta.name for record in caches.deployments.children(FRAUD)]
+    return [record.meta.name for record in caches.replica_sets.children(FRAUD)]
 
 
 async def test_everything_is_seen_before_it_is_called_complete(
@@ -178,22 +178,22 @@ async def test_everything_is_seen_before_it_is_called_complete(
 ) -> None:
     async with tiny_api() as api:
         api.objects["modeldeployments"] = [model_deployment()]
-        api.objects["deployments"] = [child("r1"), child("r2")]
+        api.objects["replicasets"] = [child("r1"), child("r2")]
         async with listening(api, monkeypatch) as listener:
             await listener.until(lambda: listener.caches.complete)
             assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
             assert listener.caches.keys() == (FRAUD,)
     assert sorted(api.lists) == sorted({plural for plural, _ in listener.caches.scopes})
-    assert api.queries["deployments"]["labelSelector"] == "lockstep.dev/deployment"
+    assert api.queries["replicasets"]["labelSelector"] == "lockstep.dev/deployment"
     assert "labelSelector" not in api.queries["modeldeployments"]
 
 
 async def test_events_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        await listener.until(lambda: bool(api.streams["deployments"]))
-        api.say("deployments", {"type": "ADDED", "object": child("r1", version=101)})
+        await listener.until(lambda: bool(api.streams["replicasets"]))
+        api.say("replicasets", {"type": "ADDED", "object": child("r1", version=101)})
         await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
-        api.say("deployments", {"type": "DELETED", "object": child("r1", version=102)})
+        api.say("replicasets", {"type": "DELETED", "object": child("r1", version=102)})
         await listener.until(lambda: names(listener.caches) == [])
 
 
@@ -201,14 +201,14 @@ async def test_what_vanished_while_the_watch_was_broken_is_gone_after_the_next_l
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with tiny_api() as api:
-        api.objects["deployments"] = [child("r1"), child("r2")]
+        api.objects["replicasets"] = [child("r1"), child("r2")]
         async with listening(api, monkeypatch) as listener:
-            await listener.until(lambda: bool(api.streams["deployments"]))
+            await listener.until(lambda: bool(api.streams["replicasets"]))
             assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
-            api.objects["deployments"], api.version = [], 200
-            api.say("deployments", GONE)
+            api.objects["replicasets"], api.version = [], 200
+            api.say("replicasets", GONE)
             await listener.until(lambda: names(listener.caches) == [])
-    assert api.lists.count("deployments") == 2
+    assert api.lists.count("replicasets") == 2
 
 
 NO_EVENTS: dict[str, Any] = {
@@ -227,9 +227,9 @@ async def test_after_what_is_no_event_everything_is_listed_again(
 ) -> None:
     monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        await listener.until(lambda: bool(api.streams["deployments"]))
-        api.objects["deployments"], api.version = [child("r1", version=150)], 200
-        api.say("deployments", event)
+        await listener.until(lambda: bool(api.streams["replicasets"]))
+        api.objects["replicasets"], api.version = [child("r1", version=150)], 200
+        api.say("replicasets", event)
         await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
 
 
@@ -262,13 +262,13 @@ async def test_a_watch_that_ended_in_good_order_goes_on_without_a_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        await listener.until(lambda: bool(api.streams["deployments"]))
-        (before,) = api.streams["deployments"]
-        api.say("deployments", None)
-        await listener.until(lambda: api.streams["deployments"] not in ([], [before]))
-        api.say("deployments", {"type": "ADDED", "object": child("r1", version=101)})
+        await listener.until(lambda: bool(api.streams["replicasets"]))
+        (before,) = api.streams["replicasets"]
+        api.say("replicasets", None)
+        await listener.until(lambda: api.streams["replicasets"] not in ([], [before]))
+        api.say("replicasets", {"type": "ADDED", "object": child("r1", version=101)})
         await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
-    assert api.lists.count("deployments") == 1
+    assert api.lists.count("replicasets") == 1
 
 
 async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

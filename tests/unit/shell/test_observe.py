@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def changed(raw: Manifest, **spec: Any) -> Manifest:
 
 
 def drifted(seen: Observed) -> bool:
-    found = seen.arm("r1").deployment
+    found = seen.arm("r1").replica_set
     assert found is not None
     return found.drifted
 
@@ -90,14 +91,13 @@ async def test_a_child_of_an_earlier_owner_of_this_name_is_not_ours() -> None:
     assert seen.arms == {}
 
 
-async def test_a_deployment_as_we_made_it_has_not_drifted() -> None:
+async def test_a_replica_set_as_we_made_it_has_not_drifted() -> None:
     assert not drifted(await Bench().see(model_deployment(), REVISION, child()).look())
 
 
 EDITS: dict[str, dict[str, object]] = {
     "the image": {"template": {"spec": {"containers": [{"name": "server", "image": "evil:1"}]}}},
     "minReadySeconds": {"minReadySeconds": 9},
-    "the history limit": {"revisionHistoryLimit": 10},
 }
 
 
@@ -105,6 +105,26 @@ EDITS: dict[str, dict[str, object]] = {
 async def test_an_edit_by_hand_is_drift(edit: dict[str, object]) -> None:
     bench = Bench().see(model_deployment(), REVISION, changed(child(), **edit))
     assert drifted(await bench.look())
+
+
+BY_HAND = {"manager": "vim", "time": "2026-01-01T11:00:00Z"}
+TEMPLATE_BY_HAND = {**BY_HAND, "fieldsV1": {"f:spec": {"f:template": {}}}}
+SINCES: dict[str, tuple[dict[str, object], datetime | None]] = {
+    "its template": (EDITS["the image"], datetime(2026, 1, 1, 11, tzinfo=UTC)),
+    "only another field": (EDITS["minReadySeconds"], None),
+    "nothing that is ours": ({}, None),
+}
+
+
+@pytest.mark.parametrize(("edit", "since"), SINCES.values(), ids=SINCES)
+async def test_since_when_pods_are_made_from_another_template(
+    edit: dict[str, object], since: datetime | None
+) -> None:
+    raw = changed(child(), **edit)
+    raw["metadata"]["managedFields"] = [TEMPLATE_BY_HAND]
+    found = (await Bench().see(model_deployment(), REVISION, raw).look()).arm("r1").replica_set
+    assert found is not None
+    assert found.edit == since
 
 
 async def test_replicas_are_planned_not_compared_unless_somebody_else_wrote_them() -> None:
@@ -156,7 +176,7 @@ async def test_a_spec_that_cannot_be_read_is_seen_with_its_children() -> None:
     raw = model_deployment(replicas=-1)
     seen = await Bench().see(raw, REVISION, child(), callers(ONLY_R1)).look()
     assert isinstance(seen.spec, Unreadable)
-    assert seen.arm("r1").deployment is not None
+    assert seen.arm("r1").replica_set is not None
     assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"))
 
 
@@ -219,7 +239,7 @@ async def test_children_that_are_gone_are_not_remembered() -> None:
     bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1))
     await bench.look()
     bench.memory.settle(FRAUD, "uid-r0", 1)
-    bench.caches.heard("deployments", "DELETED", child(version=30))
+    bench.caches.heard("replicasets", "DELETED", child(version=30))
     await bench.look()
     assert bench.memory.stood == {FRAUD: {"uid-svc": bench.memory.stood[FRAUD]["uid-svc"]}}
     assert bench.memory.settled == {FRAUD: {}}

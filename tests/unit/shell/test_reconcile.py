@@ -10,7 +10,7 @@ from lockstep.api.status import ModelDeploymentStatus, Phase
 from lockstep.core.key import Key
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
-from lockstep.core.plan import Action, Event, EventType, Plan, RemoveDeployment
+from lockstep.core.plan import Action, Event, EventType, Plan, RemoveReplicaSet
 from lockstep.errors import LostRaceError, TransientError
 from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
 from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
@@ -58,7 +58,7 @@ class DictWorld:
 
     async def act(self, seen: Observed, action: Action) -> None:
         assert seen.uid == UID
-        assert isinstance(action, RemoveDeployment)
+        assert isinstance(action, RemoveReplicaSet)
         self._step("act")
         self.gone.add(action.revision)
 
@@ -80,7 +80,7 @@ class Removing:
     def plan(self, observed: Observed, now: datetime) -> Plan:
         assert now == NOW
         status = ModelDeploymentStatus(phase=Phase.DEGRADED)
-        actions = () if "bad" in self.world.gone else (RemoveDeployment("bad"),)
+        actions = () if "bad" in self.world.gone else (RemoveReplicaSet("bad"),)
         changed = observed.status != status
         events = (Event(EventType.WARNING, "RolledBack", "it was bad"),) if changed else ()
         return Plan(status=status, actions=actions, events=events, look_again=PLANNED)

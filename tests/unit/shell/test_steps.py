@@ -25,8 +25,8 @@ from lockstep.core.plan import (
     EventType,
     Plan,
     PruneRevision,
-    PutDeployment,
-    RemoveDeployment,
+    PutReplicaSet,
+    RemoveReplicaSet,
     SetTraffic,
     StoreRevision,
 )
@@ -48,8 +48,8 @@ from tests.unit.shell.written import (
 ONLY_R1 = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "r1"}
 
 
-def put(revision: str = "r1", replicas: int = 2, *, exists: bool = True) -> PutDeployment:
-    return PutDeployment(
+def put(revision: str = "r1", replicas: int = 2, *, exists: bool = True) -> PutReplicaSet:
+    return PutReplicaSet(
         revision=revision,
         replicas=replicas,
         template=rendered_template(revision),
@@ -169,7 +169,7 @@ async def test_what_is_seen_and_gone_again_is_never_written() -> None:
 async def test_what_was_seen_is_not_stored_before_something_is_done() -> None:
     bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=2)))
     counted = plan(phase=Phase.HEALTHY, replicas=3).status
-    acting = Plan(status=counted, actions=(RemoveDeployment("r1"),))
+    acting = Plan(status=counted, actions=(RemoveReplicaSet("r1"),))
     await bench.store.store(await bench.look(), acting, bench.now)
     assert bench.kube.log == []
 
@@ -204,7 +204,7 @@ async def test_our_own_write_rings_for_nobody() -> None:
 async def test_what_is_done_is_stored_first_even_if_only_evidence_changed() -> None:
     bench = Bench().see(model_deployment())
     await bench.store.store(await bench.look(), Plan(status=measured(1)), bench.now)
-    acting = Plan(status=measured(2), actions=(RemoveDeployment("r1"),))
+    acting = Plan(status=measured(2), actions=(RemoveReplicaSet("r1"),))
     await bench.store.store(await bench.look(), acting, bench.now)
     assert len(bench.kube.log) == 2
 
@@ -212,15 +212,15 @@ async def test_what_is_done_is_stored_first_even_if_only_evidence_changed() -> N
 # Act
 
 ACTIONS: dict[str, tuple[Action, list[str]]] = {
-    "a new Deployment is created": (
-        put("r2", exists=False), ["create Deployment fraud-r2"]),
-    "only the size of a known one is sent": (put(replicas=5), ["merge Deployment fraud-r1"]),
-    "one that is as it should be is applied": (put(), ["apply Deployment fraud-r1"]),
+    "a new ReplicaSet is created": (
+        put("r2", exists=False), ["create ReplicaSet fraud-r2"]),
+    "only the size of a known one is sent": (put(replicas=5), ["merge ReplicaSet fraud-r1"]),
+    "one that is as it should be is applied": (put(), ["apply ReplicaSet fraud-r1"]),
     "one that should be known and is not is created": (
-        put("r2"), ["create Deployment fraud-r2"]),
-    "a Deployment is removed by its uid": (
-        RemoveDeployment("r1"), ["delete Deployment fraud-r1"]),
-    "one that is gone needs no removal": (RemoveDeployment("r9"), []),
+        put("r2"), ["create ReplicaSet fraud-r2"]),
+    "a ReplicaSet is removed by its uid": (
+        RemoveReplicaSet("r1"), ["delete ReplicaSet fraud-r1"]),
+    "one that is gone needs no removal": (RemoveReplicaSet("r9"), []),
     "to move callers, only the selector is sent": (traffic(), ["merge Service fraud"]),
     "another port replaces the ports first": (
         traffic(8000), ["merge Service fraud", "apply Service fraud"]),
@@ -367,7 +367,7 @@ class AnsweringPod:
 NAMED = {"namespace": "payments", "name": "fraud-r1"}
 TRIAL = DryRun(
     revision="r1",
-    deployment={"kind": "Deployment", "metadata": NAMED},
+    replica_set={"kind": "ReplicaSet", "metadata": NAMED},
     pod={"kind": "Pod", "metadata": NAMED},
 )
 OUTCOMES: dict[str, tuple[Answer, str]] = {
@@ -400,7 +400,7 @@ async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
     got = await ask.ask(Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", None)
     asked = list(bench.kube.log)
-    assert [line.split()[2] for line in asked] == ["Deployment", "Pod"]
+    assert [line.split()[2] for line in asked] == ["ReplicaSet", "Pod"]
     assert (await ask.ask(Needs(dry_run=TRIAL))).dry_run == got.dry_run
     assert bench.kube.log == asked, "a pass that was rung for meanwhile asks nothing again"
 
@@ -410,7 +410,7 @@ async def test_a_refused_dry_run_names_what_was_refused() -> None:
     bench.kube.refusal = Refusal("exceeded quota", waiting=True)
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
     got = await ask.ask(Needs(dry_run=TRIAL))
-    assert got.dry_run == DryRunResult("r1", "Deployment: exceeded quota", waiting=True)
+    assert got.dry_run == DryRunResult("r1", "ReplicaSet: exceeded quota", waiting=True)
 
 
 async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> None:

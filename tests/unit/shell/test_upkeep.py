@@ -6,7 +6,7 @@ import pytest
 
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import DeletionPolicy
-from lockstep.core.children import budget, controller_revision, deployment
+from lockstep.core.children import budget, controller_revision, replica_set
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
 from lockstep.core.observed import Autoscaler, Budget, ChildRef
@@ -39,8 +39,8 @@ def revision(owner: Owner = OWNER) -> Manifest:
     return standing(controller_revision.controller_revision(owner, stored), "uid-rev")
 
 
-def autoscaler(target: str, kind: str = "Deployment", version: int = 10) -> Manifest:
-    api = "apps/v1" if kind == "Deployment" else "lockstep.dev/v1alpha1"
+def autoscaler(target: str, kind: str = "ReplicaSet", version: int = 10) -> Manifest:
+    api = "lockstep.dev/v1alpha1" if kind == "ModelDeployment" else "apps/v1"
     return {
         "metadata": {
             "name": "hpa",
@@ -121,7 +121,7 @@ async def test_somebody_elses_budget_is_left_alone() -> None:
 
 
 ALL = (
-    ChildRef("Deployment", "fraud-r1"),
+    ChildRef("ReplicaSet", "fraud-r1"),
     ChildRef("ControllerRevision", "fraud-r1"),
     ChildRef("Service", "fraud"),
     ChildRef("PodDisruptionBudget", "fraud"),
@@ -140,7 +140,7 @@ async def test_every_child_changes_its_owner_with_the_policy_and_nobody_elses_re
         await bench.act.act(seen, SetOwnership(it, orphan=True))
     after = await bench.look()
     assert after.misowned == ()
-    assert after.arm("r1").deployment is not None, "still known as ours"
+    assert after.arm("r1").replica_set is not None, "still known as ours"
     left = bench.kube.objects["Service", "fraud"]["metadata"]
     assert left["ownerReferences"] == [REFERENCE]
     assert left["annotations"] == {"lockstep.dev/owner-uid": OWNER.uid}
@@ -148,27 +148,27 @@ async def test_every_child_changes_its_owner_with_the_policy_and_nobody_elses_re
 
 
 async def test_they_are_owned_again_when_the_policy_changes_back() -> None:
-    manifest = deployment.deployment(OUTLIVING, "r1", rendered_template(), 2, 0)
+    manifest = replica_set.replica_set(OUTLIVING, "r1", rendered_template(), 2, 0)
     bench = Bench().see(model_deployment(), standing(manifest, "uid-r1"))
     seen = await bench.look()
-    assert seen.misowned == (ChildRef("Deployment", "fraud-r1"),)
+    assert seen.misowned == (ChildRef("ReplicaSet", "fraud-r1"),)
     await bench.act.act(seen, SetOwnership(seen.misowned[0], orphan=False))
     assert (await bench.look()).misowned == ()
-    metadata = bench.kube.objects["Deployment", "fraud-r1"]["metadata"]
+    metadata = bench.kube.objects["ReplicaSet", "fraud-r1"]["metadata"]
     assert (metadata["ownerReferences"][0]["uid"], metadata["annotations"]) == (OWNER.uid, {})
 
 
 async def test_children_of_an_earlier_owner_are_neither_seen_nor_owned() -> None:
     earlier = Owner(key=FRAUD, uid="earlier", policy=DeletionPolicy.ORPHAN)
-    manifest = deployment.deployment(earlier, "r1", rendered_template(), 2, 0)
+    manifest = replica_set.replica_set(earlier, "r1", rendered_template(), 2, 0)
     bench = Bench().see(model_deployment(), standing(manifest, "uid-r1"))
     seen = await bench.look()
-    assert (seen.misowned, seen.arm("r1").deployment) == ((), None)
+    assert (seen.misowned, seen.arm("r1").replica_set) == ((), None)
 
 
 CHILD = "fraud-0a1b2c3d"
 SCALERS: dict[str, tuple[Manifest, tuple[Autoscaler, ...]]] = {
-    "one of a child": (autoscaler(CHILD), (Autoscaler("hpa", CHILD),)),
+    "one of a child": (autoscaler(CHILD), (Autoscaler("hpa", ChildRef("ReplicaSet", CHILD)),)),
     "one of a revision that is gone": (autoscaler("fraud-ffffffff"), ()),
     "one of somebody else's Deployment": (autoscaler("web"), ()),
     "one of the ModelDeployment": (autoscaler("fraud", "ModelDeployment"), ()),
@@ -177,7 +177,7 @@ SCALERS: dict[str, tuple[Manifest, tuple[Autoscaler, ...]]] = {
 
 @pytest.mark.parametrize(("raw", "seen"), SCALERS.values(), ids=SCALERS)
 async def test_autoscalers_of_a_child_are_seen(raw: Manifest, seen: tuple[Autoscaler, ...]) -> None:
-    manifest = deployment.deployment(OWNER, "0a1b2c3d", rendered_template(), 2, 0)
+    manifest = replica_set.replica_set(OWNER, "0a1b2c3d", rendered_template(), 2, 0)
     bench = Bench().see(model_deployment(), standing(manifest, "uid-r1"))
     bench.caches.heard("horizontalpodautoscalers", None, raw)
     assert (await bench.look()).autoscalers == seen

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lockstep.api.base import API_VERSION, DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
-from lockstep.core.children import deployment, service
+from lockstep.core.children import replica_set, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
 
@@ -49,7 +49,7 @@ def standing(manifest: Manifest, uid: str, version: int = 10, generation: int = 
 
 
 def child(revision: str = "r1", replicas: int = 2, version: int = 10) -> Manifest:
-    rendered = deployment.deployment(OWNER, revision, rendered_template(revision), replicas, 0)
+    rendered = replica_set.replica_set(OWNER, revision, rendered_template(revision), replicas, 0)
     return standing(rendered, f"uid-{revision}", version)
 
 

@@ -1,7 +1,7 @@
 """The PodDisruptionBudget over the pods of all revisions: how many a drain of nodes may take.
 
 One for both arms, since a pod under two budgets cannot be evicted at all. The disruption controller
-adds up what the Deployments of the selected pods ask for, each once, and rounds a quarter of the
+adds up what the ReplicaSets of the selected pods ask for, each once, and rounds a quarter of the
 sum up: beside 4 stable pods a canary with 1 gives 5, so that 2 may go, which leaves 3 of the 4 that
 are wanted; 4 pods and 4 in preview give 8, so that 2 may go, and both may be those that callers
 reach. Pods of a candidate that never became ready count in the sum and not as healthy: they make

@@ -7,8 +7,8 @@ from lockstep.core.plan import StoreRevision
 
 
 def controller_revision(owner: Owner, revision: StoreRevision) -> Manifest:
-    """Render the object that remembers a revision; it has its Deployment's name."""
-    name = names.deployment_name(owner.key.name, revision.revision)
+    """Render the object that remembers a revision; it has its ReplicaSet's name."""
+    name = names.child_name(owner.key.name, revision.revision)
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",

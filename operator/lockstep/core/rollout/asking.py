@@ -1,7 +1,7 @@
 """What a rollout asks of the world before it decides: a dry run, a smoke test, the gates."""
 
 from lockstep.api.base import Manifest
-from lockstep.core.children import deployment
+from lockstep.core.children import replica_set
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
 from lockstep.core.needs import DryRun, Smoke
@@ -22,18 +22,18 @@ def template(view: View, revision: str) -> Manifest | None:
 
 
 def dry_run(view: View) -> DryRun | None:
-    """Try the wanted revision on the API server, unless its Deployment already stands there."""
+    """Try the wanted revision on the API server, unless its ReplicaSet already stands there."""
     revision = view.wanted.revision
     rendered = template(view, revision)
-    if rendered is None or view.observed.arm(revision).deployment:
+    if rendered is None or view.observed.arm(revision).replica_set:
         return None
-    owner = deployment.Owner(key=view.observed.key, uid=view.observed.uid)
+    owner = replica_set.Owner(key=view.observed.key, uid=view.observed.uid)
     return DryRun(
         revision=revision,
-        deployment=deployment.deployment(
+        replica_set=replica_set.replica_set(
             owner, revision, rendered, view.spec.replicas, view.spec.min_ready_seconds
         ),
-        pod=deployment.pod(owner, revision, rendered),
+        pod=replica_set.pod(owner, revision, rendered),
     )
 
 

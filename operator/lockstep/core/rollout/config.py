@@ -13,11 +13,11 @@ from lockstep.api.status import RevisionStatus, SecretSeen, Truth
 from lockstep.core import config
 from lockstep.core.conditions import Claim
 from lockstep.core.config import Kind, Read
-from lockstep.core.names import deployment_name
+from lockstep.core.names import child_name
 from lockstep.core.observed import ConfigCopy, Observed
 from lockstep.core.plan import PruneConfig, StoreConfig
 from lockstep.core.revision import ABSENT, MISSING, Wanted, copy_names, resolve
-from lockstep.core.rollout import upkeep
+from lockstep.core.rollout import restart
 from lockstep.core.rollout.view import Stance, View
 
 _KIND = Kind.CONFIG_MAP.value
@@ -188,8 +188,7 @@ def _lost_message(wish: _Wish) -> str:
 
 def _restarting(view: View, revision: RevisionStatus) -> bool:
     """Whether its pods are about to be replaced: they will read what there is now."""
-    child = view.observed.arm(revision.revision).deployment
-    return child is not None and upkeep.restarted_at(view, child) != child.restarted_at
+    return restart.begins(view, view.observed.arm(revision.revision))
 
 
 def _rotated(view: View, stance: Stance) -> Claim | None:
@@ -205,7 +204,7 @@ def _rotated(view: View, stance: Stance) -> Claim | None:
     return Claim(
         Truth.TRUE,
         "SecretChanged",
-        f"{which} changed after the pods of {deployment_name(key.name, stable.revision)} were "
+        f"{which} changed after the pods of {child_name(key.name, stable.revision)} were "
         "started, which may still use what they read then; replace them one by one with: "
         f'kubectl patch mldep {key.name} -n {key.namespace} --type merge -p "{patch}"',
     )

@@ -13,7 +13,7 @@ from lockstep.api.status import (
     Verdict,
 )
 from lockstep.core.observed import Observed
-from lockstep.core.plan import Action, Event, EventType, PutDeployment, SetTraffic
+from lockstep.core.plan import Action, Event, EventType, PutReplicaSet, SetTraffic
 from lockstep.core.rollout.messages import named
 from lockstep.core.rollout.stages import PROMOTED_FULL, RETURNED, SKIPPED
 
@@ -34,12 +34,12 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
     """
     if observed.status.observed_generation != observed.generation:
         return ()
-    children = [arm.deployment for arm in observed.arms.values()]
+    children = [arm.replica_set for arm in observed.arms.values()]
     drifted = [
-        f"Deployment {child.name}"
+        f"{child.kind} {child.name}"
         for child in children
         if child
-        and any(isinstance(it, PutDeployment) and it.revision == child.revision for it in actions)
+        and any(isinstance(it, PutReplicaSet) and it.revision == child.revision for it in actions)
         and child.drifted
     ]
     rerouted = any(isinstance(action, SetTraffic) for action in actions)

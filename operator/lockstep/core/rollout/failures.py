@@ -42,8 +42,8 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
 
 def _refused(arm: Arm) -> Trouble | None:
     """Why the cluster makes no pod, while one is missing."""
-    missing = arm.deployment is not None and arm.present < arm.wanted
-    return arm.deployment.create_failure if arm.deployment and missing else None
+    missing = arm.replica_set is not None and arm.present < arm.wanted
+    return arm.replica_set.create_failure if arm.replica_set and missing else None
 
 
 def _waited(view: View, limit: timedelta) -> bool:

@@ -11,8 +11,8 @@ from lockstep.core.governance import approvals
 from lockstep.core.observed import (
     Arm,
     Autoscaler,
-    ChildDeployment,
     ChildRef,
+    ChildReplicaSet,
     Foreign,
     StoredRevision,
     Trouble,
@@ -296,16 +296,16 @@ def restored(child: str) -> str:
     return f"{child} was edited by hand and is put back; change the ModelDeployment instead"
 
 
-def restart(child: ChildDeployment, at: "datetime") -> str:
+def restart(child: ChildReplicaSet, at: "datetime") -> str:
     return (
-        f"the pods of Deployment {child.name} are replaced, as spec.restartAt asks for those older "
-        f"than {at:%Y-%m-%dT%H:%M:%SZ}"
+        f"the pods of {child.kind} {child.name} that are older than {at:%Y-%m-%dT%H:%M:%SZ} are "
+        "replaced, as spec.restartAt asks"
     )
 
 
-def restarting(stable: RevisionStatus, arm: Arm) -> str:
-    left = arm.deployment.outdated if arm.deployment else 0
-    return f"{named(stable)} serves, {left} of its pods are still to be replaced for spec.restartAt"
+def restarting(stable: RevisionStatus, left: int, *, edited: bool) -> str:
+    why = "that an edit by hand has made" if edited else "for spec.restartAt"
+    return f"{named(stable)} serves, {left} of its pods are still to be replaced {why}"
 
 
 def restart_stuck(stable: RevisionStatus, arm: Arm, pod: str, trouble: Trouble) -> str:
@@ -316,8 +316,9 @@ def restart_stuck(stable: RevisionStatus, arm: Arm, pod: str, trouble: Trouble) 
 
 
 def autoscaler_on_child(name: str, autoscaler: Autoscaler) -> str:
+    target = autoscaler.target
     return (
-        f"HorizontalPodAutoscaler {autoscaler.name} scales Deployment {autoscaler.target}, whose "
+        f"HorizontalPodAutoscaler {autoscaler.name} scales {target.kind} {target.name}, whose "
         "size a rollout decides, so it is put back each time; let its scaleTargetRef be "
         f"{API_VERSION} {KIND} {name}"
     )

@@ -138,7 +138,7 @@ def _recovered(view: View) -> View:
         return view
     arms = view.observed.arms.values()
     serving = {
-        arm.revision for arm in arms if arm.deployment and reaches(view.routing, arm.revision)
+        arm.revision for arm in arms if arm.replica_set and reaches(view.routing, arm.revision)
     }
     stored = (revision for revision in view.observed.stored if revision.revision in serving)
     known = min(stored, key=lambda revision: revision.number, default=None)
@@ -234,7 +234,7 @@ def _foreign(view: View) -> Foreign | None:
     key = view.observed.key
     revisions = [view.wanted.revision]
     revisions += [named.revision for named in (view.memory.stable,) if named]
-    needed = {key.name, *(names.deployment_name(key.name, revision) for revision in revisions)}
+    needed = {key.name, *(names.child_name(key.name, revision) for revision in revisions)}
     needed |= config.needed(view)
     if view.spec.strategy.blue_green or is_gated_first(view):
         needed.add(names.preview_name(key.name))
@@ -298,14 +298,14 @@ def _around_it(view: View) -> Aim:
     name, stable = view.observed.key.name, view.memory.stable
     if stable is None:
         return report.as_it_is(view)
-    needed = {name, names.deployment_name(name, stable.revision)}
+    needed = {name, names.child_name(name, stable.revision)}
     untouchable = any(foreign.name in needed for foreign in view.observed.foreign)
     return report.as_it_is(view) if untouchable else serve(view)
 
 
 def _start(view: View) -> Stance:
     """Begin the trial once the API server has said that it would take the revision."""
-    version, known = view.version, view.observed.arm(view.wanted.revision).deployment
+    version, known = view.version, view.observed.arm(view.wanted.revision).replica_set
     result = view.observed.answers.dry_run
     if known is None and (result is None or result.revision != view.wanted.revision):
         message = messages.checking(version)

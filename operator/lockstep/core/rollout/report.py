@@ -11,7 +11,7 @@ from lockstep.core import conditions, revision
 from lockstep.core.conditions import Claim, truth
 from lockstep.core.observed import (
     Arm,
-    ChildDeployment,
+    ChildReplicaSet,
     Everyone,
     Observed,
     Only,
@@ -22,17 +22,17 @@ from lockstep.core.plan import (
     Action,
     Plan,
     PruneRevision,
-    PutDeployment,
-    RemoveDeployment,
+    PutReplicaSet,
     RemovePreview,
+    RemoveReplicaSet,
     SetPreview,
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout import approving, config, deciding, events, upkeep
+from lockstep.core.rollout import approving, config, deciding, events, restart, upkeep
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
-from lockstep.core.rollout.stages import WHOLE, max_surge, room, steps, walk
+from lockstep.core.rollout.stages import WHOLE, room, steps, walk
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
 _MESSAGE: Final = 1024
@@ -78,9 +78,9 @@ def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
 
 
 def as_it_is(view: View) -> Aim:
-    """Touch nothing: every Deployment at its size, callers where they are."""
+    """Touch nothing: every ReplicaSet at its size, callers where they are."""
     arms = view.observed.arms.values()
-    return Aim(counts={arm.revision: arm.wanted for arm in arms if arm.deployment})
+    return Aim(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set})
 
 
 def since(view: View, kind: str, status: Truth) -> datetime:
@@ -218,20 +218,21 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from _preview(view, stance.aim.preview)
     yield from _removals(view, stance, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
+    yield from restart.removals(view, stance.aim.counts)
     yield from _prune(view, stance)
     yield from upkeep.actions(view, stance)
     yield from deciding.answers(view.observed, stance.memory)
 
 
-def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveDeployment]:
+def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveReplicaSet]:
     for arm in view.observed.arms.values():
-        child = arm.deployment
+        child = arm.replica_set
         unwanted = arm.revision not in stance.aim.counts and not reaches(routing, arm.revision)
         if child and unwanted and not child.terminating:
-            yield RemoveDeployment(arm.revision)
+            yield RemoveReplicaSet(arm.revision)
 
 
-def _turn(view: View, put: PutDeployment, routing: Routing | None) -> int:
+def _turn(view: View, put: PutReplicaSet, routing: Routing | None) -> int:
     if put.replicas >= view.observed.arm(put.revision).wanted:
         return 1
     return 2 if reaches(routing, put.revision) else 0
@@ -250,25 +251,25 @@ def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
         )
 
 
-def _put(view: View, name: str, count: int) -> PutDeployment | None:
-    child = view.observed.arm(name).deployment
-    rendered, restarted_at = template(view, name), upkeep.restarted_at(view, child)
-    settled = _stands(child, restarted_at) and child.replicas == count if child else count == 0
+def _put(view: View, name: str, count: int) -> PutReplicaSet | None:
+    arm, rendered = view.observed.arm(name), template(view, name)
+    child, surplus = arm.replica_set, restart.surplus(view, arm, count)
+    settled = _stands(child, count, surplus) if child else count == 0
     if settled or rendered is None or (child and child.terminating):
         return None
-    return PutDeployment(
+    return PutReplicaSet(
         revision=name,
         replicas=count,
         template=rendered,
         min_ready_seconds=view.spec.min_ready_seconds,
         exists=child is not None,
-        restarted_at=restarted_at,
-        surge=max_surge(view.spec),
+        surplus=surplus,
+        edited=restart.edited(view, child) if child else None,
     )
 
 
-def _stands(child: ChildDeployment, restarted_at: datetime | None) -> bool:
-    return child.restarted_at == restarted_at and not child.drifted
+def _stands(child: ChildReplicaSet, count: int, surplus: int) -> bool:
+    return (child.replicas, child.surplus) == (count, surplus) and not child.drifted
 
 
 def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:

@@ -191,7 +191,7 @@ def max_surge(spec: ModelDeploymentSpec) -> int:
 
 
 def rolling_surge(replicas: int) -> int:
-    """A quarter of the replicas, at least one: what a Deployment allows itself."""
+    """A quarter of the replicas, at least one: what Kubernetes allows its rolling updates."""
     return max(1, -(-replicas // 4))
 
 

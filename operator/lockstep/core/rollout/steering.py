@@ -41,9 +41,9 @@ def _side(view: View, arm: Arm, routing: Routing) -> Side:
 
 
 def _carried(view: View, arm: Arm, routing: Routing) -> int:
-    """Available pods that callers reach now and go on reaching."""
+    """Available pods that callers reach now and go on reaching; those above its size will go."""
     stays = reaches(view.routing, arm.revision) and reaches(routing, arm.revision)
-    return arm.available if stays else 0
+    return min(arm.available, arm.wanted) if stays else 0
 
 
 def _places(view: View, arm: Arm) -> int:
@@ -149,7 +149,7 @@ def _kept(view: View) -> dict[str, int]:
     if kept is None:
         return {}
     arm = view.observed.arm(kept.revision)
-    return {kept.revision: view.spec.replicas} if arm.deployment else {}
+    return {kept.revision: view.spec.replicas} if arm.replica_set else {}
 
 
 def _paced(view: View) -> bool:

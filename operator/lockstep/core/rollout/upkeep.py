@@ -1,28 +1,29 @@
-"""What the children need beside a rollout: a budget, their owner, a restart; and who disturbs them.
+"""What the children need beside a rollout: a budget, their owner; and who disturbs them.
 
 Nothing here moves callers or decides about a revision.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.api.status import Phase, Truth
 from lockstep.core.children.budget import NEEDED_FROM
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import ChildDeployment, Foreign
+from lockstep.core.observed import Arm, Foreign
 from lockstep.core.plan import (
     Action,
     Event,
     EventType,
     PutBudget,
-    PutDeployment,
+    PutReplicaSet,
     RemoveBudget,
+    RemovePod,
     SetOwnership,
 )
-from lockstep.core.rollout import messages
+from lockstep.core.rollout import messages, restart
 from lockstep.core.rollout.view import Stance, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"
@@ -62,55 +63,42 @@ def wait(view: View) -> timedelta | None:
     return soonest(left, TRY_AGAIN_AFTER if _foreign_budget(view) else None)
 
 
-def restarted_at(view: View, child: ChildDeployment | None) -> datetime | None:
-    """The restart that a Deployment's pods shall have gone through; a new one has new pods.
-
-    What was kept of a failure stays as it failed. A restart is never taken back: that would be
-    another one.
-    """
-    asked, rejected = view.spec.restart_at, view.memory.rejected
-    if child is None or asked is None or asked > view.now:
-        return child.restarted_at if child else None
-    failed = rejected is not None and rejected.revision == child.revision
-    younger = child.created is not None and child.created >= asked
-    done = child.restarted_at is not None and child.restarted_at >= asked
-    return child.restarted_at if failed or younger or done else asked
-
-
 def told(view: View, stance: Stance) -> Stance:
     """The stance, which is not Healthy while stable's pods are being replaced."""
     stable, named = view.stable, stance.memory.stable
     if stance.phase is not Phase.HEALTHY or stable is None or named is None:
         return stance
-    child = stable.deployment
-    if child is None or not _restarting(view, child):
+    left = len(restart.outdated(view, stable))
+    if not left:
         return stance
     pod = next((pod for pod in stable.pods if pod.trouble and not pod.terminating), None)
     if pod and pod.trouble:
         message = messages.restart_stuck(named, stable, pod.name, pod.trouble)
         return replace(stance, phase=Phase.DEGRADED, reason=pod.trouble.reason, message=message)
-    message = messages.restarting(named, stable)
+    message = messages.restarting(named, left, edited=not restart.due(view, stable))
     return replace(stance, phase=Phase.PROGRESSING, reason="Restarting", message=message)
 
 
-def _restarting(view: View, child: ChildDeployment) -> bool:
-    return child.outdated > 0 or restarted_at(view, child) != child.restarted_at
-
-
-def events(view: View, actions: Iterable[Action]) -> Iterator[Event]:
+def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:
     """A restart and an edit by hand are told once, with what is done about them."""
-    seen = view.observed
-    for action in actions:
-        match action:
-            case PutDeployment(revision=revision, restarted_at=at):
-                child = seen.arm(revision).deployment
-                if child and at and child.restarted_at != at:
-                    yield Event(EventType.NORMAL, "Restarting", messages.restart(child, at))
-            case PutBudget(exists=True):
-                message = messages.restored(f"{BUDGET} {seen.key.name}")
-                yield Event(EventType.WARNING, "ChildRestored", message)
-            case _:
-                pass
+    at = restart.asked(view)
+    for arm in view.observed.arms.values():
+        if at and arm.replica_set and _restarts(view, arm, actions):
+            message = messages.restart(arm.replica_set, at)
+            yield Event(EventType.NORMAL, "Restarting", message)
+    if any(isinstance(action, PutBudget) and action.exists for action in actions):
+        message = messages.restored(f"{BUDGET} {view.observed.key.name}")
+        yield Event(EventType.WARNING, "ChildRestored", message)
+
+
+def _restarts(view: View, arm: Arm, actions: Sequence[Action]) -> bool:
+    """Whether the restart that spec.restartAt asks for begins with these actions."""
+    child = arm.replica_set
+    if child is None or child.surplus or not restart.due(view, arm):
+        return False
+    puts = {it.revision for it in actions if isinstance(it, PutReplicaSet) and it.surplus}
+    removals = {it.revision for it in actions if isinstance(it, RemovePod)}
+    return arm.revision in puts or (arm.revision in removals and restart.begins(view, arm))
 
 
 def conflict(view: View) -> Claim | None:

@@ -1,0 +1,99 @@
+"""A child ReplicaSet as it stands in the cluster, or the Deployment of an earlier operator."""
+
+from dataclasses import dataclass
+
+from lockstep.adapters import kube_drift
+from lockstep.adapters.kube import Meta, condition, created, instant, meta, taken, taken_since
+from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
+from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildReplicaSet, Span, Trouble
+
+_DIGITS = 6  # of more pods than a cluster has
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSetRecord:
+    """``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
+
+    meta: Meta
+    child: ChildReplicaSet
+    body: Manifest
+
+
+def prune(raw: Manifest) -> ReplicaSetRecord:
+    """Read a ReplicaSet."""
+    return _prune(raw, REPLICA_SET)
+
+
+def prune_deployment(raw: Manifest) -> ReplicaSetRecord:
+    """Read a Deployment, which says the same in the same words."""
+    return _prune(raw, DEPLOYMENT)
+
+
+def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
+    """Read what a revision's pods come from.
+
+    ``drifted`` tells only whether somebody else scaled it; what we would render is not known here.
+    ``available`` is taken even from a status that lags behind the last change: the pods it counts
+    are still there, and a 0 in between would look like an outage.
+    """
+    known, spec, status = meta(raw), raw["spec"], raw.get("status", {})
+    replicas = spec.get("replicas", 1)
+    surplus = min(_surplus(raw), replicas)
+    return ReplicaSetRecord(
+        meta=known,
+        child=ChildReplicaSet(
+            name=known.name,
+            uid=known.uid,
+            kind=kind,
+            revision=known.revision,
+            replicas=replicas - surplus,
+            surplus=surplus,
+            available=status.get("availableReplicas", 0),
+            terminating=known.terminating,
+            drifted=taken(raw, "replicas"),
+            edit=taken_since(raw, "template"),
+            edited=_edited(raw),
+            create_failure=_create_failure(raw),
+            created=created(raw),
+        ),
+        body=kube_drift.part(raw, kube_drift.REPLICA_SET),
+    )
+
+
+def _surplus(raw: Manifest) -> int:
+    """0 too where somebody wrote what is no number of pods."""
+    text = _note(raw, SURPLUS_ANNOTATION)
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
+
+
+def _edited(raw: Manifest) -> Span | None:
+    """None too where somebody wrote what is no span of time."""
+    try:
+        since, until = map(instant, _note(raw, EDITED_ANNOTATION).split("/"))
+    except ValueError:
+        return None
+    return (since, until) if since.tzinfo and until.tzinfo else None
+
+
+def _note(raw: Manifest, name: str) -> str:
+    return str((raw["metadata"].get("annotations") or {}).get(name, ""))
+
+
+def _create_failure(raw: Manifest) -> Trouble | None:
+    failure = condition(raw, "ReplicaFailure")
+    current = raw.get("status", {}).get("observedGeneration") == raw["metadata"].get("generation")
+    if not current or failure.get("status") != "True" or failure.get("reason") != "FailedCreate":
+        return None
+    message = failure.get("message", "")
+    return Trouble(create_failure_reason(message), message)
+
+
+def create_failure_reason(message: str) -> str:
+    """Sort the API server's refusal to create a pod by what a person has to do about it."""
+    if "exceeded quota" in message:
+        return "QuotaExceeded"
+    if "violates PodSecurity" in message:
+        return "PodSecurity"
+    if "serviceaccount" in message and "not found" in message:
+        return "ServiceAccountMissing"
+    return "FailedCreate"

@@ -1,0 +1,98 @@
+"""Pods on the shell's side: the ReplicaSet of a revision, and a pod that a restart takes.
+
+One request per action, its answer into the cache at once. Nothing is decided here.
+"""
+
+import logging
+from typing import Final
+
+from lockstep.adapters import kube_drift
+from lockstep.adapters.kube import meta
+from lockstep.adapters.kube_replica_sets import ReplicaSetRecord
+from lockstep.api.base import SURPLUS_ANNOTATION, Manifest
+from lockstep.clients.kube import Kube
+from lockstep.core.children import replica_set
+from lockstep.core.children.owner import Owner
+from lockstep.core.observed import REPLICA_SET
+from lockstep.core.plan import PutReplicaSet, RemovePod, RemoveReplicaSet
+from lockstep.shell.caches import Caches
+from lockstep.shell.memory import Memory
+
+_LOG: Final = logging.getLogger(__name__)
+
+Sizing = PutReplicaSet | RemoveReplicaSet | RemovePod
+
+
+async def act(caches: Caches, memory: Memory, kube: Kube, owner: Owner, action: Sizing) -> None:
+    """Carry out one action.
+
+    Raises:
+        ForeignObjectError: The ReplicaSet's name is taken.
+    """
+    match action:
+        case PutReplicaSet():
+            await _put(caches, memory, kube, owner, action)
+        case RemoveReplicaSet(revision):
+            await _remove(caches, kube, owner, revision)
+        case RemovePod():
+            await _remove_pod(caches, kube, owner, action)
+
+
+async def _put(
+    caches: Caches, memory: Memory, kube: Kube, owner: Owner, action: PutReplicaSet
+) -> None:
+    manifest, known = replica_set.put(owner, action), _known(caches, owner, action.revision)
+    name, replicas = manifest["metadata"]["name"], manifest["spec"]["replicas"]
+    if known is None or not action.exists:
+        caches.answered(await kube.create(manifest, owner.uid))
+        _LOG.info("created ReplicaSet %s with %s replicas", name, replicas)
+        return
+    answer = await _bring(kube, manifest, known, action.surplus)
+    fresh = meta(answer)
+    if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
+        memory.settle(owner.key, fresh.uid, fresh.generation)
+    caches.answered(answer)
+    before = known.child.replicas + known.child.surplus
+    _LOG.info("applied %s %s: %s replicas, before %s", known.child.kind, name, replicas, before)
+
+
+def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | None:
+    sets = caches.sets(owner.key, owner.uid)
+    return next((it for it in sets if it.child.revision == revision), None)
+
+
+async def _bring(kube: Kube, manifest: Manifest, known: ReplicaSetRecord, surplus: int) -> Manifest:
+    """Bring a ReplicaSet into shape; where only its size differs, that is all that is sent.
+
+    An apply of the whole costs the API server twice as much. A Deployment is never applied: that
+    would take the time of its last restart out of its template, and so restart it once more.
+    """
+    child, uid, size = known.child, known.meta.uid, manifest["spec"]["replicas"]
+    whole = child.drifted or not kube_drift.stands(
+        kube_drift.part(manifest, kube_drift.REPLICA_SET), known.body
+    )
+    resized = (size - surplus, surplus) != (child.replicas, child.surplus)
+    if child.kind == REPLICA_SET and (whole or not resized):
+        return await kube.apply(manifest, uid)
+    metadata: Manifest = {"uid": uid}
+    if surplus != child.surplus:
+        metadata["annotations"] = {SURPLUS_ANNOTATION: str(surplus) if surplus else None}
+    spec = manifest["spec"] if whole else {"replicas": size}
+    return await kube.merge({**manifest, "kind": child.kind}, {"metadata": metadata, "spec": spec})
+
+
+async def _remove(caches: Caches, kube: Kube, owner: Owner, revision: str) -> None:
+    known = _known(caches, owner, revision)
+    if known is None:
+        return
+    kind, name = known.child.kind, known.meta.name
+    await kube.delete(kind, owner.key.namespace, name, known.meta.uid)
+    _LOG.info("deleted %s %s", kind, name)
+
+
+async def _remove_pod(caches: Caches, kube: Kube, owner: Owner, action: RemovePod) -> None:
+    """That it is on its way out is known at once, or the next pass would take another one."""
+    going = await kube.delete("Pod", owner.key.namespace, action.name, action.uid)
+    if going:
+        caches.answered(going)
+    _LOG.info("deleted pod %s, which a restart replaces", action.name)

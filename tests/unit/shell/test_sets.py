@@ -1,0 +1,123 @@
+"""What pods come from, as the shell asks for it: ReplicaSets, and Deployments of before."""
+
+import pytest
+
+from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+from lockstep.core.observed import Autoscaler, ChildRef
+from lockstep.core.plan import Action, PutReplicaSet, RemovePod, RemoveReplicaSet
+from tests.unit.shell.fakes import Bench
+from tests.unit.shell.test_upkeep import autoscaler
+from tests.unit.shell.written import FRAUD, child, model_deployment, rendered_template
+
+SURPLUS = "lockstep.dev/surplus"
+OLD_TEMPLATE = {
+    **rendered_template(),
+    "metadata": {
+        **rendered_template()["metadata"],
+        "annotations": {"lockstep.dev/restarted-at": "2026-01-01T00:00:00Z"},
+    },
+}
+
+
+def put(replicas: int = 2, surplus: int = 0, min_ready: int = 0) -> PutReplicaSet:
+    return PutReplicaSet(
+        revision="r1",
+        replicas=replicas,
+        template=rendered_template(),
+        min_ready_seconds=min_ready,
+        exists=True,
+        surplus=surplus,
+    )
+
+
+def earlier() -> Manifest:
+    """The same as an operator of before made it, and restarted it."""
+    raw = child()
+    more = {"revisionHistoryLimit": 0, "progressDeadlineSeconds": 2**31 - 1}
+    return {
+        **raw,
+        "kind": "Deployment",
+        "metadata": {**raw["metadata"], "annotations": {}},
+        "spec": {**raw["spec"], **more, "template": OLD_TEMPLATE},
+    }
+
+
+def pod() -> Manifest:
+    ready = {"type": "Ready", "status": "True"}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": "fraud-r1-x",
+            "namespace": FRAUD.namespace,
+            "uid": "uid-x",
+            "resourceVersion": "9",
+            "labels": {DEPLOYMENT_LABEL: FRAUD.name, REVISION_LABEL: "r1"},
+        },
+        "status": {"conditions": [ready]},
+    }
+
+
+async def test_a_surplus_comes_and_goes_with_the_size_in_one_request_each() -> None:
+    bench = Bench().see(model_deployment(), child())
+    await bench.act.act(await bench.look(), put(surplus=1))
+    there = bench.kube.objects["ReplicaSet", "fraud-r1"]
+    assert (there["spec"]["replicas"], there["metadata"]["annotations"]) == (3, {SURPLUS: "1"})
+    found = (await bench.look()).arm("r1").replica_set
+    assert found is not None
+    assert (found.replicas, found.surplus) == (2, 1)
+    await bench.act.act(await bench.look(), put())
+    there = bench.kube.objects["ReplicaSet", "fraud-r1"]
+    assert (there["spec"]["replicas"], there["metadata"]["annotations"]) == (2, {})
+    assert bench.kube.log == ["merge ReplicaSet fraud-r1"] * 2
+
+
+async def test_a_pod_that_was_told_to_go_is_known_to_go_at_once() -> None:
+    bench = Bench().see(model_deployment(), child(), pod())
+    seen = await bench.look()
+    assert seen.arm("r1").present == 1
+    await bench.act.act(seen, RemovePod("fraud-r1-x", "uid-x", "r1"))
+    assert bench.kube.log == ["delete Pod fraud-r1-x"]
+    assert (await bench.look()).arm("r1").present == 0
+
+
+EARLIER: dict[str, tuple[Action, list[str]]] = {
+    "it is scaled": (put(replicas=5), ["merge Deployment fraud-r1"]),
+    "it gets a surplus": (put(surplus=1), ["merge Deployment fraud-r1"]),
+    "what was edited is put back without an apply, which would restart it": (
+        put(min_ready=5), ["merge Deployment fraud-r1"]),
+    "it goes with its revision": (RemoveReplicaSet("r1"), ["delete Deployment fraud-r1"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "asked"), EARLIER.values(), ids=EARLIER)
+async def test_a_deployment_of_an_earlier_operator_stays_what_it_is(
+    action: Action, asked: list[str]
+) -> None:
+    bench = Bench().see(model_deployment(), earlier())
+    await bench.act.act(await bench.look(), action)
+    assert bench.kube.log == asked
+
+
+async def test_what_a_deployment_left_behind_is_no_child() -> None:
+    left = child()
+    left["metadata"] |= {"name": "fraud-r1-5d4f8b", "uid": "left"}
+    seen = await Bench().see(model_deployment(), left).look()
+    assert seen.arm("r1").replica_set is None
+
+
+async def test_a_deployment_that_was_restarted_has_not_drifted() -> None:
+    seen = await Bench().see(model_deployment(), earlier()).look()
+    found = seen.arm("r1").replica_set
+    assert found is not None
+    assert (found.kind, found.drifted, found.surplus) == ("Deployment", False, 0)
+
+
+async def test_an_autoscaler_of_a_deployment_of_ours_is_seen() -> None:
+    raw = earlier()
+    labels = {**raw["metadata"]["labels"], REVISION_LABEL: "0a1b2c3d"}
+    raw["metadata"] |= {"name": "fraud-0a1b2c3d", "labels": labels}
+    bench = Bench().see(model_deployment(), raw)
+    scaler = autoscaler("fraud-0a1b2c3d", "Deployment")
+    bench.caches.heard("horizontalpodautoscalers", None, scaler)
+    target = ChildRef("Deployment", "fraud-0a1b2c3d")
+    assert (await bench.look()).autoscalers == (Autoscaler("hpa", target),)
