@@ -1,6 +1,6 @@
-"""The least that moves callers of N Deployments stage by stage: what no operator can do without.
+"""The least that moves callers of N ReplicaSets stage by stage: what no operator can do without.
 
-One new Deployment beside the old one, two steps, eight requests each: nothing is tried before, kept
+One new ReplicaSet beside the old one, two steps, eight requests each: nothing is tried before, kept
 for a crash, told, measured or decided. What an operator adds is the difference to this.
 """
 
@@ -21,7 +21,7 @@ OLD, NEW = "1.0.0", "2.0.0"
 
 
 class Children:
-    """How many pods of each Deployment are available, as a watch tells it."""
+    """How many pods of each ReplicaSet are available, as a watch tells it."""
 
     def __init__(self) -> None:
         self._now: dict[str, int] = {}
@@ -48,7 +48,7 @@ class Fleet:
     async def create(self, number: int) -> None:
         """The ModelDeployment as users write it, and what an operator has made of it."""
         await self._ask("POST", workload.path(number), _model_deployment(number))
-        await self._deploy(number, OLD, REPLICAS)
+        await self._stand(number, OLD, REPLICAS)
         service = {"metadata": {"name": workload.name(number)}, "spec": _reached(number, OLD)}
         service["spec"]["ports"] = [{"port": 80}]
         await self._ask("POST", _path(number, "services"), service)
@@ -57,7 +57,7 @@ class Fleet:
     async def roll_out(self, number: int) -> None:
         async with self.gate:
             await workload.update(self.who, [number], NEW)
-        await self._deploy(number, NEW, 1)
+        await self._stand(number, NEW, 1)
         await self.children.available(_child(number, NEW), 1)
         await self._patch(number, "modeldeployments", "/status", {"status": {"message": "half"}})
         await self._scale(number, OLD, 1)
@@ -65,25 +65,23 @@ class Fleet:
         await self._scale(number, NEW, REPLICAS)
         await self.children.available(_child(number, NEW), REPLICAS)
         await self._patch(number, "services", "", {"spec": _reached(number, NEW)})
-        gone = f"{_path(number, 'deployments')}/{_child(number, OLD)}"
+        gone = f"{_path(number, 'replicasets')}/{_child(number, OLD)}"
         await self._ask("DELETE", gone)
         await self._patch(number, "modeldeployments", "/status", {"status": {"message": "all"}})
 
-    async def _deploy(self, number: int, version: str, replicas: int) -> None:
+    async def _stand(self, number: int, version: str, replicas: int) -> None:
         labels = {"app": workload.name(number), "version": version}
         template = _model_deployment(number)["spec"]["template"]
         spec = {
             "replicas": replicas,
-            "revisionHistoryLimit": 0,
-            "progressDeadlineSeconds": 2**31 - 1,
             "selector": {"matchLabels": labels},
             "template": {**template, "metadata": {"labels": labels}},
         }
         body = {"metadata": {"name": _child(number, version)}, "spec": spec}
-        await self._ask("POST", _path(number, "deployments"), body)
+        await self._ask("POST", _path(number, "replicasets"), body)
 
     async def _scale(self, number: int, version: str, replicas: int) -> None:
-        path = f"{_path(number, 'deployments')}/{_child(number, version)}"
+        path = f"{_path(number, 'replicasets')}/{_child(number, version)}"
         await self._ask("PATCH", path, {"spec": {"replicas": replicas}})
 
     async def _patch(self, number: int, kind: str, part: str, body: Manifest) -> None:
@@ -97,10 +95,10 @@ class Fleet:
 
 
 async def measure(n: int) -> Took:
-    with Progress().step(f"the least for {n} Deployments"), plane() as made:
+    with Progress().step(f"the least for {n} ReplicaSets"), plane() as made:
         async with workload.users(made.admin) as who:
             fleet = Fleet(who, Children())
-            async with who.watching("/apis/apps/v1/deployments", fleet.children.seen):
+            async with who.watching("/apis/apps/v1/replicasets", fleet.children.seen):
                 await workload.make_namespaces(who)
                 await asyncio.gather(*(fleet.create(number) for number in range(n)))
                 await asyncio.sleep(5)
@@ -117,7 +115,7 @@ def _child(number: int, version: str) -> str:
 
 
 def _path(number: int, kind: str) -> str:
-    group = {"deployments": "/apis/apps/v1", "modeldeployments": GROUP}.get(kind, "/api/v1")
+    group = {"replicasets": "/apis/apps/v1", "modeldeployments": GROUP}.get(kind, "/api/v1")
     return f"{group}/namespaces/{workload.namespace(number)}/{kind}"
 
 

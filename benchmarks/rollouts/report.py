@@ -14,7 +14,7 @@ def markdown(found: Found) -> str:
     if found["plain"]:
         parts.append(_nobody("plain rolling update, nobody deciding", found["plain"]))
     if found["least"]:
-        parts.append(_nobody("two Deployments with the least requests", found["least"]))
+        parts.append(_nobody("two ReplicaSets with the least requests", found["least"]))
     if found["argo"]:
         parts.append(_argo(found["argo"]))
     if found["reactions"]:
