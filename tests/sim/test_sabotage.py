@@ -20,6 +20,7 @@ from lockstep.core.plan import (
     AnswerDecision,
     Plan,
     PutReplicaSet,
+    RemovePod,
     RemoveReplicaSet,
     SetTraffic,
 )
@@ -33,7 +34,7 @@ from tests.sim.story import Reconcile, Story
 from tests.sim.test_stories import crashes_of
 from tests.sim.written import Way
 
-SEEDS = 25
+SEEDS = 50
 _COUNTER = itertools.count()
 
 Mistake = Callable[[Observed, Plan], Plan]
@@ -129,6 +130,14 @@ def removes_what_was_promoted(seen: Observed, decided: Plan) -> Plan:
     return decided
 
 
+def restarts_all_pods_at_once(seen: Observed, decided: Plan) -> Plan:
+    restarting = {it.revision for it in decided.actions if isinstance(it, RemovePod)}
+    pods = (pod for it in restarting for pod in seen.arm(it).pods if not pod.terminating)
+    removals = tuple(RemovePod(pod.name, pod.uid, pod.revision) for pod in pods)
+    kept = tuple(it for it in decided.actions if not isinstance(it, RemovePod))
+    return replace(decided, actions=(*kept, *removals))
+
+
 def restarts_pods_with_each_pass(seen: Observed, decided: Plan) -> Plan:
     del seen
     stamp = {"metadata": {"annotations": {"pass": str(next(_COUNTER))}}}
@@ -174,6 +183,7 @@ MISTAKES: tuple[Mistake, ...] = (
     grows_the_candidate_at_once,
     takes_pods_away_before_their_callers,
     removes_what_was_promoted,
+    restarts_all_pods_at_once,
     restarts_pods_with_each_pass,
     forgets_what_it_rejected,
     sleeps_through_every_deadline,
