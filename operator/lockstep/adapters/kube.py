@@ -77,10 +77,13 @@ def taken(raw: Manifest, field: str) -> bool:
     return any(True for _ in _takers(raw, field))
 
 
-def taken_since(raw: Manifest, field: str) -> datetime | None:
-    """Since when somebody else has a part of this field of the spec; None where nobody has."""
-    times = (entry["time"] for entry in _takers(raw, field) if "time" in entry)
-    return min(map(instant, times), default=None)
+def taken_since(raw: Manifest, field: str, after: datetime | None) -> datetime | None:
+    """Since when somebody else has a part of this field of the spec; None where nobody has.
+
+    What was taken up to ``after`` is known already: some of it may be theirs for ever.
+    """
+    times = [instant(entry["time"]) for entry in _takers(raw, field) if "time" in entry]
+    return min((at for at in times if after is None or at > after), default=None)
 
 
 def _takers(raw: Manifest, field: str) -> Iterator[Manifest]:

@@ -38,7 +38,7 @@ def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
     """
     known, spec, status = meta(raw), raw["spec"], raw.get("status", {})
     replicas = spec.get("replicas", 1)
-    surplus = min(_surplus(raw), replicas)
+    surplus, edited = min(_surplus(raw), replicas), _edited(raw)
     return ReplicaSetRecord(
         meta=known,
         child=ChildReplicaSet(
@@ -51,8 +51,8 @@ def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
             available=status.get("availableReplicas", 0),
             terminating=known.terminating,
             drifted=taken(raw, "replicas"),
-            edit=taken_since(raw, "template"),
-            edited=_edited(raw),
+            edit=taken_since(raw, "template", edited[1] if edited else None),
+            edited=edited,
             create_failure=_create_failure(raw),
             created=created(raw),
         ),

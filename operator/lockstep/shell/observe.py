@@ -157,8 +157,10 @@ class Observe:
     ) -> ChildReplicaSet:
         known = stored.get(child.meta.revision)
         settled = self._memory.is_settled(owner.key, child.meta.uid, child.meta.generation)
-        if known is None or isinstance(record.spec, Unreadable) or settled:
+        if known is None or isinstance(record.spec, Unreadable):
             return replace(child.child, edit=None)
+        if settled:
+            return replace(child.child, edit=None, drifted=False)
         rendered = replica_set.replica_set(
             owner,
             known.revision,

@@ -57,8 +57,7 @@ async def _put(
 
 
 def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | None:
-    sets = caches.sets(owner.key, owner.uid)
-    return next((it for it in sets if it.child.revision == revision), None)
+    return {it.child.revision: it for it in caches.sets(owner.key, owner.uid)}.get(revision)
 
 
 async def _bring(kube: Kube, manifest: Manifest, known: ReplicaSetRecord, surplus: int) -> Manifest:
@@ -68,17 +67,25 @@ async def _bring(kube: Kube, manifest: Manifest, known: ReplicaSetRecord, surplu
     would take the time of its last restart out of its template, and so restart it once more.
     """
     child, uid, size = known.child, known.meta.uid, manifest["spec"]["replicas"]
-    whole = child.drifted or not kube_drift.stands(
-        kube_drift.part(manifest, kube_drift.REPLICA_SET), known.body
-    )
+    ours = kube_drift.part(manifest, kube_drift.REPLICA_SET)
+    whole = child.drifted or not kube_drift.stands(ours, known.body)
     resized = (size - surplus, surplus) != (child.replicas, child.surplus)
     if child.kind == REPLICA_SET and (whole or not resized):
         return await kube.apply(manifest, uid)
     metadata: Manifest = {"uid": uid}
     if surplus != child.surplus:
         metadata["annotations"] = {SURPLUS_ANNOTATION: str(surplus) if surplus else None}
-    spec = manifest["spec"] if whole else {"replicas": size}
+    spec = {"replicas": size, **(_differing(ours["spec"], known.body["spec"]) if whole else {})}
     return await kube.merge({**manifest, "kind": child.kind}, {"metadata": metadata, "spec": spec})
+
+
+def _differing(ours: Manifest, theirs: Manifest) -> Manifest:
+    """A template that stands is not sent: what others added would go, and all pods with it."""
+    return {
+        field: value
+        for field, value in ours.items()
+        if not kube_drift.stands(value, theirs.get(field))
+    }
 
 
 async def _remove(caches: Caches, kube: Kube, owner: Owner, revision: str) -> None:

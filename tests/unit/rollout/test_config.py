@@ -337,7 +337,8 @@ def restarted(replaced: int) -> tuple[Arm, ...]:
     base, hour_ago = arm(D, 4), NOW - timedelta(hours=1)
     ages = (NOW if number < replaced else hour_ago for number in range(4))
     pods = (replace(pod, created=at) for pod, at in zip(base.pods, ages, strict=True))
-    return (replace(base, pods=tuple(pods)),)
+    child = base.replica_set and replace(base.replica_set, surplus=min(replaced, 1))
+    return (replace(base, pods=tuple(pods), replica_set=child),)
 
 
 MINUTE_AGO = NOW - timedelta(minutes=1)

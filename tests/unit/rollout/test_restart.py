@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import Kept
+from lockstep.api.status import Kept, StageStatus
 from lockstep.core.observed import Arm, Pod, Trouble
 from lockstep.core.plan import Plan, PutReplicaSet, RemovePod
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
-from tests.unit.rollout.test_planner import did, reason
+from tests.unit.rollout.test_planner import SOAK, did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, first, rejection, trial, world
 
 HOUR = timedelta(hours=1)
@@ -57,6 +57,10 @@ def restarts(decided: Plan) -> dict[str, tuple[int, int]]:
     return {it: (puts.get(it, 0), gone.count(it)) for it in {*puts, *gone}}
 
 
+SOAKING = {
+    **asked(AGO, **SOAK),
+    "stage": StageStatus(name="half", index=0, entered_at=AGO, soak_until=SOON, deadline=SOON),
+}
 BEGINS: dict[str, tuple[World, dict[str, tuple[int, int]]]] = {
     "stable gets a pod more": (stable(arms=(aged(arm(V1, 4)),), **asked(AGO)), {V1: (1, 0)}),
     "nobody asks": (stable(arms=(aged(arm(V1, 4)),)), {}),
@@ -68,8 +72,13 @@ BEGINS: dict[str, tuple[World, dict[str, tuple[int, int]]]] = {
     "a single old one is enough": (
         stable(arms=(aged(arm(V1, 4), old=1),), **asked(AGO)), {V1: (1, 0)}),
     "a time to come is waited for": (stable(arms=(aged(arm(V1, 4)),), **asked(SOON)), {}),
-    "both arms of a trial": (
-        trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2))), **asked(AGO)), {V1: (1, 0), V2: (1, 0)}),
+    "both arms of a trial while its stage soaks": (
+        trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2))), **SOAKING), {V1: (1, 0), V2: (1, 0)}),
+    "only the candidate while a stage is on its way": (
+        trial(arms=(aged(arm(V1, 2)), aged(arm(V2, 2))), **asked(AGO)), {V2: (1, 0)}),
+    "stable gives up its surplus for a stage": (
+        trial(arms=(above(aged(arm(V1, 3, 3))), aged(arm(V2, 2), NOW)), **asked(AGO)),
+        {V1: (0, 0)}),
     "what is kept for a return": (
         stable(status={"kept": KEPT}, arms=(aged(arm(V1, 4)), aged(arm(V2, 4))),
                **asked(AGO, strategy={"blueGreen": {}})),
@@ -103,6 +112,7 @@ def test_who_is_restarted(seen: World, wanted: dict[str, tuple[int, int]]) -> No
 
 
 CRASH = Trouble("CrashLoop", "exit code 1")
+HOMELESS: dict[str, Any] = {"unschedulable": "0/3 nodes", "unschedulable_since": LONG_AGO}
 GOES_ON: dict[str, tuple[Arm, dict[str, tuple[int, int]]]] = {
     "the surplus is awaited": (above(aged(arm(V1, 4, 5), old=4)), {}),
     "it answers, so an old one goes": (above(aged(arm(V1, 5), old=4)), {V1: (0, 1)}),
@@ -111,8 +121,14 @@ GOES_ON: dict[str, tuple[Arm, dict[str, tuple[int, int]]]] = {
             *aged(arm(V1, 4)).pods[:3],
             replace(aged(arm(V1, 4)).pods[3], terminating=True),
             *aged(arm(V1, 5), NOW).pods[4:]))), {}),
-    "an old one that answers nobody goes at once": (
-        above(aged(arm(V1, 3, 5, trouble=CRASH), old=5)), {V1: (0, 2)}),
+    "one of those that answer nobody goes first": (
+        above(aged(arm(V1, 3, 5, trouble=CRASH), old=5)), {V1: (0, 1)}),
+    "but none before the one in its place has come": (
+        above(aged(arm(V1, 3, 5, trouble=CRASH), old=4)), {}),
+    "one that waits for its place is not awaited": (
+        above(aged(arm(V1, 0, 5, **HOMELESS), old=4)), {V1: (0, 1)}),
+    "none goes while its template is another one": (
+        above(aged(arm(V1, 5), old=4), edit=AGO), {}),
     "what is ready and not yet available is awaited": (
         above(aged(arm(V1, 5), old=4), available=4), {}),
     "the last old one goes": (above(aged(arm(V1, 5), old=1)), {V1: (0, 1)}),
@@ -143,11 +159,24 @@ def test_an_edited_template_is_put_back_and_it_is_written_down_when_it_was_edite
     assert (put.replicas, put.surplus, put.edited) == (4, 0, (AGO, NOW))
 
 
-def test_a_second_edit_makes_the_time_longer() -> None:
-    seen = stable(arms=(edited(arm(V1, 4), edit=AGO, edited=(LONG_AGO, LONG_AGO), drifted=True),))
-    (put,) = plan(seen.observed(), NOW).actions
-    assert isinstance(put, PutReplicaSet)
-    assert put.edited == (LONG_AGO, NOW)
+EARLIER = (LONG_AGO, LONG_AGO + MINUTE)
+SECOND: dict[str, tuple[Arm, tuple[datetime, datetime]]] = {
+    "pods of the first one still stand": (aged(arm(V1, 4), LONG_AGO, 1), (LONG_AGO, NOW)),
+    "none is left of it": (aged(arm(V1, 4), LONG_AGO + 2 * MINUTE), (AGO, NOW)),
+}
+
+
+@pytest.mark.parametrize(("it", "span"), SECOND.values(), ids=SECOND)
+def test_a_second_edit(it: Arm, span: tuple[datetime, datetime]) -> None:
+    seen = stable(arms=(edited(it, edit=AGO, edited=EARLIER, drifted=True),)).observed()
+    (put,) = (it for it in plan(seen, NOW).actions if isinstance(it, PutReplicaSet))
+    assert put.edited == span
+
+
+def test_an_edit_of_a_clock_ahead_of_ours_ends_no_earlier_than_it_begins() -> None:
+    seen = stable(arms=(edited(arm(V1, 4), edit=SOON, drifted=True),)).observed()
+    (put,) = (it for it in plan(seen, NOW).actions if isinstance(it, PutReplicaSet))
+    assert put.edited == (SOON, SOON)
 
 
 OF_AN_EDIT: dict[str, tuple[Arm, dict[str, tuple[int, int]]]] = {
@@ -220,7 +249,6 @@ def fresh(it: Arm, pods: int = 1, **facts: Any) -> Arm:
     )
 
 
-HOMELESS: dict[str, Any] = {"unschedulable": "0/3 nodes", "unschedulable_since": LONG_AGO}
 DURING: dict[str, tuple[World, str, str]] = {
     "stable is not called healthy": (
         stable(arms=(fresh(arm(V1, 4)),), **asked(AGO)), "Restarting", ""),
@@ -229,7 +257,7 @@ DURING: dict[str, tuple[World, str, str]] = {
     "the last pods have come": (
         stable(arms=(aged(arm(V1, 4), NOW),), **asked(AGO)), "Completed", ""),
     "a stage is not reached before the extra pods are gone": (
-        trial(arms=(fresh(arm(V1, 2)), aged(arm(V2, 2), NOW)), **asked(AGO)), "Moving", ""),
+        trial(arms=(aged(arm(V1, 2), NOW), fresh(arm(V2, 2))), **asked(AGO)), "Moving", ""),
     "a candidate does not take the places of a restart": (
         trial(ready=1, wanted=1, arms=(fresh(arm(V1, 4)), aged(arm(V2, 1), NOW)),
               **asked(AGO)), "Moving", "v1=3"),

@@ -64,9 +64,10 @@ def grace(view: View) -> timedelta:
 
 def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
     """A pod above those that are wanted, which a restart makes for a while, may wait for ever."""
-    if arm.available >= arm.wanted:
+    homeless = [pod for pod in _staying(arm) if pod.unschedulable_since]
+    if arm.present - len(homeless) >= arm.wanted:
         return
-    for pod in _staying(arm):
+    for pod in homeless:
         if pod.unschedulable_since and view.now >= pod.unschedulable_since + grace(view):
             waited = format_duration(grace(view))
             yield Failure(

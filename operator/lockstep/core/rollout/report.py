@@ -218,10 +218,10 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from _preview(view, stance.aim.preview)
     yield from _removals(view, stance, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
-    yield from restart.removals(view, stance.aim.counts)
     yield from _prune(view, stance)
     yield from upkeep.actions(view, stance)
     yield from deciding.answers(view.observed, stance.memory)
+    yield from restart.removals(view, stance.aim.counts)
 
 
 def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveReplicaSet]:
@@ -264,7 +264,7 @@ def _put(view: View, name: str, count: int) -> PutReplicaSet | None:
         min_ready_seconds=view.spec.min_ready_seconds,
         exists=child is not None,
         surplus=surplus,
-        edited=restart.edited(view, child) if child else None,
+        edited=restart.edited(view, arm),
     )
 
 

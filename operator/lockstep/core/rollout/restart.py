@@ -8,7 +8,7 @@ Nothing is remembered of it: when a pod was made says whether it is still to be 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from lockstep.core.observed import DEPLOYMENT, Arm, ChildReplicaSet, Pod, Span
+from lockstep.core.observed import DEPLOYMENT, Arm, Pod, Span
 from lockstep.core.plan import RemovePod
 from lockstep.core.rollout.stages import max_surge, rolling_surge
 from lockstep.core.rollout.view import View
@@ -28,7 +28,7 @@ def outdated(view: View, arm: Arm) -> tuple[Pod, ...]:
     old = [
         (pod.ready, created, pod.name, pod)
         for created, pod in standing
-        if (before and created < before) or (between and between[0] <= created <= between[1])
+        if (before and created < before) or _within(between, created)
     ]
     return tuple(pod for *_, pod in sorted(old, key=lambda it: it[:3]))
 
@@ -42,15 +42,27 @@ def asked(view: View) -> datetime | None:
 def due(view: View, arm: Arm) -> bool:
     """Whether spec.restartAt is why pods are replaced, and not an edit alone."""
     before = asked(view)
-    return before is not None and any(it.created and it.created < before for it in arm.pods)
+    return before is not None and any(
+        it.created and it.created < before for it in _replaceable(arm)
+    )
 
 
-def edited(view: View, child: ChildReplicaSet) -> Span | None:
-    """When its template was somebody else's, once it is put back by this pass."""
-    if child.edit is None or child.kind == DEPLOYMENT:
-        return child.edited
-    since = min(child.edit, child.edited[0]) if child.edited else child.edit
-    return since, view.now
+def edited(view: View, arm: Arm) -> Span | None:
+    """When its template was somebody else's, once it is put back by this pass.
+
+    An earlier edit is kept in mind only while a pod of it stands.
+    """
+    child = arm.replica_set
+    if child is None or child.edit is None or child.kind == DEPLOYMENT:
+        return child.edited if child else None
+    known = child.edited
+    left = known and any(_within(known, pod.created) for pod in _replaceable(arm))
+    since = min(child.edit, known[0]) if known and left else child.edit
+    return since, max(view.now, child.edit)
+
+
+def _within(span: Span | None, at: datetime | None) -> bool:
+    return bool(span and at and span[0] <= at <= span[1])
 
 
 def _replaceable(arm: Arm) -> Iterator[Pod]:
@@ -64,8 +76,18 @@ def _replaceable(arm: Arm) -> Iterator[Pod]:
 
 def begins(view: View, arm: Arm) -> bool:
     """Whether no pod has been replaced yet: the new ones will read what there is now."""
-    old = outdated(view, arm)
-    return bool(old) and len(old) == len(tuple(_replaceable(arm)))
+    old, child = outdated(view, arm), arm.replica_set
+    if child is None or not old or child.surplus or _rests(view, arm):
+        return False
+    extra = surplus(view, arm, child.replicas)
+    return extra > 0 or len(old) == len(tuple(_replaceable(arm)))
+
+
+def _rests(view: View, arm: Arm) -> bool:
+    """Stable makes room while a stage is on its way: it may be the fix of a restart that failed."""
+    stable, stage = view.memory.stable, view.memory.stage
+    moving = stage is not None and stage.entered_at is None
+    return moving and stable is not None and stable.revision == arm.revision
 
 
 def surplus(view: View, arm: Arm, count: int) -> int:
@@ -74,7 +96,7 @@ def surplus(view: View, arm: Arm, count: int) -> int:
     Without a surge a place is freed first, but never the last one.
     """
     surge = max_surge(view.spec)
-    if not count or not outdated(view, arm) or (surge == 0 and count > 1):
+    if not count or (surge == 0 and count > 1) or _rests(view, arm) or not outdated(view, arm):
         return 0
     return min(max(surge, 1), rolling_surge(count))
 
@@ -84,10 +106,29 @@ def removals(view: View, counts: Mapping[str, int]) -> Iterator[RemovePod]:
     for arm in view.observed.arms.values():
         count, child = counts.get(arm.revision, 0), arm.replica_set
         more = surplus(view, arm, count)
-        if child is None or (child.replicas, child.surplus) != (count, more):
+        if child is None or child.edit or child.terminating or _rests(view, arm):
             continue
-        old = outdated(view, arm)
-        sick = sum(not pod.ready for pod in old)
-        spare = max(0, arm.available - (count if more else count - 1))
-        for pod in old[: sick + spare]:
-            yield RemovePod(pod.name, pod.uid, arm.revision)
+        if (child.replicas, child.surplus) == (count, more):
+            for pod in _spare(view, arm, more):
+                yield RemovePod(pod.name, pod.uid, arm.revision)
+
+
+def _spare(view: View, arm: Arm, more: int) -> tuple[Pod, ...]:
+    """Those that answer go beside others that do; those that do not, only a few at a time.
+
+    What all of them lean on may be away for a moment, and new ones may be no better.
+    """
+    old = outdated(view, arm)
+    sick, well = [pod for pod in old if not pod.ready], [pod for pod in old if pod.ready]
+    few = max(0, max(1, more) - _coming(arm, old))
+    enough = arm.wanted if more else arm.wanted - 1
+    return (*sick[:few], *well[: max(0, arm.available - enough)])
+
+
+def _coming(arm: Arm, old: tuple[Pod, ...]) -> int:
+    """New pods that may still answer; one without a place waits for an old one to go."""
+    child, fresh = arm.replica_set, [pod for pod in _replaceable(arm) if pod not in old]
+    starting = sum(not pod.ready and not pod.unschedulable for pod in fresh)
+    if child is None or child.create_failure:
+        return starting
+    return starting + max(0, child.replicas + child.surplus - len(old) - len(fresh))

@@ -60,7 +60,8 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     if not proven(view):
         return back(view, stable)
     everybody = Only(candidate.revision)
-    complete = candidate.available >= step_.target.candidate or view.routing == everybody
+    staying = min(candidate.available, candidate.wanted)
+    complete = staying >= step_.target.candidate or view.routing == everybody
     if step_.weight == WHOLE and candidate.ready and complete:
         return everybody
     if not step_.shared:
