@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver.api import MERGE, STRATEGIC, Manifest
 from tests.apiserver.kubelet import CRASHING, STARTING, WELL
-from tests.apiserver.lab import Lab, id_of, lab, reason_of, soon, surplus_of
+from tests.apiserver.lab import Lab, id_of, lab, reason_of, soon, surplus_of, template
 from tests.apiserver.witness import Witness, promises
 
 pytestmark = pytest.mark.apiserver
@@ -374,6 +374,42 @@ async def test_a_pod_that_an_edit_has_made_while_nobody_looked_is_replaced(world
     await world.healthy("1.0.0")
     assert (await edited(), len(await uids(world))) == (0, 2)
     assert kept in await uids(world)
+
+
+def with_a_port() -> Manifest:
+    made = template("1.0.0")
+    [server] = made["spec"]["containers"]
+    return {**made, "spec": {"containers": [{**server, "ports": [{"containerPort": 8080}]}]}}
+
+
+async def test_what_an_apply_does_not_take_back_is_written_no_more_and_no_pod_goes(
+    world: Lab,
+) -> None:
+    """A port that somebody adds stays theirs: the list of them never is as we render it."""
+    await world.apply("1.0.0", template=with_a_port())
+    await world.healthy("1.0.0")
+    await asyncio.sleep(1)
+    [child] = await world.sets()
+    path = path_of(world, "ReplicaSet", child["metadata"]["name"])
+    ports = [{"containerPort": 9090, "protocol": "TCP"}]
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": "server", "ports": ports}]}}}}
+    await world.api("PATCH", path, patch, STRATEGIC)
+    name = f"ReplicaSet {child['metadata']['name']}"
+    await world.reached(lambda: world.told("ChildRestored", name), wanted=True)
+    await asyncio.sleep(2)
+    before, pods = len(world.proxy.seen), await uids(world)
+    await world.apply("1.0.0", template=with_a_port(), replicas=3)
+    await world.until("three pods", lambda it: it.get("readyReplicas") == 3)
+    three = await uids(world)
+    await asyncio.sleep(4)
+    assert await uids(world) == three
+    assert pods < three
+    writes = [it for it in world.proxy.seen[before:] if it.write and "/replicasets" in it.path]
+    assert len(writes) <= MOST_WRITES, [f"{it.method} {it.path}" for it in writes]
+
+
+MOST_WRITES = 3
+"""Scaled, put back, and found as good as it gets."""
 
 
 # Autoscalers

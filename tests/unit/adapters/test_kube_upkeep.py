@@ -132,6 +132,18 @@ def test_since_when_a_template_is_somebody_elses(
     assert kube_replica_sets.prune(raw).child.edit == since
 
 
+def test_what_is_known_of_an_edit_is_no_new_one() -> None:
+    """What an apply does not take back stays theirs, and would be a new edit in every pass."""
+    raw = rendered()
+    notes = {"lockstep.dev/edited": f"{SPAN[0].isoformat()}/{SPAN[1].isoformat()}"}
+    known = [entry("kubectl-edit", "2026-11-20T01:00:00Z")]
+    raw["metadata"] |= {"uid": "u", "annotations": notes, "managedFields": known}
+    assert kube_replica_sets.prune(raw).child.edit is None
+    known.append(entry("vim", "2026-11-20T03:00:00Z"))
+    later = datetime(2026, 11, 20, 3, tzinfo=UTC)
+    assert kube_replica_sets.prune(raw).child.edit == later
+
+
 def test_a_deployment_of_an_earlier_operator_is_read_as_what_it_is() -> None:
     raw = {**rendered(), "kind": "Deployment", "status": {"availableReplicas": 3}}
     raw["metadata"] |= {"uid": "u"}

@@ -249,6 +249,12 @@ def fresh(it: Arm, pods: int = 1, **facts: Any) -> Arm:
     )
 
 
+def stumbling(it: Arm) -> Arm:
+    """The first pod is not ready for a moment."""
+    pods = (replace(it.pods[0], ready=False), *it.pods[1:])
+    return replace(edited(it, available=1), pods=pods)
+
+
 DURING: dict[str, tuple[World, str, str]] = {
     "stable is not called healthy": (
         stable(arms=(fresh(arm(V1, 4)),), **asked(AGO)), "Restarting", ""),
@@ -270,10 +276,28 @@ DURING: dict[str, tuple[World, str, str]] = {
     "no node for the extra pod of a restart is not the candidate's fault": (
         trial(arms=(aged(arm(V1, 2), NOW), fresh(arm(V2, 2), **HOMELESS)), **asked(AGO)),
         "Moving", ""),
+    "nor when one of its own pods stumbles meanwhile": (
+        trial(arms=(aged(arm(V1, 2), NOW), stumbling(fresh(arm(V2, 2), **HOMELESS))), **asked(AGO)),
+        "Moving", ""),
     "a candidate's new pods are not callers' yet": (
         trial(arms=(aged(arm(V1, 2), NOW), fresh(arm(V2, 2), 2)), **asked(AGO)),
         "Moving", ""),
 }  # fmt: skip
+
+
+NO_ROOM: dict[str, tuple[Arm, str]] = {
+    "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no place for a pod more: 0/3 nodes"),
+    "a quota says it": (
+        edited(fresh(arm(V1, 4), 0), create_failure=Trouble("QuotaExceeded", "exceeded quota")),
+        "no place for a pod more: exceeded quota"),
+    "nobody says it": (fresh(arm(V1, 4)), "for spec.restartAt"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("it", "said"), NO_ROOM.values(), ids=NO_ROOM)
+def test_a_restart_says_what_it_waits_for(it: Arm, said: str) -> None:
+    decided = plan(stable(arms=(it,), **asked(AGO)).observed(), NOW)
+    assert (reason(decided), said in decided.status.message) == ("Restarting", True)
 
 
 @pytest.mark.parametrize(("seen", "why", "done"), DURING.values(), ids=DURING)

@@ -98,6 +98,26 @@ async def test_a_deployment_of_an_earlier_operator_stays_what_it_is(
     assert bench.kube.log == asked
 
 
+async def test_what_others_added_to_a_deployments_template_is_not_sent_back() -> None:
+    raw = earlier()
+    more = {**OLD_TEMPLATE["spec"]["containers"][0], "env": [{"name": "DEBUG", "value": "1"}]}
+    template = {**OLD_TEMPLATE, "spec": {**OLD_TEMPLATE["spec"], "containers": [more]}}
+    raw["spec"] = {**raw["spec"], "template": template}
+    bench = Bench().see(model_deployment(), raw)
+    await bench.act.act(await bench.look(), put(min_ready=5))
+    spec = bench.kube.objects["Deployment", "fraud-r1"]["spec"]
+    assert (spec["template"], spec["minReadySeconds"]) == (template, 5)
+
+
+async def test_of_two_kinds_the_one_that_is_seen_is_the_one_that_is_written() -> None:
+    bench = Bench().see(model_deployment(), child(), earlier())
+    seen = await bench.look()
+    found = seen.arm("r1").replica_set
+    assert found is not None
+    await bench.act.act(seen, put(replicas=5))
+    assert bench.kube.log == [f"merge {found.kind} fraud-r1"]
+
+
 async def test_what_a_deployment_left_behind_is_no_child() -> None:
     left = child()
     left["metadata"] |= {"name": "fraud-r1-5d4f8b", "uid": "left"}

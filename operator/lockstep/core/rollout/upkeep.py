@@ -76,7 +76,18 @@ def told(view: View, stance: Stance) -> Stance:
         message = messages.restart_stuck(named, stable, pod.name, pod.trouble)
         return replace(stance, phase=Phase.DEGRADED, reason=pod.trouble.reason, message=message)
     message = messages.restarting(named, left, edited=not restart.due(view, stable))
+    message += _no_place(stable)
     return replace(stance, phase=Phase.PROGRESSING, reason="Restarting", message=message)
+
+
+def _no_place(stable: Arm) -> str:
+    """Why there is no pod more, where the cluster says it; nobody is in trouble for that."""
+    child = stable.replica_set
+    missing = child is not None and stable.present < child.replicas + child.surplus
+    refused = child.create_failure if child and missing else None
+    homeless = (pod.unschedulable for pod in stable.pods if not pod.terminating)
+    said = refused.message if refused else next(filter(None, homeless), "")
+    return messages.no_place(said) if said else ""
 
 
 def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:
