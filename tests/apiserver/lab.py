@@ -16,6 +16,7 @@ from lockstep import handlers, wiring
 from lockstep.api.model_deployment import Model
 from lockstep.clients.connection import connect
 from lockstep.core import revision
+from lockstep.core.key import Key
 from lockstep.settings import Settings
 from tests.apiserver.api import APPLY, GROUP, Api, Manifest
 from tests.apiserver.deployments import controllers
@@ -34,11 +35,6 @@ def template(version: str) -> Manifest:
             "containers": [{"name": "server", "image": f"registry.example.com/fraud{DIGEST}"}]
         },
     }
-
-
-def id_of(version: str) -> str:
-    model = Model.model_validate({"version": version})
-    return revision.resolve(template(version), model, ()).revision
 
 
 def soon() -> str:
@@ -104,6 +100,11 @@ class Lab:
         await self.api("PATCH", path, manifest, APPLY, fieldManager="test", force="true")
 
     # What can be looked at.
+
+    def id_of(self, version: str, name: str = "fraud") -> str:
+        """The revision that a version is here."""
+        model, key = Model.model_validate({"version": version}), Key(self.namespace, name)
+        return revision.resolve(key, template(version), model, ()).revision
 
     def path(self, name: str = "fraud") -> str:
         return f"{GROUP}/namespaces/{self.namespace}/modeldeployments/{name}"
@@ -201,7 +202,7 @@ class Lab:
     async def callers_on(self, version: str) -> None:
         """Wait until the Service selects this version alone."""
         async with asyncio.timeout(DEADLINE):
-            while (await self.selector()).get("lockstep.dev/revision") != id_of(version):
+            while (await self.selector()).get("lockstep.dev/revision") != self.id_of(version):
                 await asyncio.sleep(0.05)
 
     async def only(self, version: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.api import MERGE
-from tests.apiserver.lab import DEADLINE, Lab, id_of, lab
+from tests.apiserver.lab import DEADLINE, Lab, lab
 
 pytestmark = pytest.mark.apiserver
 
@@ -32,15 +32,15 @@ async def test_the_preview_service_lives_as_long_as_the_preview(world: Lab) -> N
     assert "fraud-candidate" not in await world.services()
     await world.apply("2.0.0", **blue_green(autoPromote=False))
     held = await world.reason("PromotionNeeded")
-    assert (await world.selector("fraud-candidate"))[REVISION] == id_of("2.0.0")
+    assert (await world.selector("fraud-candidate"))[REVISION] == world.id_of("2.0.0")
     await world.callers_on("1.0.0")
     assert held["weights"] == {"desired": 0, "actual": 0, "method": "ReplicaRatio"}
 
     path = f"{world.core('services')}/fraud-candidate"
-    elsewhere = {"spec": {"selector": {REVISION: id_of("1.0.0")}}}
+    elsewhere = {"spec": {"selector": {REVISION: world.id_of("1.0.0")}}}
     await world.api("PATCH", path, elsewhere, MERGE)
     async with asyncio.timeout(DEADLINE):
-        while (await world.selector("fraud-candidate"))[REVISION] != id_of("2.0.0"):
+        while (await world.selector("fraud-candidate"))[REVISION] != world.id_of("2.0.0"):
             await asyncio.sleep(0.05)
 
     await world.apply("2.0.0", **blue_green())

@@ -13,7 +13,7 @@ import pytest
 
 from tests.apiserver.api import GROUP, MERGE, Manifest
 from tests.apiserver.kubelet import CRASHING
-from tests.apiserver.lab import DEADLINE, Lab, id_of, lab, reason_of
+from tests.apiserver.lab import DEADLINE, Lab, lab, reason_of
 
 pytestmark = pytest.mark.apiserver
 
@@ -43,7 +43,7 @@ async def decide(world: Lab, act: str, by: str = "alice", **about: Any) -> str:
     name = f"decision-{next(_numbers):04}"
     spec = {"target": {"name": "fraud"}, "act": act, "by": by, "reason": "so be it", **about}
     if act not in {"Pause", "Resume"}:
-        spec.setdefault("revision", id_of("2.0.0"))
+        spec.setdefault("revision", world.id_of("2.0.0"))
     if act in {"Approve", "Reject", "SkipStage"}:
         spec.setdefault("stage", "half")
     manifest = {
@@ -165,7 +165,7 @@ async def test_a_promotion_is_for_what_waits_for_a_person(world: Lab) -> None:
     gated["strategy"]["canary"]["stages"][0]["exitCriteria"] = [{"name": "serving"}]
     await world.apply("1.0.0", **gated)
     await world.healthy("1.0.0")
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     await world.apply("2.0.0", **gated)
     await world.reason("GateFailed")
     assert (await decided(world, "Promote"))[0] == "Applied"

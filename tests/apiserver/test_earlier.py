@@ -12,13 +12,12 @@ import pytest
 
 from tests.apiserver.api import APPLY, MERGE, STRATEGIC, Manifest
 from tests.apiserver.kubelet import STARTING, WELL
-from tests.apiserver.lab import Lab, id_of, lab, soon, surplus_of
+from tests.apiserver.lab import Lab, lab, soon, surplus_of
 from tests.apiserver.proxy import Asked
 from tests.apiserver.witness import Witness, promises
 
 pytestmark = pytest.mark.apiserver
 
-CHILD = f"fraud-{id_of('1.0.0')}"
 RESTARTED = {"lockstep.dev/restarted-at": "2026-01-01T00:00:00Z"}
 
 
@@ -36,15 +35,19 @@ async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterat
         yield made
 
 
+def child_of(world: Lab) -> str:
+    return f"fraud-{world.id_of('1.0.0')}"
+
+
 async def as_an_earlier_operator_left_it(world: Lab) -> None:
-    child = await world.api("GET", f"{world.apps('replicasets')}/{CHILD}")
-    stored = await world.api("GET", f"{world.apps('controllerrevisions')}/{CHILD}")
+    child = await world.api("GET", f"{world.apps('replicasets')}/{child_of(world)}")
+    stored = await world.api("GET", f"{world.apps('controllerrevisions')}/{child_of(world)}")
     manifest = rendered(child["metadata"], stored["data"]["template"])
     ours = {"fieldManager": "lockstep"}
     await world.api("POST", world.apps("deployments"), manifest, **ours)
     await world.api("PATCH", path(world), restarted(manifest), APPLY, force="true", **ours)
     await world.reached(lambda: available(world), 2)
-    await world.api("DELETE", f"{world.apps('replicasets')}/{CHILD}")
+    await world.api("DELETE", f"{world.apps('replicasets')}/{child_of(world)}")
     await world.reached(lambda: restarted_pods(world), 2)
     await world.reached(lambda: count(world), 2)
 
@@ -78,7 +81,7 @@ def restarted(manifest: Manifest) -> Manifest:
 
 
 def path(world: Lab) -> str:
-    return f"{world.apps('deployments')}/{CHILD}"
+    return f"{world.apps('deployments')}/{child_of(world)}"
 
 
 async def deployment(world: Lab) -> Manifest:
@@ -121,7 +124,7 @@ async def test_it_is_left_as_it_is(world: Lab) -> None:
     assert (after["metadata"]["generation"], after["spec"]) == (
         before["metadata"]["generation"], before["spec"],
     )  # fmt: skip
-    assert (written(world), await sets(world)) == ([], [("Deployment", CHILD)])
+    assert (written(world), await sets(world)) == ([], [("Deployment", child_of(world))])
     assert await world.pods() == pods
 
 
@@ -132,7 +135,7 @@ async def test_it_is_scaled_and_no_pod_of_it_restarts(world: Lab) -> None:
     after = await deployment(world)
     assert after["spec"] == {**before["spec"], "replicas": 3}
     assert pods.items() < (await world.pods()).items()
-    assert await sets(world) == [("Deployment", CHILD)]
+    assert await sets(world) == [("Deployment", child_of(world))]
     await world.apply("1.0.0", replicas=1)
     await world.reached(lambda: count(world), 1)
     assert (await deployment(world))["spec"] == {**before["spec"], "replicas": 1}
@@ -159,7 +162,9 @@ async def test_an_edit_is_put_back_and_no_pod_restarts(world: Lab, edit: Manifes
         return dict((await deployment(world))["spec"])
 
     await world.reached(spec, before["spec"])
-    await world.reached(lambda: world.told("ChildRestored", f"Deployment {CHILD}"), wanted=True)
+    await world.reached(
+        lambda: world.told("ChildRestored", f"Deployment {child_of(world)}"), wanted=True
+    )
     await world.reached(world.pods, pods)
     assert not [it for it in written(world) if it.method != "PATCH" or "force" in it.query]
 
@@ -172,7 +177,7 @@ async def test_its_pods_are_replaced_by_age_and_its_template_stays(world: Lab) -
     after = await deployment(world)
     assert (after["spec"], surplus_of(after)) == (before["spec"], "")
     assert (await world.events()).count("Restarting") == 1
-    assert await sets(world) == [("Deployment", CHILD)]
+    assert await sets(world) == [("Deployment", child_of(world))]
 
 
 async def test_it_goes_with_its_revision_and_the_next_has_a_replica_set(world: Lab) -> None:
@@ -184,20 +189,25 @@ async def test_it_goes_with_its_revision_and_the_next_has_a_replica_set(world: L
         await world.only("2.0.0")
         await witness.heard_all()
     promises(witness.moments())
-    name = f"fraud-{id_of('2.0.0')}"
+    name = f"fraud-{world.id_of('2.0.0')}"
     assert await sets(world) == [("ReplicaSet", name)]
     named = {(it.method, it.path.rpartition("/")[2]) for it in written(world)}
-    assert named == {("POST", "replicasets"), ("PATCH", name), ("PATCH", CHILD), ("DELETE", CHILD)}
+    assert named == {
+        ("POST", "replicasets"),
+        ("PATCH", name),
+        ("PATCH", child_of(world)),
+        ("DELETE", child_of(world)),
+    }
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
     await world.only("1.0.0")
-    assert await sets(world) == [("ReplicaSet", CHILD)]
+    assert await sets(world) == [("ReplicaSet", child_of(world))]
 
 
 async def test_it_is_where_a_failed_candidate_goes_back_to(world: Lab) -> None:
     await world.criteria()
     pods = await world.pods()
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     half = {"name": "half", "weight": 50, "soak": "60s", "exitCriteria": [{"name": "serving"}]}
     spec: dict[str, Any] = {"strategy": {"canary": {"stages": [half]}}}
     await world.apply("2.0.0", rollback={"keepFailed": "1s"}, **spec)
@@ -206,7 +216,7 @@ async def test_it_is_where_a_failed_candidate_goes_back_to(world: Lab) -> None:
     await world.only("1.0.0")
     await world.reached(lambda: count(world), 2)
     assert pods.keys() & (await world.pods()).keys()
-    assert await sets(world) == [("Deployment", CHILD)]
+    assert await sets(world) == [("Deployment", child_of(world))]
 
 
 async def test_it_changes_its_owner_and_back(world: Lab) -> None:
@@ -222,18 +232,18 @@ async def test_it_changes_its_owner_and_back(world: Lab) -> None:
     await world.apply("1.0.0", deletionPolicy="Delete")
     await world.reached(owned, (True, False))
     await world.healthy("1.0.0")
-    assert (await world.pods(), await sets(world)) == (pods, [("Deployment", CHILD)])
+    assert (await world.pods(), await sets(world)) == (pods, [("Deployment", child_of(world))])
 
 
 async def test_an_autoscaler_on_it_is_told(world: Lab) -> None:
     folder = f"/apis/autoscaling/v2/namespaces/{world.namespace}/horizontalpodautoscalers"
-    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": CHILD}
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": child_of(world)}
     scaler = {"metadata": {"name": "cpu"}, "spec": {"scaleTargetRef": ref, "maxReplicas": 5}}
     await world.api("POST", folder, scaler)
 
     def told(status: Manifest) -> bool:
         return any(
-            it["reason"] == "AutoscalerOnChild" and f"Deployment {CHILD}" in it["message"]
+            it["reason"] == "AutoscalerOnChild" and f"Deployment {child_of(world)}" in it["message"]
             for it in status["conditions"]
         )
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.apiserver.api import APPLY
 from tests.apiserver.kubelet import CRASHING
-from tests.apiserver.lab import Lab, id_of, lab, soon
+from tests.apiserver.lab import Lab, lab, soon
 from tests.apiserver.mischief import Mischief, Silent
 from tests.apiserver.proxy import Asked, Fault
 from tests.apiserver.witness import Witness, promises
@@ -90,7 +90,7 @@ async def failing_its_smoke_test(world: Lab) -> None:
 async def failing_its_gate(world: Lab) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     await world.apply("2.0.0", rollback={"keepFailed": "2s"}, **LONG)
     await world.reason("RolledBack")
     await world.callers_on("1.0.0")
@@ -153,7 +153,7 @@ async def switched_back(world: Lab) -> None:
     both = {"postPromotion": after, "keepOld": "1s"}
     await world.apply("1.0.0", strategy={"blueGreen": both})
     await world.healthy("1.0.0")
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     spec: Spec = {"strategy": {"blueGreen": both}, "rollback": {"keepFailed": "1s"}}
     await world.apply("2.0.0", **spec)
     await world.reason("RolledBack")
@@ -175,7 +175,7 @@ async def failing_while_it_bakes(world: Lab) -> None:
         return bool((status.get("weights") or {}).get("actual") == 100 and status.get("candidate"))
 
     await world.until("baking", bakes)
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     await world.reason("RolledBack")
     await world.only("1.0.0")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.kubelet import STARTING
-from tests.apiserver.lab import Lab, id_of, lab
+from tests.apiserver.lab import Lab, lab
 
 pytestmark = pytest.mark.apiserver
 
@@ -52,7 +52,7 @@ async def test_rollback_to_skips_the_stages_and_empty_again_walks_them(world: La
     await world.healthy("1.0.0")
     await world.apply("2.0.0", **WINDOW)
     await world.healthy("2.0.0")
-    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **WINDOW, **GATED)
+    await world.apply("2.0.0", rollbackTo=world.id_of("1.0.0"), **WINDOW, **GATED)
     back = await world.healthy("1.0.0")
     assert back["history"][-1]["message"].startswith("returned to version 1.0.0")
     assert "empty it to roll out version 2.0.0" in back["message"]
@@ -71,7 +71,7 @@ async def test_outside_the_window_rollback_to_goes_through_the_stages(world: Lab
         await world.apply(version)
         await world.healthy(version)
     asked = world.prometheus.asked
-    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **GATED)
+    await world.apply("2.0.0", rollbackTo=world.id_of("1.0.0"), **GATED)
     await world.healthy("1.0.0")
     assert world.prometheus.asked > asked
 
@@ -82,7 +82,7 @@ async def test_an_operator_that_dies_on_the_way_back_arrives(world: Lab) -> None
         await world.healthy(version)
     await world.only("2.0.0")
     world.kubelet.health["1.0.0"] = STARTING
-    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **WINDOW)
+    await world.apply("2.0.0", rollbackTo=world.id_of("1.0.0"), **WINDOW)
     await world.until("returning", lambda it: (it.get("candidate") or {}).get("ungated"))
     await world.die()
     del world.kubelet.health["1.0.0"]
@@ -101,9 +101,9 @@ async def test_a_target_that_nobody_knows_holds_a_trial_until_it_is_corrected(wo
     status = await world.reason("RollbackTargetMissing")
     valid = next(it for it in status["conditions"] if it["type"] == "SpecValid")
     assert (valid["status"], status["phase"]) == ("False", "Degraded")
-    assert f"{id_of('1.0.0')} (version 1.0.0)" in status["message"]
+    assert f"{world.id_of('1.0.0')} (version 1.0.0)" in status["message"]
     assert status["candidate"]["version"] == "2.0.0"
-    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **SLOW)
+    await world.apply("2.0.0", rollbackTo=world.id_of("1.0.0"), **SLOW)
     done = await world.healthy("1.0.0")
     assert outcomes(done) == [("1.0.0", "Promoted"), ("2.0.0", "Returned")]
 
@@ -112,10 +112,10 @@ async def test_a_rejection_outlives_a_rollback_to_stable(world: Lab) -> None:
     await world.criteria()
     await world.apply("1.0.0", **GATED)
     await world.healthy("1.0.0")
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     await world.apply("2.0.0", **GATED)
     await world.reason("RolledBack")
-    await world.apply("2.0.0", rollbackTo=id_of("1.0.0"), **GATED)
+    await world.apply("2.0.0", rollbackTo=world.id_of("1.0.0"), **GATED)
     await world.healthy("1.0.0")
     await world.apply("2.0.0", **GATED)
     status = await world.reason("RolledBack")
@@ -124,17 +124,19 @@ async def test_a_rejection_outlives_a_rollback_to_stable(world: Lab) -> None:
 
 async def test_a_gated_first_revision_that_fails_never_had_a_caller(world: Lab) -> None:
     await world.criteria()
-    world.prometheus.sick.add(id_of("1.0.0"))
+    world.prometheus.sick.add(world.id_of("1.0.0"))
     await world.apply("1.0.0", initialRollout="Gate", **GATED)
     status = await world.reason("RolledBack")
     assert "never had a caller" in status["message"]
-    assert (await world.selector())["lockstep.dev/revision"] != id_of("1.0.0")
+    assert (await world.selector())["lockstep.dev/revision"] != world.id_of("1.0.0")
     world.prometheus.sick.clear()
     await world.apply("1.0.0", initialRollout="Gate", retry="mended", **SLOW)
     measured = await at_stage(world, "initial")
     assert measured["weights"]["desired"] == 0
-    assert (await world.selector("fraud-candidate"))["lockstep.dev/revision"] == id_of("1.0.0")
-    assert (await world.selector())["lockstep.dev/revision"] != id_of("1.0.0")
+    assert (await world.selector("fraud-candidate"))["lockstep.dev/revision"] == world.id_of(
+        "1.0.0"
+    )
+    assert (await world.selector())["lockstep.dev/revision"] != world.id_of("1.0.0")
     await world.apply("1.0.0", initialRollout="Gate", retry="mended", **GATED)
     await world.healthy("1.0.0")
     await world.callers_on("1.0.0")
@@ -149,7 +151,7 @@ async def test_a_bake_that_fails_sends_every_caller_back(world: Lab) -> None:
     baking = await at_stage(world, "bake")
     await world.callers_on("2.0.0")
     assert baking["stable"]["version"] == "1.0.0"
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     status = await world.reason("RolledBack")
     await world.callers_on("1.0.0")
     assert "at 100% of traffic" in status["message"]

@@ -12,7 +12,7 @@ from lockstep.core import revision
 from tests.apiserver.api import APPLY, MERGE, Refused
 from tests.apiserver.conftest import Kubectl
 from tests.apiserver.kubelet import CRASHING, UNPULLED
-from tests.apiserver.lab import DEADLINE, Lab, id_of, lab, reason_of, template
+from tests.apiserver.lab import DEADLINE, Lab, lab, reason_of, template
 
 pytestmark = pytest.mark.apiserver
 
@@ -56,7 +56,7 @@ async def test_a_failed_gate_sends_every_caller_back(world: Lab) -> None:
     await world.criteria()
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    world.prometheus.sick.add(id_of("2.0.0"))
+    world.prometheus.sick.add(world.id_of("2.0.0"))
     await world.apply("2.0.0", **GATED)
     status = await world.reason("RolledBack")
     await world.callers_on("1.0.0")
@@ -180,7 +180,7 @@ async def test_an_object_of_somebody_else_is_never_taken_over(world: Lab) -> Non
 async def test_a_foreign_field_of_a_child_survives_and_ours_is_put_back(world: Lab) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    path = f"{world.apps('replicasets')}/fraud-{id_of('1.0.0')}"
+    path = f"{world.apps('replicasets')}/fraud-{world.id_of('1.0.0')}"
     edit = {"metadata": {"labels": {"cost-center": "7"}}, "spec": {"replicas": 5}}
     await world.api("PATCH", path, edit, MERGE, fieldManager="somebody")
 
@@ -240,10 +240,10 @@ async def test_an_operator_of_another_digest_scheme_restarts_no_pod(
 ) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
-    path = f"{world.apps('replicasets')}/fraud-{id_of('1.0.0')}"
+    path = f"{world.apps('replicasets')}/fraud-{world.id_of('1.0.0')}"
     before, pods = await world.api("GET", path), await world.pods()
     await world.stop()
-    monkeypatch.setattr(revision, "SCHEME", "2")
+    monkeypatch.setattr(revision, "SCHEME", "3")
     world.start()
     await world.apply("1.0.0", replicas=3)
     await world.until("scaled by the new one", lambda it: it.get("readyReplicas") == 3)
@@ -251,7 +251,7 @@ async def test_an_operator_of_another_digest_scheme_restarts_no_pod(
     assert after["spec"]["template"] == before["spec"]["template"]
     assert pods.items() <= (await world.pods()).items()
     await world.apply("2.0.0", replicas=3)
-    assert (await world.healthy("2.0.0"))["stable"]["revision"] == id_of("2.0.0")
+    assert (await world.healthy("2.0.0"))["stable"]["revision"] == world.id_of("2.0.0")
 
 
 async def test_a_deleted_deployment_leaves_the_queue_in_peace(world: Lab) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver.api import MERGE, STRATEGIC, Manifest
 from tests.apiserver.kubelet import CRASHING, STARTING, WELL
-from tests.apiserver.lab import Lab, id_of, lab, reason_of, soon, surplus_of, template
+from tests.apiserver.lab import Lab, lab, reason_of, soon, surplus_of, template
 from tests.apiserver.witness import Witness, promises
 
 pytestmark = pytest.mark.apiserver
@@ -41,8 +41,11 @@ def path_of(world: Lab, kind: str, name: str) -> str:
     return f"{folders[kind]}/{name}"
 
 
-def children(version: str) -> list[tuple[str, str]]:
-    child = f"fraud-{id_of(version)}"
+KINDS = ("ReplicaSet", "ControllerRevision", "Service", "PodDisruptionBudget")
+
+
+def children(world: Lab, version: str) -> list[tuple[str, str]]:
+    child = f"fraud-{world.id_of(version)}"
     named = [("ReplicaSet", child), ("ControllerRevision", child)]
     return [*named, ("Service", "fraud"), ("PodDisruptionBudget", "fraud")]
 
@@ -50,7 +53,7 @@ def children(version: str) -> list[tuple[str, str]]:
 async def owners(world: Lab, version: str) -> dict[str, tuple[bool, bool]]:
     """Of each child: whether it refers to an owner, and whether an annotation names one."""
     found = {}
-    for kind, name in children(version):
+    for kind, name in children(world, version):
         metadata = (await world.api("GET", path_of(world, kind, name)))["metadata"]
         noted = UID_NOTE in metadata.get("annotations", {})
         found[kind] = (bool(metadata.get("ownerReferences")), noted)
@@ -58,7 +61,7 @@ async def owners(world: Lab, version: str) -> dict[str, tuple[bool, bool]]:
 
 
 def everywhere(*, refers: bool) -> dict[str, tuple[bool, bool]]:
-    return {kind: (refers, not refers) for kind, _ in children("1.0.0")}
+    return dict.fromkeys(KINDS, (refers, not refers))
 
 
 # Budget
@@ -166,9 +169,9 @@ async def test_orphans_stay_and_are_never_adopted_again(world: Lab) -> None:
     again = await world.apply("1.0.0", **ORPHAN)
     assert again["metadata"]["uid"] != first["metadata"]["uid"]
     status = await world.reason("Conflict")
-    assert f"fraud-{id_of('1.0.0')}" in condition(status, "Conflict")["message"]
+    assert f"fraud-{world.id_of('1.0.0')}" in condition(status, "Conflict")["message"]
     assert (await world.pods(), await owners(world, "1.0.0")) == (pods, left)
-    for kind, name in children("1.0.0"):
+    for kind, name in children(world, "1.0.0"):
         metadata = (await world.api("GET", path_of(world, kind, name)))["metadata"]
         assert metadata["annotations"][UID_NOTE] == first["metadata"]["uid"]
 
@@ -176,7 +179,7 @@ async def test_orphans_stay_and_are_never_adopted_again(world: Lab) -> None:
     await world.until("the Service named", lambda it: "Service fraud " in it.get("message", ""))
     assert await world.pods() == pods
 
-    for kind, name in children("1.0.0"):
+    for kind, name in children(world, "1.0.0"):
         await world.api("DELETE", path_of(world, kind, name))
     await world.healthy("2.0.0")
     assert await owners(world, "2.0.0") == everywhere(refers=True)
@@ -190,7 +193,7 @@ async def uids(world: Lab) -> set[str]:
 
 
 async def child_of(world: Lab, version: str) -> Manifest:
-    return await world.api("GET", path_of(world, "ReplicaSet", f"fraud-{id_of(version)}"))
+    return await world.api("GET", path_of(world, "ReplicaSet", f"fraud-{world.id_of(version)}"))
 
 
 def surge(most: int) -> Manifest:
@@ -419,7 +422,7 @@ async def test_an_autoscaler_on_a_child_is_told_and_heals(world: Lab) -> None:
     await world.apply("1.0.0")
     await world.healthy("1.0.0")
     folder = f"/apis/autoscaling/v2/namespaces/{world.namespace}/horizontalpodautoscalers"
-    child = f"fraud-{id_of('1.0.0')}"
+    child = f"fraud-{world.id_of('1.0.0')}"
     ref = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": child}
     scaler = {"metadata": {"name": "cpu"}, "spec": {"scaleTargetRef": ref, "maxReplicas": 5}}
     await world.api("POST", folder, scaler)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import Model
+from lockstep.core.key import Key
 from lockstep.core.revision import resolve
 from tests.e2e import manifests
 from tests.e2e.lab import Lab, revision
@@ -145,7 +146,7 @@ def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None
     lab.until(healthy("1.0.0"))
 
     second = lab.fraud("2.0.0", **plan)
-    name = f"fraud-{_revision(second)}"
+    name = f"fraud-{_revision(lab.namespace, second)}"
     for kind, fields in THEIRS.items():
         lab.apply({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, **fields})
         lab.apply(second)
@@ -159,7 +160,7 @@ def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None
     lab.until(healthy("2.0.0"))
 
 
-def _revision(wanted: Manifest) -> str:
+def _revision(namespace: str, wanted: Manifest) -> str:
     """What the operator will call it."""
-    spec = wanted["spec"]
-    return resolve(spec["template"], Model.model_validate(spec["model"]), ()).revision
+    spec, key = wanted["spec"], Key(namespace, wanted["metadata"]["name"])
+    return resolve(key, spec["template"], Model.model_validate(spec["model"]), ()).revision

@@ -61,7 +61,7 @@ def surrounded(raw: Manifest, answering: Answering) -> World:
     spec = kube_custom.prune_model_deployment(raw).spec
     wanted = "00000002"
     if not isinstance(spec, Unreadable):
-        wanted = resolve(raw["spec"]["template"], spec.model, ()).revision
+        wanted = resolve(FRAUD, raw["spec"]["template"], spec.model, ()).revision
     named = hostile.everywhere(raw, lambda it: wanted if it == hostile.WANTED else it)
     world.stand(named, *pods(wanted), *pods("00000001"))
     return world

@@ -57,7 +57,7 @@ def template(version: str) -> Manifest:
 def revision_of(version: str) -> str:
     """The revision that a version's template has; versions are all that differs between them."""
     model = spec(Way.ROLLING, version).model
-    return revision.resolve(template(version), model, ()).revision
+    return revision.resolve(KEY, template(version), model, ()).revision
 
 
 def strategy(way: Way, stages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 A revision is recognised by its stored inputs, never by computing its digest again: another
 digest scheme gives new revisions other names and leaves every known one alone.
+
+Since scheme 2 the digest is over the namespace and the name as well: equal manifests in two places
+are two revisions, whatever a metric that names only the revision says of them together.
 """
 
 import hashlib
@@ -16,9 +19,12 @@ from typing import Any, Final
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.model_deployment import Model
 from lockstep.core import config
+from lockstep.core.key import Key
 from lockstep.core.observed import StoredRevision
 
-SCHEME: Final = "1"
+SCHEME: Final = "2"
+_PLACELESS: Final = "1"
+"""The scheme that hashed neither namespace nor name."""
 MODEL_VOLUME: Final = "lockstep-model"
 ABSENT: Final = "absent"
 """Stands for a ConfigMap that is not there and need not be."""
@@ -61,6 +67,7 @@ def inputs(
 
 
 def resolve(
+    of: Key,
     template: Manifest,
     model: Model,
     stored: Iterable[StoredRevision],
@@ -70,7 +77,8 @@ def resolve(
     """Find the stored revision that the spec describes, or name a new one.
 
     Of several that it describes, one of ``live`` is meant, the first of them before the others:
-    a ConfigMap that vanishes neither ends a trial nor starts one.
+    a ConfigMap that vanishes neither ends a trial nor starts one. One of ``live`` that was lost
+    from the store keeps the name that an older scheme gave it.
     """
     ranks = {revision: -place for place, revision in enumerate(live)}
     lowest = -len(live)
@@ -79,7 +87,8 @@ def resolve(
     for revision in known:
         if _describes(revision.inputs, asked):
             return Wanted(revision.revision, asked, revision)
-    return Wanted(_new_id(asked, {revision.revision for revision in known}), asked, None)
+    taken = {revision.revision for revision in known}
+    return Wanted(_id_before(asked, live) or _new_id(of, asked, taken), asked, None)
 
 
 def _describes(stored: Manifest, asked: Manifest) -> bool:
@@ -97,12 +106,22 @@ def _reads_the_same(stored: Manifest, asked: Manifest) -> bool:
     )
 
 
-def _new_id(asked: Manifest, taken: set[str]) -> str:
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    digest = hashlib.sha256(f"{SCHEME}\n{text}".encode()).hexdigest()
+def _id_before(asked: Manifest, live: Sequence[str]) -> str | None:
+    """The name that the older scheme gave it, where a live revision bears it."""
+    name = _digest(_PLACELESS, asked)[:_ID_LENGTH]
+    return name if name in live else None
+
+
+def _new_id(of: Key, asked: Manifest, taken: set[str]) -> str:
+    digest = _digest(f"{SCHEME}\n{of}", asked)
     starts = range(0, len(digest) - _ID_LENGTH, _ID_LENGTH)
     candidates = (digest[start : start + _ID_LENGTH] for start in starts)
     return next(name for name in candidates if name not in taken)
+
+
+def _digest(salt: str, asked: Manifest) -> str:
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
 
 
 def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Manifest:

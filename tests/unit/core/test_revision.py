@@ -8,8 +8,9 @@ import pytest
 
 from lockstep.api.model_deployment import Model
 from lockstep.core import revision
+from lockstep.core.key import Key
 from lockstep.core.observed import StoredRevision
-from lockstep.core.revision import inputs, render, resolve
+from lockstep.core.revision import Wanted, inputs, render, resolve
 
 DIGEST = "registry.example.com/fraud@sha256:" + "a" * 64
 ARTIFACT = "registry.example.com/ml/fraud@sha256:" + "b" * 64
@@ -17,12 +18,17 @@ TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "server", "image": 
 MODEL = Model.model_validate({"version": "1.0.0"})
 WITH_ARTIFACT = Model.model_validate({"version": "1.0.0", "artifact": ARTIFACT})
 DRAIN = timedelta(seconds=5)
+HERE = Key("payments", "fraud")
 
 
 def kept(name: str, written: dict[str, Any], number: int = 1, scheme: str = "1") -> StoredRevision:
     return StoredRevision(
         name=name, revision=name, scheme=scheme, number=number, inputs=written, template={}
     )
+
+
+def wanted_here(template: dict[str, Any], model: Model, *more: Any, **known: Any) -> Wanted:
+    return resolve(HERE, template, model, *more, **known)
 
 
 def changed(**container: Any) -> dict[str, Any]:
@@ -46,31 +52,31 @@ OTHERS: dict[str, tuple[dict[str, Any], Model]] = {
 
 @pytest.mark.parametrize(("template", "model"), OTHERS.values(), ids=OTHERS)
 def test_what_runs_makes_another_revision(template: dict[str, Any], model: Model) -> None:
-    assert resolve(template, model, ()).revision != resolve(TEMPLATE, MODEL, ()).revision
+    assert wanted_here(template, model, ()).revision != wanted_here(TEMPLATE, MODEL, ()).revision
 
 
 def test_the_same_content_is_the_same_revision_in_any_order() -> None:
     backwards = {"spec": {"containers": [{"image": DIGEST, "name": "server"}]}}
-    assert resolve(backwards, MODEL, ()).revision == resolve(TEMPLATE, MODEL, ()).revision
+    assert wanted_here(backwards, MODEL, ()).revision == wanted_here(TEMPLATE, MODEL, ()).revision
 
 
 def test_a_known_revision_is_recognised_under_another_scheme(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = kept("0ld5cheme", inputs(TEMPLATE, MODEL))
-    monkeypatch.setattr(revision, "SCHEME", "2")
-    assert resolve(TEMPLATE, MODEL, (known,)).revision == "0ld5cheme"
+    monkeypatch.setattr(revision, "SCHEME", "3")
+    assert wanted_here(TEMPLATE, MODEL, (known,)).revision == "0ld5cheme"
 
 
 def test_another_scheme_names_new_revisions_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = resolve(TEMPLATE, MODEL, ()).revision
-    monkeypatch.setattr(revision, "SCHEME", "2")
-    assert resolve(TEMPLATE, MODEL, ()).revision != before
+    before = wanted_here(TEMPLATE, MODEL, ()).revision
+    monkeypatch.setattr(revision, "SCHEME", "3")
+    assert wanted_here(TEMPLATE, MODEL, ()).revision != before
 
 
 def test_inputs_of_a_later_scheme_do_not_hide_an_older_revision() -> None:
     known = kept("older", {"template": TEMPLATE, "version": "1.0.0"})
-    assert resolve(TEMPLATE, MODEL, (known,)).revision == "older"
+    assert wanted_here(TEMPLATE, MODEL, (known,)).revision == "older"
 
 
 def test_an_artifact_that_came_or_went_is_another_revision() -> None:
@@ -78,14 +84,35 @@ def test_an_artifact_that_came_or_went_is_another_revision() -> None:
         kept("with", inputs(TEMPLATE, WITH_ARTIFACT)),
         kept("no", inputs(TEMPLATE, MODEL)),
     )
-    assert resolve(TEMPLATE, WITH_ARTIFACT, (without,)).stored is None
-    assert resolve(TEMPLATE, MODEL, (with_it,)).stored is None
+    assert wanted_here(TEMPLATE, WITH_ARTIFACT, (without,)).stored is None
+    assert wanted_here(TEMPLATE, MODEL, (with_it,)).stored is None
+
+
+ELSEWHERE = {
+    "another namespace": Key("staging", "fraud"),
+    "another name": Key("payments", "fraud-copy"),
+    "names that read the same in one piece": Key("pay", "ments-fraud"),
+}
+
+
+@pytest.mark.parametrize("place", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_equal_manifests_in_two_places_are_two_revisions(place: Key) -> None:
+    assert resolve(place, TEMPLATE, MODEL, ()).revision != wanted_here(TEMPLATE, MODEL, ()).revision
+
+
+PLACELESS = "3b6689fa"
+"""What scheme 1, which knew no place, called it."""
+
+
+def test_a_live_revision_that_was_lost_from_the_store_keeps_the_name_of_an_older_scheme() -> None:
+    assert wanted_here(TEMPLATE, MODEL, (), live=(PLACELESS,)).revision == PLACELESS
+    assert wanted_here(TEMPLATE, MODEL, ()).revision != PLACELESS
 
 
 def test_a_name_that_other_content_has_is_not_used_twice() -> None:
-    name = resolve(TEMPLATE, MODEL, ()).revision
+    name = wanted_here(TEMPLATE, MODEL, ()).revision
     other = kept(name, inputs(changed(image=DIGEST.replace("a", "d")), MODEL))
-    wanted = resolve(TEMPLATE, MODEL, (other,))
+    wanted = wanted_here(TEMPLATE, MODEL, (other,))
     assert (wanted.stored, len(wanted.revision)) == (None, 8)
     assert wanted.revision != name
 
@@ -151,7 +178,7 @@ def found(
     template: dict[str, Any] = READING,
 ) -> str:
     configs = {} if content is None else {"settings": content}
-    return resolve(template, MODEL, stored, configs, live).revision
+    return wanted_here(template, MODEL, stored, configs, live).revision
 
 
 def test_the_content_of_a_config_map_makes_another_revision() -> None:
@@ -189,9 +216,9 @@ def test_a_config_map_that_vanished_neither_ends_a_trial_nor_starts_one() -> Non
 
 
 def test_a_config_map_that_was_never_there_is_no_known_revision() -> None:
-    assert resolve(READING, MODEL, (), {}).stored is None
+    assert wanted_here(READING, MODEL, (), {}).stored is None
     other = kept("other", inputs(changed(env=[]), MODEL))
-    assert resolve(READING, MODEL, (other,), {}).stored is None
+    assert wanted_here(READING, MODEL, (other,), {}).stored is None
 
 
 def test_pods_read_the_copies_of_their_revision() -> None:

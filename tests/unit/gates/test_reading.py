@@ -7,6 +7,7 @@ import pytest
 from lockstep.api.exit_criteria import PrometheusQuery
 from lockstep.core.gates.question import Answer, Broken, Reply, Series
 from lockstep.core.gates.reading import NoData, Reading, Value, read
+from lockstep.core.key import Key
 from tests.unit.gates.stages import DOWN, NO_DATA, value
 
 NAN, INF = math.nan, math.inf
@@ -44,6 +45,21 @@ READINGS: dict[str, tuple[dict[str, str], Answer, Reading]] = {
         Value(2)),
     "no series of the revision": ({"perRevisionLabel": "rev"}, value(1, rev="b"), NoData()),
     "a series without the label": ({"perRevisionLabel": "rev"}, value(1), NoData()),
+    "a neighbour's series of a revision of that name": (
+        {"perRevisionLabel": "rev"},
+        Reply((Series(5, {"rev": "a", "namespace": "staging"}),
+               Series(1, {"rev": "a", "namespace": "payments"}))),
+        Value(1)),
+    "only a neighbour's": (
+        {"perRevisionLabel": "rev"}, value(5, rev="a", namespace="staging"), NoData()),
+    "another ModelDeployment's of this namespace": (
+        {"perRevisionLabel": "rev"},
+        value(5, rev="a", namespace="payments", model_deployment="other"), NoData()),
+    "its own, in full": (
+        {"perRevisionLabel": "rev"},
+        value(5, rev="a", namespace="payments", model_deployment="fraud"), Value(5)),
+    "a query that names no label takes what it asked for": (
+        {}, value(5, namespace="ingress"), Value(5)),
     "two series of the revision": (
         {"perRevisionLabel": "rev"}, Reply((Series(1, {"rev": "a"}), Series(2, {"rev": "a"}))),
         Broken('the query yields 2 series ({rev="a"}, {rev="a"}); '
@@ -58,4 +74,4 @@ READINGS: dict[str, tuple[dict[str, str], Answer, Reading]] = {
 @pytest.mark.parametrize(("source", "answer", "reading"), READINGS.values(), ids=READINGS)
 def test_read(source: dict[str, str], answer: Answer, reading: Reading) -> None:
     query = PrometheusQuery.model_validate({"query": "up", **source})
-    assert read(answer, query, "a") == reading
+    assert read(answer, query, Key("payments", "fraud"), "a") == reading

@@ -96,7 +96,7 @@ class World:
     def observed(self) -> Observed:
         written = reading(*self.sources)
         spec = spec_of("1.0.0", template=written, **self.spec)
-        wanted = revision.resolve(written, spec.model, self.stored, self.configs)
+        wanted = revision.resolve(KEY, written, spec.model, self.stored, self.configs)
         return Observed(
             key=KEY,
             uid="u",

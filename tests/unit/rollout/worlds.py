@@ -57,7 +57,7 @@ def spec_of(version: str, **changes: Any) -> ModelDeploymentSpec:
 
 def id_of(version: str) -> str:
     spec = spec_of(version)
-    return revision.resolve(template(version), spec.model, ()).revision
+    return revision.resolve(KEY, template(version), spec.model, ()).revision
 
 
 V1, V2, V3 = id_of("1.0.0"), id_of("2.0.0"), id_of("3.0.0")

@@ -64,7 +64,7 @@ def judged(
         return _settled_by_stable(gate, trial, row, answers)
     news = None if finished(row, gate) else _newest(gate, trial, row, answers, now)
     if news is not None:
-        reading = read(answers[news], gate.source, trial.candidate)
+        reading = read(answers[news], gate.source, trial.key, trial.candidate)
         row = counted(row, gate, reading, news.at, trial.weight)
         if isinstance(gate.rule, Metric) and row.failures > gate.rule.failure_limit:
             return _exceeded(gate, trial, row, answers[news])
@@ -165,7 +165,7 @@ def _exceeded(gate: Gate, trial: Trial, row: GateStatus, answer: Answer) -> Gate
     if gate.dry_run or trial.stable is None:
         return _failed(row)
     if gate.about_both_arms:
-        return _against_stable(gate, trial.stable, row, answer)
+        return _against_stable(gate, trial, trial.stable, row, answer)
     if gate.about_one_arm:
         return row.model_copy(update={"verdict": Verdict.MEASURING, "suspect": True})
     return _failed(row)
@@ -179,11 +179,13 @@ def _settled_by_stable(
         return _failed(row)
     if asked not in answers:
         return row
-    return _against_stable(gate, trial.stable, row, answers[asked])
+    return _against_stable(gate, trial, trial.stable, row, answers[asked])
 
 
-def _against_stable(gate: Gate, stable: str, row: GateStatus, answer: Answer) -> GateStatus:
-    reading = read(answer, gate.source, stable)
+def _against_stable(
+    gate: Gate, trial: Trial, stable: str, row: GateStatus, answer: Answer
+) -> GateStatus:
+    reading = read(answer, gate.source, trial.key, stable)
     match reading:
         case Broken(why):
             return _failed(row, f"; stable {stable} could not be asked: {why}")

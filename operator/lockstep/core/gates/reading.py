@@ -7,8 +7,12 @@ from typing import Final, assert_never
 
 from lockstep.api.exit_criteria import PrometheusQuery, Reduce
 from lockstep.core.gates.question import Answer, Broken, Reply, Series
+from lockstep.core.key import Key
 
 _NAMED: Final = 3
+_NAMESPACE: Final = "namespace"
+_DEPLOYMENT: Final = "model_deployment"
+"""Labels that manifests/prometheus/relabelling.yaml puts beside the revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +30,31 @@ class NoData:
 Reading = Value | NoData | Broken
 
 
-def read(answer: Answer, source: PrometheusQuery, revision: str) -> Reading:
-    """What ``answer`` says about ``revision``."""
+def read(answer: Answer, source: PrometheusQuery, of: Key, revision: str) -> Reading:
+    """What ``answer`` says about ``revision`` of the ModelDeployment ``of``."""
     match answer:
         case Broken():
             return answer
         case Reply(series):
-            return _number(_of(series, source.per_revision_label, revision), source.reduce)
+            return _number(_of(series, source.per_revision_label, of, revision), source.reduce)
         case other:
             assert_never(other)
 
 
-def _of(series: Sequence[Series], label: str | None, revision: str) -> Sequence[Series]:
+def _of(series: Sequence[Series], label: str | None, of: Key, revision: str) -> Sequence[Series]:
+    """What names another namespace or ModelDeployment is theirs, whatever its revision is called.
+
+    Before scheme 2, equal manifests in two namespaces had one revision id.
+    """
     if label is None:
         return series
-    return [one for one in series if one.labels.get(label) == revision]
+    place = {_NAMESPACE: of.namespace, _DEPLOYMENT: of.name}
+    return [
+        one
+        for one in series
+        if one.labels.get(label) == revision
+        and all(one.labels.get(key, value) == value for key, value in place.items() if key != label)
+    ]
 
 
 def _number(series: Sequence[Series], reduce: Reduce | None) -> Reading:

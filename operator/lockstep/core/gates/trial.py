@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
 from lockstep.api.status import GateStatus
+from lockstep.core.key import Key
 from lockstep.core.observed import Criteria
 
 Named = tuple[CriteriaRef, Criteria]
@@ -34,6 +35,10 @@ class Trial:
     default_action: FailureAction
     criteria: tuple[Named, ...]
     gates: tuple[GateStatus, ...]
+
+    @property
+    def key(self) -> Key:
+        return Key(self.namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)

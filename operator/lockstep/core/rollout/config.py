@@ -40,7 +40,8 @@ def written(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
     memory = observed.status
     named = (memory.candidate, memory.rejected, memory.stable)
     live = [it.revision for it in named if it]
-    return resolve(observed.template, spec.model, observed.stored, observed.configs, live)
+    template, configs = observed.template, observed.configs
+    return resolve(observed.key, template, spec.model, observed.stored, configs, live)
 
 
 def problem(view: View) -> Claim | None:
