@@ -126,7 +126,8 @@ class Model(Spec):
     version: SemVer
     """Semantic version of the model, shown everywhere."""
     artifact: PinnedReference | None = None
-    """OCI artifact with the model, pinned: `repository[:tag]@sha256:…`; every container has it."""
+    """OCI artifact with the model, pinned: `repository[:tag]@sha256:…`; every container has it,
+    native sidecars too."""
     mount_path: Annotated[str, Field(max_length=256, pattern="^/")] = "/mnt/models"
     """Where the artifact is mounted, read-only."""
 
@@ -420,7 +421,8 @@ class ModelDeploymentSpec(Spec):
     """Delete: children go with the ModelDeployment. Orphan: they stay and go on serving."""
     drain: Duration = timedelta(seconds=5)
     """How long a pod goes on answering after it was told to stop, where its container has no
-    preStop hook of its own; 0s turns it off."""
+    preStop hook of its own; 0s turns it off. A second less than the template's
+    terminationGracePeriodSeconds is the longest there is place for."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Old revisions that are remembered."""
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.model_deployment import Model
-from lockstep.core import config
+from lockstep.core import config, pod_spec
 from lockstep.core.key import Key
 from lockstep.core.observed import StoredRevision
 
@@ -30,6 +30,9 @@ ABSENT: Final = "absent"
 """Stands for a ConfigMap that is not there and need not be."""
 MISSING: Final = "missing"
 """Stands for a ConfigMap that is not there and has to be: no revision starts without it."""
+
+HASH_LABEL: Final = "pod-template-hash"
+"""What a Deployment adds to its pods, so that templates rely on it: matchLabelKeys, dashboards."""
 
 _ID_LENGTH = 8
 _DEFAULT_GRACE_SECONDS = 30
@@ -132,12 +135,13 @@ def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Man
         revision: The revision's id, which becomes a label.
         written: What ``inputs`` returned.
         drain: How long a pod keeps answering after it is told to go; 0 renders no preStop.
+            It is shortened to what terminationGracePeriodSeconds leaves.
     """
     copies = copy_names(name, revision, written)
     template = config.renamed(written["template"], copies)
-    metadata = template.setdefault("metadata", {})
-    labels = {DEPLOYMENT_LABEL: name, REVISION_LABEL: revision}
-    metadata["labels"] = {**metadata.get("labels", {}), **labels}
+    metadata = template.get("metadata") or {}
+    labels = {DEPLOYMENT_LABEL: name, REVISION_LABEL: revision, HASH_LABEL: revision}
+    template["metadata"] = {**metadata, "labels": {**(metadata.get("labels") or {}), **labels}}
     if drain > timedelta(0):
         _drain(template["spec"], math.ceil(drain.total_seconds()))
     if "artifact" in written:
@@ -152,18 +156,31 @@ def copy_names(name: str, revision: str, written: Mapping[str, Any]) -> dict[str
 
 
 def _drain(spec: Manifest, seconds: int) -> None:
-    for container in spec["containers"]:
-        lifecycle = container.setdefault("lifecycle", {})
-        lifecycle.setdefault("preStop", {"sleep": {"seconds": seconds}})
+    grace = _grace(spec, seconds)
+    slept = min(seconds, grace - 1)  # the API server wants it shorter than the grace period
+    if slept <= 0:
+        return
+    for container in pod_spec.containers(spec):
+        lifecycle = container.get("lifecycle") or {}
+        hook = lifecycle.get("preStop") or {"sleep": {"seconds": slept}}
+        container["lifecycle"] = {**lifecycle, "preStop": hook}
+
+
+def _grace(spec: Manifest, seconds: int) -> int:
+    """The grace period that the user wrote; where there is none, one that the drain fits into."""
+    written = spec.get("terminationGracePeriodSeconds")
+    if isinstance(written, int):
+        return written
     if seconds >= _DEFAULT_GRACE_SECONDS:
-        spec.setdefault("terminationGracePeriodSeconds", seconds + _DEFAULT_GRACE_SECONDS)
+        spec["terminationGracePeriodSeconds"] = seconds + _DEFAULT_GRACE_SECONDS
+    return max(seconds + 1, _DEFAULT_GRACE_SECONDS)
 
 
 def _mount(spec: Manifest, artifact: str, path: str) -> None:
     volume: dict[str, Any] = {"name": MODEL_VOLUME, "image": {"reference": artifact}}
-    spec["volumes"] = [*spec.get("volumes", ()), volume]
+    spec["volumes"] = [*(spec.get("volumes") or ()), volume]
     mount = {"name": MODEL_VOLUME, "mountPath": path, "readOnly": True}
-    for container in spec["containers"]:
-        mounts = container.get("volumeMounts", [])
+    for container in pod_spec.containers(spec):
+        mounts = container.get("volumeMounts") or []
         if all(existing.get("mountPath") != path for existing in mounts):
             container["volumeMounts"] = [*mounts, mount]

@@ -127,7 +127,52 @@ def test_pods_carry_who_they_belong_to() -> None:
         "team": "a",
         "lockstep.dev/deployment": "fraud",
         "lockstep.dev/revision": "7f9c2b1e",
+        "pod-template-hash": "7f9c2b1e",
     }
+
+
+SIDECAR: dict[str, Any] = {"name": "proxy", "image": DIGEST, "restartPolicy": "Always"}
+LOADER: dict[str, Any] = {"name": "loader", "image": DIGEST}
+BESIDE = {"spec": {**TEMPLATE["spec"], "initContainers": [SIDECAR, LOADER]}}
+
+
+def test_a_native_sidecar_is_a_container() -> None:
+    sidecar, loader = rendered(BESIDE, WITH_ARTIFACT)["spec"]["initContainers"]
+    assert sidecar["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert [mount["mountPath"] for mount in sidecar["volumeMounts"]] == ["/mnt/models"]
+    assert loader == LOADER, "what ends before the model is served serves nobody"
+
+
+def graceful(period: int | None, drain: int) -> int | None:
+    spec = dict(TEMPLATE["spec"])
+    if period is not None:
+        spec["terminationGracePeriodSeconds"] = period
+    got = rendered({"spec": spec}, drain=timedelta(seconds=drain))["spec"]
+    assert got.get("terminationGracePeriodSeconds") == (period if drain <= 30 else period or 70)
+    hook = got["containers"][0].get("lifecycle", {}).get("preStop")
+    return hook["sleep"]["seconds"] if hook else None
+
+
+GRACE: dict[str, tuple[int | None, int, int | None]] = {
+    "a drain that fits stays": (30, 5, 5),
+    "a drain is shortened to the grace period that is there": (3, 5, 2),
+    "a long drain is shortened as well": (30, 40, 29),
+    "a grace period of a second has no place for a drain": (1, 5, None),
+    "without a grace period there is no drain": (0, 5, None),
+    "without one in the template it grows with the drain": (None, 40, 40),
+}
+
+
+@pytest.mark.parametrize(("period", "drain", "slept"), GRACE.values(), ids=GRACE)
+def test_what_is_added_fits_what_is_there(period: int | None, drain: int, slept: int) -> None:
+    assert graceful(period, drain) == slept
+
+
+def test_what_is_written_as_null_is_absent() -> None:
+    template = changed(lifecycle=None, volumeMounts=None)
+    template |= {"metadata": {"labels": None}}
+    got = rendered(template, WITH_ARTIFACT)["spec"]["containers"][0]
+    assert got["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
 
 
 def test_the_drain_is_rendered_only_where_there_is_none() -> None:

@@ -243,6 +243,16 @@ CASES: dict[str, tuple[World, str, str]] = {
         "NoReplicas",
         "",
     ),
+    "a port that no container has is named before anything starts": (
+        world(spec={"service": {"targetPort": "htpp"}}),
+        "TargetPortMissing",
+        "",
+    ),
+    "a port's name that goes in the middle of a trial moves no caller more": (
+        trial(2, spec={"service": {"targetPort": "htpp"}}),
+        "TargetPortMissing",
+        "",
+    ),
     "missing criteria are named before anything starts": (world(spec=GATED), "CriteriaMissing", ""),
     "criteria that cannot be read are named": (
         world(
@@ -637,6 +647,21 @@ def test_a_named_port_is_found_in_the_template() -> None:
     smoke_test = needs(replace(seen, stored=known), NOW).smoke
     assert smoke_test is not None
     assert smoke_test.url == "http://10.0.0.1:9000/infer"
+
+
+def test_a_port_that_no_container_has_is_said_with_those_that_there_are() -> None:
+    seen = world(spec={"service": {"targetPort": "htpp"}}).observed()
+    seen.template["spec"]["containers"][0]["ports"] = [{"name": "http", "containerPort": 8080}]
+    status = plan(seen, NOW).status
+    assert "spec.service.targetPort is htpp" in status.message
+    assert "they name http (8080)" in status.message
+    assert next(it.status for it in status.conditions if it.type == "SpecValid") == "False"
+
+
+def test_a_smoke_test_asks_no_port_that_is_a_guess() -> None:
+    raw: dict[str, Any] = {"service": {"port": 80, "targetPort": "htpp"}, **SMOKE}
+    seen = trial(1, spec=raw, candidate=UNPROVEN, routing=Only(V1)).observed()
+    assert needs(seen, NOW).smoke is None
 
 
 def test_old_revisions_beyond_the_limit_are_forgotten() -> None:

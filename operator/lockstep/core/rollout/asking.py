@@ -1,6 +1,7 @@
 """What a rollout asks of the world before it decides: a dry run, a smoke test, the gates."""
 
 from lockstep.api.base import Manifest
+from lockstep.core import pod_spec
 from lockstep.core.children import replica_set
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
@@ -44,6 +45,8 @@ def smoke(view: View, candidate: Arm) -> Smoke | None:
     if test is None or pod is None or proving.proven(view):
         return None
     port = _port(view, candidate)
+    if port is None:
+        return None
     return Smoke(
         revision=candidate.revision,
         pod_uid=pod.uid,
@@ -63,17 +66,10 @@ def _host(ip: str) -> str:
     return f"[{ip}]" if ":" in ip else ip
 
 
-def _port(view: View, candidate: Arm) -> int:
-    """The number behind a named target port; the Service's own port where no container names it."""
-    wanted = view.spec.service.target_port
-    if isinstance(wanted, int):
-        return wanted
-    rendered = template(view, candidate.revision) or {"spec": {"containers": []}}
-    for container in rendered["spec"]["containers"]:
-        for port in container.get("ports", ()):
-            if port.get("name") == wanted:
-                return int(port["containerPort"])
-    return view.spec.service.port
+def _port(view: View, candidate: Arm) -> int | None:
+    """The port at which the Service will ask; None where no container has it."""
+    rendered = template(view, candidate.revision) or {"spec": {}}
+    return pod_spec.port(rendered["spec"], view.spec.service.target_port)
 
 
 def questions(view: View) -> tuple[Question, ...]:

@@ -5,7 +5,7 @@ What has to pass its gates first is a trial of a single step, see ``stages.walk`
 
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import Arm, Nobody, Only, Routing
-from lockstep.core.rollout import messages, outcome, proving, returns, trial
+from lockstep.core.rollout import messages, outcome, ports, proving, returns, trial
 from lockstep.core.rollout.failures import failure, next_failure
 from lockstep.core.rollout.stages import FIRST, is_gated_first
 from lockstep.core.rollout.view import Aim, Stance, View
@@ -22,7 +22,7 @@ def answer(view: View, candidate: Arm) -> Stance:
 
 def _direct(view: View, candidate: Arm) -> Stance:
     """Callers reach it as soon as one proven pod is ready."""
-    failed, astray = failure(view, candidate), returns.problem(view)
+    failed, astray = failure(view, candidate), returns.problem(view) or ports.problem(view)
     if failed and failed.final:
         return outcome.reject(view, failed)
     if view.spec.replicas == 0:

@@ -1,9 +1,9 @@
 """The sentences of a rollout: what, with numbers, where things stand now, what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lockstep.api.base import API_VERSION, format_duration
+from lockstep.api.base import API_VERSION, Manifest, format_duration
 from lockstep.api.model_deployment import KIND, SmokeTest
 from lockstep.api.status import Approved, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
@@ -352,3 +352,12 @@ def being_owned(left: Sequence[ChildRef]) -> str:
 def _children(left: Sequence[ChildRef]) -> str:
     one = f"{left[0].kind} {left[0].name}"
     return one if len(left) == 1 else f"{one} and {len(left) - 1} more children"
+
+
+def no_such_port(name: str, version: str, known: Iterable[Manifest]) -> str:
+    named = [f"{it['name']} ({it['containerPort']})" for it in known if it.get("name")]
+    there = f"they name {', '.join(named[:8])}" if named else "they name none"
+    return (
+        f"spec.service.targetPort is {name}, a TCP port that no container of version {version} "
+        f"has: {there}; correct the name, name the port in the template, or write its number"
+    )

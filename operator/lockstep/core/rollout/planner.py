@@ -18,6 +18,7 @@ from lockstep.core.rollout import (
     first,
     messages,
     outcome,
+    ports,
     report,
     returns,
     trial,
@@ -219,7 +220,8 @@ def _beginning(view: View) -> Situation:
     version = view.version
     if view.paused:
         return Held("Paused", messages.held(view))
-    problem = plan_problem(view, returns.described(view)) or config.problem(view)
+    described = returns.described(view)
+    problem = plan_problem(view, described) or ports.problem(view) or config.problem(view)
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:

@@ -9,7 +9,7 @@ from lockstep.api.status import Phase, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Arm, Only
-from lockstep.core.rollout import approving, messages, outcome, proving, returns
+from lockstep.core.rollout import approving, messages, outcome, ports, proving, returns
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts
@@ -34,7 +34,7 @@ class Unjudgeable:
 
 @dataclass(frozen=True, slots=True)
 class Astray:
-    """Nobody knows which revision is wanted."""
+    """Nobody knows which revision is wanted, or at which port it would answer."""
 
     claim: Claim
 
@@ -203,7 +203,7 @@ def classify(trial: Trial) -> Situation:
         return Halted(failed.reason, f"{failed.message}; {messages.WAITS_FOR_PODS}")
     if view.spec.replicas == 0:
         return Halted("NoReplicas", messages.NO_REPLICAS)
-    astray, claim = returns.problem(view), problem(view, trial.stage)
+    astray, claim = returns.problem(view) or ports.problem(view), problem(view, trial.stage)
     if astray:
         return Astray(astray)
     if claim:
