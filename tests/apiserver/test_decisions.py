@@ -215,6 +215,29 @@ def test_a_role_may_decide_what_it_is_for(team: Team, name: str, act: Act) -> No
         )
 
 
+@pytest.mark.parametrize("owner", ["a-made-up-uid", "real"])
+def test_a_decision_goes_with_nobody(team: Team, owner: str) -> None:
+    alice = team.person("alice")
+    config = {"metadata": {"name": f"owner-{owner}"}}
+    made = team.admin.must(
+        "POST", f"/api/v1/namespaces/{team.namespace}/configmaps", config, "application/json"
+    ).body
+    uid = made["metadata"]["uid"] if owner == "real" else owner
+    refers = {"apiVersion": "v1", "kind": "ConfigMap", "name": f"owner-{owner}", "uid": uid}
+    changes = {"metadata.ownerReferences": [refers], "metadata.name": f"going-{owner}"}
+    manifest = change(DECISION, {**changes, "spec.by": alice.name, "spec.groups": []})
+    answer = alice.ask("POST", team.path("decisions"), manifest)
+    assert answer.says == "a Decision stays when others go: leave metadata.ownerReferences out"
+    kept = change(manifest, {"metadata.ownerReferences": GONE})
+    alice.must("POST", team.path("decisions"), kept, "application/json")
+    later = team.admin.ask(
+        "PATCH",
+        team.path("decisions", f"going-{owner}"),
+        {"metadata": {"ownerReferences": [refers]}},
+    )
+    assert later.says == "a Decision stays when others go: leave metadata.ownerReferences out"
+
+
 def test_a_role_reaches_its_namespace_only(team: Team) -> None:
     elsewhere = team.path("decisions").replace(team.namespace, "default")
     manifest = change(DECISION, {"spec.by": "alice@example.com", "spec.groups": []})

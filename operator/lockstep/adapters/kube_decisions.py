@@ -34,6 +34,11 @@ def prune(raw: Manifest) -> DecisionRecord:
     )
 
 
+def answered(record: DecisionRecord) -> bool:
+    """Whether it is settled for good."""
+    return record.decided.outcome is not None
+
+
 def _target(spec: object) -> str:
     match spec:
         case {"target": {"name": str(name)}}:

@@ -28,9 +28,16 @@ class Cache(Generic[R]):
     """The newest sighting of each object wins, whether it came by watch, list or our own write."""
 
     def __init__(
-        self, prune: Callable[[Manifest], R], renew: Callable[[R, Manifest], R] | None = None
+        self,
+        prune: Callable[[Manifest], R],
+        renew: Callable[[R, Manifest], R] | None = None,
+        over: Callable[[R], bool] = lambda _: False,
     ) -> None:
-        """``renew`` reads a later sighting, and may keep what cannot have changed since."""
+        """``renew`` reads a later sighting, and may keep what cannot have changed since.
+
+        What is ``over`` is kept as little as what is gone: nobody will ask for it again.
+        """
+        self._over = over
         self._prune = prune
         self._renew = renew
         self._records: dict[Key, R] = {}
@@ -66,6 +73,8 @@ class Cache(Generic[R]):
         if 0 < seen <= newest:
             return None
         record = self._renew(known, raw) if known and self._renew else self._prune(raw)
+        if self._over(record):
+            return self._forget(at, seen)
         if known:
             self._unlink(known)
         self._records[at] = record

@@ -61,7 +61,7 @@ class Caches:
         )
         self.exit_criteria = Cache(kube_custom.prune_exit_criteria)
         self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
-        self.decisions = Cache(kube_decisions.prune)
+        self.decisions = Cache(kube_decisions.prune, over=kube_decisions.answered)
         self.replica_sets = Cache(kube_replica_sets.prune)
         self.deployments = Cache(kube_replica_sets.prune_deployment)
         self.revisions = Cache(kube_revisions.prune)

@@ -29,7 +29,7 @@ from lockstep.core.observed import (
     Unreadable,
 )
 from lockstep.core.plan import AnswerDecision, Plan
-from lockstep.core.rollout.deciding import MOST
+from lockstep.core.rollout.deciding import MOST, MOST_WAITING
 from lockstep.core.rollout.planner import needs, plan
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import SMOKE, SOAK, did, reason
@@ -649,8 +649,38 @@ def test_several_are_taken_in_their_order() -> None:
     acts = (Act.PAUSE, Act.PAUSE, Act.RESUME, Act.RESUME, Act.ABORT, Act.RETRY, Act.RETRY)
     decided = decide(SOAKING, *acts)
     letters = "".join(it[0] for it in ruled(decided))
-    assert letters == "AAASAAS"
+    assert letters == "AAAASAS"
+    assert decided.status.decisions[0].message.startswith("aborted by alice"), "before all others"
     assert decided.status.rejected is None
+
+
+def test_who_takes_a_bad_revision_back_waits_for_nobody() -> None:
+    crowd = [decision(Act.PAUSE, by=f"p{number}") for number in range(8000)]
+    decided = plan(deciding(SOAKING, *crowd, decision(Act.ABORT)), NOW)
+    assert decided.status.candidate is None
+    assert decided.status.rejected is not None
+
+
+def test_an_abort_of_what_an_earlier_retry_begins_keeps_its_turn() -> None:
+    base = world(status={"rejected": rejection(V2)})
+    acts = (decision(Act.RETRY), decision(Act.ABORT))
+    decided = plan(deciding(base, *acts), NOW)
+    assert [it.uid for it in decided.status.decisions] == [it.uid for it in acts]
+
+
+def test_of_too_many_the_oldest_are_refused_and_nothing_is_remembered_of_them() -> None:
+    crowd = tuple(decision(Act.PAUSE, by=f"p{number}") for number in range(3 * MOST_WAITING))
+    seen, refused = deciding(SOAKING, *crowd), list[str]()
+    for _ in range(12):
+        decided = plan(seen, NOW)
+        told = {it.uid: it for it in decided.actions if isinstance(it, AnswerDecision)}
+        assert len(told) <= MOST_WAITING + MOST
+        refused += [uid for uid, it in told.items() if it.outcome is Outcome.REFUSED]
+        seen = obey(seen, decided)
+    assert refused == [it.uid for it in crowd[: 2 * MOST_WAITING - MOST]], "those taken meanwhile"
+    assert all(it.outcome for it in seen.decisions)
+    assert seen.status.hold is not None
+    assert seen.status.hold.by == f"p{2 * MOST_WAITING}"
 
 
 def test_pruned_decisions_change_nothing() -> None:

@@ -50,6 +50,15 @@ def test_a_sighting_that_says_nothing_new_is_no_news() -> None:
     assert cache.put(pod("a", 3, ready="False"))
 
 
+def test_what_is_over_is_kept_no_longer_and_does_not_come_back() -> None:
+    cache = Cache(kube_pods.prune, over=lambda it: bool(it.pod and it.pod.ready))
+    cache.put(pod("a", 5, ready="False"))
+    assert cache.put(pod("a", 8)), "that it is over is news"
+    assert cache.put(pod("a", 7, ready="False")) is None
+    assert cache.put(pod("a", 9)) is None
+    assert (len(cache), names(cache)) == (0, [])
+
+
 def test_what_is_deleted_does_not_come_back_with_a_late_answer_of_ours() -> None:
     cache = Cache(kube_pods.prune)
     cache.put(pod("a", 5))

@@ -1,16 +1,25 @@
-"""What people decided: each Decision changes the memory once, and is answered for good."""
+"""What people decided: each Decision changes the memory once, and is answered for good.
+
+One that ends the trial under way is taken before those that were written earlier, and only so many
+may wait: whoever writes thousands keeps nobody from taking a bad revision back.
+"""
 
 from collections.abc import Iterator
 from typing import Final
 
-from lockstep.api.status import ModelDeploymentStatus, Taken
-from lockstep.core.observed import Decided, Observed
+from lockstep.api.decision import Act
+from lockstep.api.status import ModelDeploymentStatus, Outcome, Taken
+from lockstep.core.observed import Decided, Observed, Unreadable
 from lockstep.core.plan import AnswerDecision
-from lockstep.core.rollout import acts
+from lockstep.core.rollout import acts, messages
 from lockstep.core.rollout.view import View
 
 MOST: Final = 16
 """Decisions that status remembers; more of them wait for the next pass."""
+MOST_WAITING: Final = 64
+"""Decisions that may wait; of more the oldest are refused, this many in a pass."""
+
+_BACK: Final = frozenset({Act.ABORT, Act.REJECT})
 
 
 def taken(view: View) -> View:
@@ -19,11 +28,31 @@ def taken(view: View) -> View:
     The spec comes first: where it changed in the same pass, they meet what it has made.
     """
     view = _remembered(_spec_wins(view))
-    known = {it.uid for it in view.memory.decisions}
-    waiting = [it for it in view.observed.decisions if it.outcome is None and it.uid not in known]
-    for decided in waiting[: _room(view)]:
+    observed = view.observed
+    crowd = {it.uid for it in _crowded(observed)}
+    waiting = [it for it in _waiting(observed) if it.uid not in crowd]
+    for decided in sorted(waiting, key=lambda it: not _ends(observed, it))[: _room(view)]:
         view = _take(view, decided)
     return view
+
+
+def _waiting(observed: Observed) -> list[Decided]:
+    known = {it.uid for it in observed.status.decisions}
+    return [it for it in observed.decisions if it.outcome is None and it.uid not in known]
+
+
+def _ends(observed: Observed, decided: Decided) -> bool:
+    """Whether it takes back what is on trial, as this pass found it."""
+    spec, candidate = decided.spec, observed.status.candidate
+    if isinstance(spec, Unreadable) or candidate is None:
+        return False
+    return spec.act in _BACK and spec.revision == candidate.revision
+
+
+def _crowded(observed: Observed) -> list[Decided]:
+    """The oldest of too many."""
+    waiting = [it for it in _waiting(observed) if not _ends(observed, it)]
+    return waiting[: max(0, len(waiting) - MOST_WAITING)]
 
 
 def answers(observed: Observed, memory: ModelDeploymentStatus) -> Iterator[AnswerDecision]:
@@ -39,6 +68,18 @@ def answers(observed: Observed, memory: ModelDeploymentStatus) -> Iterator[Answe
                 message=done.message,
                 at=done.at,
             )
+
+
+def refusals(view: View) -> Iterator[AnswerDecision]:
+    """Those that are too many are refused; it changes nothing, so nothing has to remember it."""
+    for decided in _crowded(view.observed)[:MOST_WAITING]:
+        yield AnswerDecision(
+            name=decided.name,
+            uid=decided.uid,
+            outcome=Outcome.REFUSED,
+            message=messages.crowded(MOST_WAITING),
+            at=view.now,
+        )
 
 
 def _spec_wins(view: View) -> View:

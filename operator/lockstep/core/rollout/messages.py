@@ -257,6 +257,13 @@ def held(view: View) -> str:
     return f"version {view.version} waits: {_held(view)} to start the rollout"
 
 
+def crowded(most: int) -> str:
+    return (
+        f"more than {most} Decisions about this ModelDeployment wait, so the oldest are refused; "
+        "look at what became of the newer ones, and write it again if it is still meant"
+    )
+
+
 def checking(version: str) -> str:
     return f"asking the API server whether it would take version {version}"
 

@@ -221,6 +221,7 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from _prune(view, stance)
     yield from upkeep.actions(view, stance)
     yield from deciding.answers(view.observed, stance.memory)
+    yield from deciding.refusals(view)
     yield from restart.removals(view, stance.aim.counts)
 
 
