@@ -234,6 +234,7 @@ def test_a_decision_goes_with_nobody(team: Team, owner: str) -> None:
         "PATCH",
         team.path("decisions", f"going-{owner}"),
         {"metadata": {"ownerReferences": [refers]}},
+        MERGE,
     )
     assert later.says == "a Decision stays when others go: leave metadata.ownerReferences out"
 
