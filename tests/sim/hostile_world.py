@@ -93,6 +93,10 @@ class ToyKube:
         del namespace, uid
         self.objects.pop((kind, name), None)
 
+    async def events(self, namespace: str, about: Mapping[str, str]) -> Manifest:
+        del namespace, about
+        return {}
+
     async def dry_run(self, manifest: Manifest) -> Refusal | None:
         json.dumps(manifest)
         return None

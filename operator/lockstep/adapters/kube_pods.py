@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lockstep.adapters import kube_pod_waits
 from lockstep.adapters.kube import Meta, condition, created, instant, meta
 from lockstep.api.base import Manifest, cut
 from lockstep.core.observed import Pod, Trouble
 
 _CRASHES: Final = 2
+_GATED: Final = "SchedulingGated"
+_HOMELESS: Final = {"Unschedulable", _GATED}
 _MESSAGE: Final = 500
 _REASONS: Final = {
     "ImagePullBackOff": "ImagePullFailed",
@@ -41,7 +44,8 @@ def prune(raw: Manifest) -> PodRecord:
 
 def _pod(known: Meta, raw: Manifest) -> Pod:
     scheduled = condition(raw, "PodScheduled")
-    homeless = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+    gates = _gates(raw, scheduled)
+    homeless = scheduled.get("status") == "False" and scheduled.get("reason") in _HOMELESS
     since = scheduled.get("lastTransitionTime")
     return Pod(
         name=known.name,
@@ -52,10 +56,20 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         ready=condition(raw, "Ready").get("status") == "True",
         terminating=known.terminating,
         trouble=next(_troubles(raw), None),
-        unschedulable=_cut(scheduled.get("message", "")) if homeless else None,
-        unschedulable_since=instant(since) if homeless and since else None,
+        unschedulable=_cut(gates or scheduled.get("message", "")) if homeless else None,
+        unschedulable_since=(instant(since) if since else created(raw)) if homeless else None,
+        gated=bool(gates),
+        wait=None if homeless else kube_pod_waits.wait(raw),
         created=created(raw),
     )
+
+
+def _gates(raw: Manifest, scheduled: Manifest) -> str:
+    """Who keeps the scheduler from looking at it; the API server puts no time to that."""
+    if scheduled.get("reason") != _GATED:
+        return ""
+    names = (gate["name"] for gate in raw.get("spec", {}).get("schedulingGates") or ())
+    return f"gated by {', '.join(names) or 'a scheduling gate'}"
 
 
 def _troubles(raw: Manifest) -> Iterator[Trouble]:

@@ -405,7 +405,8 @@ class ModelDeploymentSpec(Spec):
     progress_deadline: PositiveDuration = timedelta(minutes=10)
     """How long no further pod may become ready before the trial has failed."""
     unschedulable_grace: Duration | None = None
-    """How long a pod may find no node; 0s fails at once. Default: progressDeadline."""
+    """How long a pod may find no node, no quota, or be held by a scheduling gate; 0s fails at once.
+    Default: progressDeadline."""
     rollback_window: RollbackWindow | None = None
     """Within it a return to a completed revision goes through no stages. Default: none."""
     initial_rollout: InitialRollout = InitialRollout.DIRECT

@@ -134,6 +134,17 @@ class Kube:
             return None
         return _expect(reply, request)
 
+    async def events(self, namespace: str, about: Mapping[str, str]) -> Manifest:
+        """A short list of Events."""
+        request = _Request(
+            verb="list",
+            method="GET",
+            resource="events",
+            path=_path("Event", namespace),
+            query=about,
+        )
+        return _expect(await self._send(request), request)
+
     async def create(self, manifest: Manifest, owner_uid: str) -> Manifest:
         """Create a child of the owner; one that is there already is brought into shape.
 

@@ -30,7 +30,17 @@ class DryRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodEvents:
+    """Look at what is told about one pod; ``turn`` grows as it goes on waiting."""
+
+    namespace: str
+    uid: str
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     questions: tuple[Question, ...] = ()
     smoke: Smoke | None = None
     dry_run: DryRun | None = None
+    events: PodEvents | None = None

@@ -29,6 +29,19 @@ class Trouble:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a pod that is not ready waits for, by its own status, and since when it is not.
+
+    ``wrong``: something failed, it is not only slow. ``plain``: its Events say nothing more.
+    """
+
+    message: str
+    since: datetime | None = None
+    wrong: bool = False
+    plain: bool = False
+
+
 Span = tuple[datetime, datetime]
 """From when until when, both included."""
 
@@ -41,6 +54,8 @@ DEPLOYMENT: Final = "Deployment"
 class Pod:
     """One pod of ours; ``unschedulable`` is the scheduler's sentence, said since then.
 
+    ``gated``: not the scheduler but a scheduling gate says it. ``cause``: why it does not answer,
+    once that is worth telling.
     ``owner_uid`` is what will make it anew when it goes; empty: nobody will.
     """
 
@@ -54,6 +69,9 @@ class Pod:
     trouble: Trouble | None = None
     unschedulable: str | None = None
     unschedulable_since: datetime | None = None
+    gated: bool = False
+    wait: Wait | None = None
+    cause: str = ""
     created: datetime | None = None
 
 
@@ -245,6 +263,14 @@ class DryRunResult:
     waiting: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PodSaid:
+    """What the Events of one pod say; empty: nothing that explains anything."""
+
+    uid: str
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What was asked for this pass and came back."""
@@ -252,6 +278,7 @@ class Answers:
     metrics: Mapping[Question, Answer] = field(default_factory=dict)
     smoke: SmokeResult | None = None
     dry_run: DryRunResult | None = None
+    said: PodSaid | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,19 +1,28 @@
 """Ask: Prometheus, one pod of the candidate, the API server; all at once, each in its own time."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
+from lockstep.adapters import kube_pod_events
 from lockstep.clients.kube import Kube
 from lockstep.core.gates.question import Answer, Broken, Question
-from lockstep.core.needs import DryRun, Needs, Smoke
-from lockstep.core.observed import Answers, DryRunResult, SmokeResult
+from lockstep.core.needs import DryRun, Needs, PodEvents, Smoke
+from lockstep.core.observed import Answers, DryRunResult, PodSaid, SmokeResult
+from lockstep.errors import LockstepError
 from lockstep.shell.metrics import Metrics
+
+_LOG: Final = logging.getLogger(__name__)
 
 DRY_RUN_BELIEVED: Final = timedelta(seconds=10)
 """Shorter than the planner's next look; passes that are rung for meanwhile ask nothing again."""
+LISTED_WITHIN: Final = timedelta(seconds=3)
+"""No pass waits long for a sentence."""
+HEARD_KEPT: Final = timedelta(minutes=10)
+"""Longer than any turn takes."""
 
 
 class Prometheus(Protocol):
@@ -35,6 +44,13 @@ class _Tried:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    turn: int
+    said: PodSaid
+    until: float
+
+
 class Ask:
     """The second step of the walk."""
 
@@ -46,6 +62,7 @@ class Ask:
         self._kube = kube
         self._metrics = metrics
         self._tried: dict[tuple[str, str], _Tried] = {}
+        self._heard: dict[str, _Heard] = {}
 
     async def ask(self, needs: Needs) -> Answers:
         """Put everything that this pass needs.
@@ -53,12 +70,13 @@ class Ask:
         Raises:
             TransientError: The API server did not answer the dry run.
         """
-        answers, smoke, dry_run = await asyncio.gather(
+        answers, smoke, dry_run, said = await asyncio.gather(
             self._measure(needs.questions),
             self._smoke(needs.smoke),
             self._dry_run(needs.dry_run),
+            self._listen(needs.events),
         )
-        return Answers(metrics=answers, smoke=smoke, dry_run=dry_run)
+        return Answers(metrics=answers, smoke=smoke, dry_run=dry_run, said=said)
 
     async def _measure(self, questions: Sequence[Question]) -> Mapping[Question, Answer]:
         if not questions:
@@ -83,6 +101,28 @@ class Ask:
             self._tried = {it: tried for it, tried in self._tried.items() if now < tried.until}
             self._tried[name] = known
         return known.result
+
+    async def _listen(self, wanted: PodEvents | None) -> PodSaid | None:
+        """A pod's Events, listed once a turn; a list that cannot be had explains nothing."""
+        if wanted is None:
+            return None
+        known, now = self._heard.get(wanted.uid), asyncio.get_running_loop().time()
+        if known is None or known.turn != wanted.turn:
+            said = await self._list(wanted) or (known.said if known else PodSaid(wanted.uid, ""))
+            known = _Heard(wanted.turn, said, now + HEARD_KEPT.total_seconds())
+            self._heard = {uid: it for uid, it in self._heard.items() if now < it.until}
+            self._heard[wanted.uid] = known
+        return known.said
+
+    async def _list(self, wanted: PodEvents) -> PodSaid | None:
+        try:
+            async with asyncio.timeout(LISTED_WITHIN.total_seconds()):
+                asked = kube_pod_events.query(wanted.uid)
+                listed = await self._kube.events(wanted.namespace, asked)
+        except (LockstepError, TimeoutError) as error:
+            _LOG.info("the Events of a pod in %s were not listed: %s", wanted.namespace, error)
+            return None
+        return PodSaid(wanted.uid, kube_pod_events.read(listed))
 
     async def _try(self, trial: DryRun) -> DryRunResult:
         for manifest in (trial.replica_set, trial.pod):

@@ -1,5 +1,6 @@
 """What a Pod's status means."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -126,11 +127,15 @@ def test_the_schedulers_sentence_is_kept_with_its_time() -> None:
     assert pod.unschedulable_since.isoformat() == "2026-01-01T10:00:00+00:00"
 
 
-def test_a_pod_held_back_by_a_gate_is_not_unschedulable() -> None:
+def test_a_pod_held_back_by_gates_has_no_place_since_it_was_made() -> None:
     scheduled = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}
-    pod = prune(raw({"conditions": [scheduled]})).pod
+    made = "2026-01-01T10:00:00Z"
+    gates = [{"name": "queue.example.com/admission"}, {"name": "b"}]
+    seen = {**raw({"conditions": [scheduled]}, creationTimestamp=made)}
+    pod = prune({**seen, "spec": {"schedulingGates": gates}}).pod
     assert pod is not None
-    assert pod.unschedulable is None
+    assert (pod.gated, pod.unschedulable) == (True, "gated by queue.example.com/admission, b")
+    assert pod.unschedulable_since == datetime.fromisoformat(made)
 
 
 def test_a_long_message_is_cut() -> None:

@@ -211,6 +211,16 @@ async def test_a_refused_dry_run_is_an_answer() -> None:
         assert await client.dry_run(DEPLOYMENT) == Refusal("exceeded quota: team", waiting=True)
 
 
+async def test_events_are_listed_as_asked() -> None:
+    listed = {"kind": "EventList", "items": []}
+    async with kube(Say(body=listed)) as (client, server):
+        assert await client.events("pay", {"fieldSelector": "a=b", "limit": "5"}) == listed
+    (asked,) = server.asked
+    assert (asked.path, asked.query) == (
+        "/api/v1/namespaces/pay/events", {"fieldSelector": "a=b", "limit": "5"},
+    )  # fmt: skip
+
+
 CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "read": lambda client: client.read("ReplicaSet", "pay", "x"),
     "create": lambda client: client.create(DEPLOYMENT, UID),
@@ -219,6 +229,7 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "status": lambda client: client.put_status("pay", "fraud", "1", {}),
     "answer": lambda client: client.answer(DECISION),
     "dry run": lambda client: client.dry_run(DEPLOYMENT),
+    "events": lambda client: client.events("pay", {}),
     "served": lambda client: client.served(),
 }
 UNWELL: dict[str, tuple[Say, float, int]] = {

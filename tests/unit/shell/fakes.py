@@ -1,7 +1,7 @@
 """An API server in a dict, and the shell's parts around it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -40,6 +40,7 @@ class FakeKube:
     log: list[str] = field(default_factory=list)
     version: int = 100
     refusal: Refusal | None = None
+    told: Manifest = field(default_factory=dict)
     trouble: Exception | None = None
     unknown: set[str] = field(default_factory=set)
 
@@ -140,6 +141,10 @@ class FakeKube:
     async def create_once(self, manifest: Manifest) -> Manifest | None:
         self._asked("create once", manifest["kind"], manifest["metadata"]["name"])
         return manifest
+
+    async def events(self, namespace: str, about: Mapping[str, str]) -> Manifest:
+        self._asked("list", f"{namespace} Event", about["fieldSelector"])
+        return self.told
 
     async def dry_run(self, manifest: Manifest) -> Refusal | None:
         self._asked("dry run", manifest["kind"], "")

@@ -17,8 +17,16 @@ from lockstep.api.status import (
 )
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.key import Key
-from lockstep.core.needs import DryRun, Needs, Smoke
-from lockstep.core.observed import Answers, DryRunResult, Everyone, Foreign, Only, SmokeResult
+from lockstep.core.needs import DryRun, Needs, PodEvents, Smoke
+from lockstep.core.observed import (
+    Answers,
+    DryRunResult,
+    Everyone,
+    Foreign,
+    Only,
+    PodSaid,
+    SmokeResult,
+)
 from lockstep.core.plan import (
     Action,
     Event,
@@ -35,6 +43,7 @@ from lockstep.shell.ask import Ask
 from lockstep.shell.cluster import Cluster
 from lockstep.shell.reconcile import AFTER_WRITING
 from lockstep.shell.store import CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
+from tests.unit.adapters.test_kube_pod_events import event
 from tests.unit.shell.fakes import NOW, Bench, plan, status
 from tests.unit.shell.written import (
     FRAUD,
@@ -346,6 +355,7 @@ async def test_a_verdict_is_counted_when_it_falls() -> None:
 
 # Ask
 
+
 QUESTION = Question("", "up", NOW)
 
 
@@ -419,6 +429,31 @@ async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> N
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
     with pytest.raises(TransientError):
         await ask.ask(Needs(dry_run=TRIAL))
+
+
+async def test_a_pods_events_are_listed_once_a_turn() -> None:
+    bench = Bench()
+    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
+    said = PodSaid("p1", "kubelet says FailedMount: mount failed")
+    for _ in range(3):
+        got = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
+        assert got.said == said
+    assert bench.kube.log == ["list payments Event involvedObject.uid=p1"]
+    await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
+    assert len(bench.kube.log) == 2
+
+
+@pytest.mark.parametrize("trouble", [TransientError("away"), InvariantError("forbidden")])
+async def test_events_that_are_not_listed_stop_nothing(trouble: Exception) -> None:
+    bench = Bench()
+    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
+    first = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
+    bench.kube.trouble = trouble
+    again = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
+    other = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p2", turn=0)))
+    assert (again, other.said) == (first, PodSaid("p2", ""))
 
 
 async def test_memory_of_what_is_gone_is_let_go() -> None:

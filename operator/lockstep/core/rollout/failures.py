@@ -85,7 +85,7 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
         yield Failure(
             "ProgressDeadlineExceeded",
             f"{arm.available} of {arm.wanted} pods were available and none was added "
-            f"in {format_duration(deadline)}",
+            f"in {format_duration(deadline)}{_waits(arm)}",
         )
 
 
@@ -105,6 +105,19 @@ def obstacle(arm: Arm) -> str:
     refused = _refused(arm)
     if refused:
         return f"; no pod could be created: {refused.message}"
-    said = (pod.unschedulable for pod in _staying(arm) if pod.unschedulable)
-    sentence = next(said, "")
-    return f"; the scheduler says: {sentence}" if sentence else ""
+    homeless = next((pod for pod in _staying(arm) if pod.unschedulable), None)
+    if homeless is None:
+        return ""
+    if homeless.gated:
+        return f"; pod {homeless.name} is {homeless.unschedulable}"
+    return f"; the scheduler says: {homeless.unschedulable}"
+
+
+def why(arm: Arm) -> str:
+    """Why pods are missing or do not answer, as far as the cluster says it."""
+    return obstacle(arm) or _waits(arm)
+
+
+def _waits(arm: Arm) -> str:
+    waiting = next((pod for pod in _staying(arm) if pod.cause and not pod.ready), None)
+    return f"; pod {waiting.name}: {waiting.cause}" if waiting else ""

@@ -18,7 +18,7 @@ from lockstep.core.observed import (
     Trouble,
 )
 from lockstep.core.rollout.approving import Ballot
-from lockstep.core.rollout.failures import Failure, obstacle
+from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step
 from lockstep.core.rollout.view import View, reaches
@@ -92,7 +92,7 @@ def _how(candidate: RevisionStatus) -> str:
 
 
 def scaling(stable: RevisionStatus, arm: Arm, replicas: int) -> str:
-    return f"{named(stable)} serves with {arm.available} of {replicas} pods ready{obstacle(arm)}"
+    return f"{named(stable)} serves with {arm.available} of {replicas} pods ready{why(arm)}"
 
 
 def stable_troubled(stable: RevisionStatus, arm: Arm, replicas: int, trouble: Trouble) -> str:
@@ -109,15 +109,14 @@ def first(view: View, arm: Arm) -> str:
     if unproven and smoke and arm.ready:
         return smoke_testing(version, smoke)
     return (
-        f"first rollout: version {version} has {arm.available} of {replicas} pods ready"
-        f"{obstacle(arm)}"
+        f"first rollout: version {version} has {arm.available} of {replicas} pods ready{why(arm)}"
     )
 
 
 def returning(revision: RevisionStatus, arm: Arm, target: Counts) -> str:
     return (
         f"returning to {named(revision)}, completed before, without stages: "
-        f"{arm.available} of {target.candidate} pods ready{obstacle(arm)}"
+        f"{arm.available} of {target.candidate} pods ready{why(arm)}"
     )
 
 
@@ -149,7 +148,7 @@ def moving(stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: moving to {_place(stage)}: candidate {candidate.available} of "
         f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
-        f"{obstacle(candidate)}"
+        f"{why(candidate)}"
     )
 
 
@@ -157,7 +156,7 @@ def unreachable(view: View, stage: Step, stable: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: {_place(stage)} could not be reached in "
         f"{format_duration(view.spec.progress_deadline)}: stable has {stable.available} of "
-        f"{target.stable} pods ready{obstacle(stable)}; this goes on by itself once it has them"
+        f"{target.stable} pods ready{why(stable)}; this goes on by itself once it has them"
     )
 
 

@@ -1,6 +1,6 @@
 """One pass decided: bring the memory up to date, name the situation, answer it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -13,6 +13,7 @@ from lockstep.core.observed import Arm, Foreign, Observed, Only, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.core.rollout import (
     asking,
+    causes,
     config,
     deciding,
     first,
@@ -98,6 +99,10 @@ def needs(observed: Observed, now: datetime) -> Needs:
     if isinstance(observed.spec, Unreadable):
         return Needs()
     view = look(observed, observed.spec, now)
+    return replace(_needs(view), events=causes.question(view))
+
+
+def _needs(view: View) -> Needs:
     match classify(view):
         case Untried():
             return Needs(dry_run=asking.dry_run(view))
@@ -129,7 +134,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         memory=observed.status,
         now=now,
     )
-    return deciding.taken(_recalled(_forgiven(_let_go(_recovered(view)))))
+    return deciding.taken(_recalled(_forgiven(_let_go(_recovered(causes.told(view))))))
 
 
 def _recovered(view: View) -> View:

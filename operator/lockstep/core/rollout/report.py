@@ -29,7 +29,7 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout import approving, config, deciding, events, restart, upkeep
+from lockstep.core.rollout import approving, causes, config, deciding, events, restart, upkeep
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
@@ -51,7 +51,7 @@ def plan(view: View, stance: Stance) -> Plan:
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
         ),
-        look_again=soonest(stance.wait, upkeep.wait(view)),
+        look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view)),
     )
 
 
