@@ -38,7 +38,8 @@ def _last(event: Manifest) -> str | None:
     """When it was last seen: each of the ways to count alike ones has its own field."""
     series = (event.get("series") or {}).get("lastObservedTime")
     made = event["metadata"].get("creationTimestamp")
-    return series or event.get("lastTimestamp") or event.get("eventTime") or made
+    found = series or event.get("lastTimestamp") or event.get("eventTime") or made
+    return str(found) if found else None
 
 
 def _sentence(event: Manifest) -> str:

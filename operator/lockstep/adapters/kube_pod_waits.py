@@ -104,11 +104,12 @@ def _ended_before(status: Manifest) -> str:
 def _probe(spec: Manifest, kind: str) -> str:
     """What a probe asks, in brackets: people look for the wrong port here."""
     probe = spec.get(f"{kind}Probe") or {}
-    http, tcp, grpc = probe.get("httpGet"), probe.get("tcpSocket"), probe.get("grpc")
+    http = probe.get("httpGet")
     if http:
         return f" (GET :{http.get('port')}{http.get('path', '/')})"
-    if tcp or grpc:
-        return f" ({'TCP' if tcp else 'gRPC'} :{(tcp or grpc).get('port')})"
+    for field, name in (("tcpSocket", "TCP"), ("grpc", "gRPC")):
+        if field in probe:
+            return f" ({name} :{probe[field].get('port')})"
     command = " ".join(map(str, (probe.get("exec") or {}).get("command") or ()))
     return f" ({cut(command, _COMMAND)})" if command else ""
 
