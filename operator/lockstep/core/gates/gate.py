@@ -1,7 +1,7 @@
 """One gate: a metric of one criteria, or the traffic they demand, with the question it asks."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -9,8 +9,16 @@ from lockstep.api.exit_criteria import Metric, MinimumRequests, PrometheusQuery
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import GateStatus
 from lockstep.core.gates.due import Grid, grid
-from lockstep.core.gates.placeholders import Values, depends_on_revision, render, timeless
+from lockstep.core.gates.placeholders import (
+    NO_REVISION,
+    OF_STABLE,
+    Values,
+    depends_on_revision,
+    render,
+    timeless,
+)
 from lockstep.core.gates.question import Question
+from lockstep.core.gates.ranges import is_whole, ripe, shortened
 from lockstep.core.gates.thresholds import limits
 from lockstep.core.gates.trial import Named, Trial
 from lockstep.core.observed import Criteria
@@ -118,9 +126,32 @@ def values(gate: Gate, trial: Trial, revision: str) -> Values:
 
 
 def question(gate: Gate, trial: Trial, revision: str, at: datetime) -> Question:
-    """What the gate asks about ``revision`` at ``at``."""
-    query = render(gate.source.query, values(gate, trial, revision), at)
-    return Question(gate.address, query, at)
+    """What the gate asks about ``revision`` at ``at``: what was before the stage is not asked."""
+    told = replace(_of_candidate(gate, trial), revision=revision)
+    whole = render(gate.source.query, told, at)
+    query = shortened(whole, at - trial.entered_at, _grain(gate))
+    return Question(gate.address, query.replace(OF_STABLE, trial.stable or NO_REVISION), at)
+
+
+def first_look(gate: Gate, trial: Trial) -> timedelta:
+    """How long after the stage began there is something to ask about."""
+    asked = timeless(gate.source.query, _of_candidate(gate, trial))
+    return max(gate.initial_delay, ripe(asked, _grain(gate)))
+
+
+def is_short(gate: Gate, trial: Trial, at: datetime) -> bool:
+    """Whether at ``at`` the gate looks back on less than its query says."""
+    asked = render(gate.source.query, _of_candidate(gate, trial), at)
+    return not is_whole(asked, at - trial.entered_at)
+
+
+def _of_candidate(gate: Gate, trial: Trial) -> Values:
+    """With stable still to be named: a range that is about it alone may look back further."""
+    return replace(values(gate, trial, trial.candidate), stable=OF_STABLE)
+
+
+def _grain(gate: Gate) -> timedelta:
+    return gate.interval if gate.about_both_arms else timedelta(seconds=1)
 
 
 def grid_of(gate: Gate, trial: Trial) -> Grid:

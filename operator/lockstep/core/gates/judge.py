@@ -11,7 +11,7 @@ from typing import assert_never
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.status import GateStatus, Verdict
 from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
-from lockstep.core.gates.gate import Gate, evidence, grid_of, question
+from lockstep.core.gates.gate import Gate, evidence, first_look, grid_of, question
 from lockstep.core.gates.question import Answer, Broken, Question
 from lockstep.core.gates.reading import NoData, Value, read
 from lockstep.core.gates.thresholds import Measured, limits
@@ -30,7 +30,7 @@ def due(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Question | 
 
 def since(gate: Gate, trial: Trial, row: GateStatus) -> datetime:
     """Nothing up to here is asked about any more."""
-    begins = trial.entered_at + gate.initial_delay
+    begins = trial.entered_at + first_look(gate, trial)
     return max(begins, row.measured_at) if row.measured_at else begins
 
 

@@ -25,6 +25,7 @@ KNOWN: Final = (
     "interval",
     "stageElapsed",
 )
+OF_STABLE: Final = "{{stableRevision}}"
 NO_REVISION: Final = "none"
 """Stands for a revision that does not exist: an empty matcher would select unlabelled series."""
 
