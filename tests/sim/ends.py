@@ -91,7 +91,7 @@ def _is_good(story: Story) -> bool:
     direct = story.spec.initial_rollout is InitialRollout.DIRECT
     first = story.status.stable is None and direct
     ungated = story.spec.strategy.rolling is not None or first
-    if nature is Nature.FAILS_UNDER_LOAD:
+    if nature in {Nature.FAILS_UNDER_LOAD, Nature.MUTE_UNDER_LOAD}:
         return ungated
     return nature is Nature.GOOD or (nature is Nature.WRONG_ANSWER and not story.spec.smoke_test)
 

@@ -100,7 +100,8 @@ class Parts:
         revision = found[1] if found else ""
         called = self.cluster.reached_since.get(revision)
         since = self.cluster.previewed_since.get(revision) if called is None else called
-        if since is None:
+        mute = called is not None and self._nature(revision) is Nature.MUTE_UNDER_LOAD
+        if since is None or mute:
             return Reply(())
         metric = question.query.partition("{")[0]
         if metric == "requests":

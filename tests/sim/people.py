@@ -54,7 +54,9 @@ STAGES: Final[tuple[list[dict[str, Any]], ...]] = (
         {"name": "full", "weight": 100, "approval": {"required": 1}},
     ],
 )
-_SICKNESSES: Final = tuple(nature for nature in Nature if nature is not Nature.GOOD)
+_SICKNESSES: Final = tuple(
+    nature for nature in Nature if nature not in {Nature.GOOD, Nature.MUTE_UNDER_LOAD}
+)
 
 
 def setting(way: Way, seed: int) -> Setting:

@@ -271,6 +271,9 @@ SCRIPTS: Final[dict[str, Script]] = {
     "a gate fails at half and callers return as stable grows": Script(
         _setting(Way.PACED, v2=Nature.FAILS_UNDER_LOAD), _second
     ),
+    "a candidate too busy to be scraped is taken back": Script(
+        _setting(v2=Nature.MUTE_UNDER_LOAD), _second
+    ),
     "a wrong answer in the smoke test and no caller ever": Script(
         _setting(v2=Nature.WRONG_ANSWER), _second, 150
     ),

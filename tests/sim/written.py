@@ -22,6 +22,7 @@ class Nature(StrEnum):
 
     GOOD = "is good"
     FAILS_UNDER_LOAD = "answers wrongly under load"
+    MUTE_UNDER_LOAD = "is too busy under load to be scraped"
     WRONG_ANSWER = "answers the smoke test wrongly"
     CRASHES = "crashes"
     NO_IMAGE = "has an image that cannot be pulled"

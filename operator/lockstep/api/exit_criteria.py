@@ -143,8 +143,11 @@ class Metric(Spec):
     """Broken answers in a row that are tolerated; one more makes the gate inconclusive."""
     min_samples: Annotated[int, Field(ge=1, le=10000)] = 1
     """Valid measurements without which the gate cannot pass."""
-    on_no_data: OnNoData = OnNoData.PAUSE
-    """What an end without data means: Pause, Fail, or Ignore (dryRun metrics only)."""
+    on_no_data: OnNoData | None = None
+    """What a measurement without data means. Pause: wait for data, however long. Fail: a failed
+    measurement. Ignore (dryRun metrics only): nothing. Absent: wait, but from the third in a row on
+    it is a failed measurement if the candidate has callers and the same question has data about
+    stable."""
     on_failure: FailureAction | None = None
     """What a failure of this metric does. Default: rollback.onFailure of the deployment."""
     dry_run: bool = False

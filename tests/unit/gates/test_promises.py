@@ -40,7 +40,7 @@ def metrics(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
         "inconclusiveLimit": draw(LIMIT),
         "consecutiveErrorLimit": draw(LIMIT),
         "minSamples": draw(st.integers(1, count or 6)),
-        "onNoData": draw(st.sampled_from(["Pause", "Fail"])),
+        "onNoData": draw(st.sampled_from(["Pause", "Fail", None])),
     }
     if count:
         changes["count"] = count

@@ -62,7 +62,9 @@ def test_what_is_asked_of_a_stage(query: str, elapsed: float, asked: str) -> Non
 
 def test_a_shared_query_is_cut_in_steps_of_its_interval() -> None:
     half_a_minute = timedelta(seconds=30)
-    asked = {shortened("rate(x[2m])", timedelta(seconds=it), half_a_minute) for it in range(30, 999)}
+    asked = {
+        shortened("rate(x[2m])", timedelta(seconds=it), half_a_minute) for it in range(30, 999)
+    }
     assert asked == {f"rate(x[{length}])" for length in ("30s", "60s", "90s", "2m")}
 
 
@@ -99,7 +101,8 @@ def test_whatever_is_written_is_scanned_and_never_asked_further_back(
 
 
 @pytest.mark.parametrize(
-    "query", ['"\\' * 2048, "[" * 4096, "{" * 4096, "[1s" * 1365, "offset " * 585, "[" + "1s" * 2047]
+    "query",
+    ['"\\' * 2048, "[" * 4096, "{" * 4096, "[1s" * 1365, "offset " * 585, "[" + "1s" * 2047],
 )
 def test_a_hostile_query_takes_no_time(query: str) -> None:
     begun = time.perf_counter()

@@ -20,7 +20,7 @@ def pods(*numbers: float) -> Reply:
 READINGS: dict[str, tuple[dict[str, str], Answer, Reading]] = {
     "a value": ({}, value(0.5), Value(0.5)),
     "an infinite value is one": ({}, value(INF), Value(INF)),
-    "NaN is no data": ({}, value(NAN), NoData()),
+    "NaN is no data of somebody whom nobody calls": ({}, value(NAN), NoData(idle=True)),
     "no series is no data": ({}, NO_DATA, NoData()),
     "a broken answer stays broken": ({}, DOWN, DOWN),
     "several series, even if all but one are NaN": (
@@ -38,8 +38,8 @@ READINGS: dict[str, tuple[dict[str, str], Answer, Reading]] = {
     "a pod without traffic does not spoil the others": ({"reduce": "Max"}, pods(NAN, 2), Value(2)),
     "nor does its place": ({"reduce": "Max"}, pods(2, NAN), Value(2)),
     "nor does it count in the mean": ({"reduce": "Mean"}, pods(NAN, 2, 4), Value(3)),
-    "only pods without traffic": ({"reduce": "Max"}, pods(NAN, NAN), NoData()),
-    "infinities that cancel out": ({"reduce": "Sum"}, pods(INF, -INF), NoData()),
+    "only pods without traffic": ({"reduce": "Max"}, pods(NAN, NAN), NoData(idle=True)),
+    "infinities that cancel out": ({"reduce": "Sum"}, pods(INF, -INF), NoData(idle=True)),
     "the series of the revision": (
         {"perRevisionLabel": "rev"}, Reply((Series(1, {"rev": "b"}), Series(2, {"rev": "a"}))),
         Value(2)),

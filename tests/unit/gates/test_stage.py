@@ -76,7 +76,8 @@ STORIES: dict[str, Story] = {
     "does not pass on old evidence when Prometheus is down as the soak ends": (
         {}, [*[GOOD] * 17, *[DOWN] * 4], Verdict.MEASURING, Measuring, "could not be measured"),
     "does not pass when the last look saw no data": (
-        {"inconclusiveLimit": 9}, [*[GOOD] * 18, *[NO_DATA] * 3], Verdict.MEASURING, Measuring,
+        {"inconclusiveLimit": 9, "onNoData": "Pause"}, [*[GOOD] * 18, *[NO_DATA] * 3],
+        Verdict.MEASURING, Measuring,
         "has had no data for 3 measurements, 9 tolerated"),
     "does not pass with fewer than minSamples": (
         {"minSamples": 30}, [GOOD] * 25, Verdict.MEASURING, Measuring, "at least 30 wanted"),
@@ -128,13 +129,37 @@ STORIES: dict[str, Story] = {
     "no data ends a row of errors": (
         {"consecutiveErrorLimit": 1}, [DOWN, NO_DATA, DOWN], Verdict.MEASURING, Measuring,
         "could not be measured (1 time in a row, 1 tolerated)"),
-    "no sample yet is patience while the soak lasts": (
-        {}, [NO_DATA] * 3, Verdict.MEASURING, Measuring,
-        "waits for its first sample: no data in 3 measurements"),
-    "NaN is no data": (
-        {}, [NAN] * 3, Verdict.MEASURING, Measuring, "waits for its first sample"),
+    "no sample yet is patience while the soak lasts, where it is told to wait": (
+        {"onNoData": "Pause"}, [NO_DATA] * 9, Verdict.MEASURING, Measuring,
+        "waits for its first sample: no data in 9 measurements"),
+    "no sample yet is patience for a moment": (
+        {}, [NO_DATA] * 2, Verdict.MEASURING, Measuring,
+        "waits for its first sample: no data in 2 measurements"),
+    "no sample at all while stable has some": (
+        {}, [NO_DATA] * 3, Verdict.FAIL, Failed,
+        f"in 3 measurements while stable has some (stable {STABLE} was 0.2), at 25% of traffic; "),
+    "data that went away and stays away while stable has some": (
+        {}, [GOOD, *[NO_DATA] * 3], Verdict.FAIL, Failed,
+        "had no data about the candidate in 3 measurements while stable has some"),
+    "silence within the limit of failures": (
+        {"failureLimit": 1}, [NO_DATA] * 3, Verdict.MEASURING, Measuring,
+        "(1 failed measurement, 1 tolerated)"),
+    "silence beyond the limit of failures": (
+        {"failureLimit": 1}, [NO_DATA] * 4, Verdict.FAIL, Failed,
+        "in 4 measurements while stable has some"),
+    "everybody's answer again and again without the own series": (
+        BY_LABEL, [value(0.2, revision=STABLE)] * 3, Verdict.FAIL, Failed,
+        f"in 3 measurements while stable has some (stable {STABLE} was 0.2)"),
+    "a young stage has no data yet, whatever missing data means later": (
+        {"query": f"rate({OF_REVISION}[10m])", "onNoData": "Fail"}, [NO_DATA],
+        Verdict.MEASURING, Measuring, "waits for its first sample: no data in 1 measurement"),
+    "a young stage has no data while stable has some": (
+        {"query": f"rate({OF_REVISION}[10m])", "onNoData": "Fail"}, [NO_DATA] * 2,
+        Verdict.FAIL, Failed, "in 2 measurements while stable has some"),
+    "NaN is no data, of a candidate that nobody has called yet": (
+        {}, [NAN] * 9, Verdict.MEASURING, Measuring, "waits for its first sample"),
     "no sample in the whole soak": (
-        {}, [NO_DATA] * (EVERY_30_S + 1), Verdict.INCONCLUSIVE, Inconclusive,
+        {"onNoData": "Pause"}, [NO_DATA] * (EVERY_30_S + 1), Verdict.INCONCLUSIVE, Inconclusive,
         "waits for its first sample: no data in 21 measurements"),
     "data that went away": (
         {}, [GOOD, NO_DATA], Verdict.INCONCLUSIVE, Inconclusive,
@@ -203,6 +228,38 @@ def test_a_gate(
     assert says in row.message
     if not isinstance(judged.outcome, Passed):
         assert f"gate errors {row.message}" in judged.outcome.message
+
+
+UNHEARD: dict[str, tuple[dict[str, Any], Answer]] = {
+    "stable has none either": ({}, NO_DATA),
+    "nobody calls stable": ({}, NAN),
+    "stable exceeds the limit": ({}, BAD),
+    "stable cannot be asked": ({}, DOWN),
+    "the candidate is in preview": ({"weight": 0}, GOOD),
+    "there is no stable": ({"stable": None}, GOOD),
+    "the question is not about one revision": (
+        {"criteria": (criteria(metric(query=PLAIN)),)}, GOOD),
+    "the metric is a dry run": ({"criteria": (criteria(metric(dryRun=True)),)}, GOOD),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "stable"), UNHEARD.values(), ids=UNHEARD)
+def test_missing_data_is_not_held_against_the_candidate_while(
+    changes: dict[str, Any], stable: Answer
+) -> None:
+    _, judged, _ = play(trial(**changes), [NO_DATA] * 9, stable)
+    (row,) = judged.gates
+    assert (row.failures, row.verdict) == (0, Verdict.MEASURING)
+    assert row.no_data == 9
+
+
+def test_stable_is_asked_only_once_data_is_missing() -> None:
+    stage, now = first(trial(), NO_DATA)
+    asked = questions(stage, now + timedelta(seconds=30))
+    assert [one.at for one in asked] == [asked[0].at] * 2
+    assert [STABLE in one.query for one in asked] == [False, True]
+    well, now = first(trial(), GOOD)
+    assert len(questions(well, now + timedelta(seconds=30))) == 1
 
 
 STABLE_SAYS: dict[str, tuple[Answer, Verdict, type[Outcome], str]] = {

@@ -13,18 +13,23 @@ from lockstep.api.status import LINE, GateStatus
 from lockstep.core.gates.gate import Gate
 from lockstep.core.gates.numbers import rounded
 from lockstep.core.gates.question import Broken
-from lockstep.core.gates.reading import NoData, Reading, Value
+from lockstep.core.gates.reading import Mute, NoData, Reading, Value
 from lockstep.core.gates.thresholds import Limits, Measured, limits
 
 TOLERATED_ERRORS: Final = 4
 """For traffic, which has no limits of its own; a metric's default is the same."""
+MUTE_AFTER: Final = 3
+"""Measurements in a row without data before it is held against the candidate that stable has some:
+a counter may not be there before its first call."""
 
 
 def clipped(sentence: str) -> str:
     return cut(sentence, LINE)
 
 
-def counted(row: GateStatus, gate: Gate, reading: Reading, at: datetime, weight: int) -> GateStatus:
+def counted(
+    row: GateStatus, gate: Gate, reading: Reading | Mute, at: datetime, weight: int
+) -> GateStatus:
     """``row`` with what was measured at ``at``, at ``weight`` percent of traffic."""
     if isinstance(gate.rule, MinimumRequests):
         after = _requests(row, gate.rule, reading)
@@ -41,11 +46,13 @@ def tolerance(row: GateStatus, metric: Metric) -> str:
 
 
 def _metric(
-    row: GateStatus, metric: Metric, bounds: Limits, reading: Reading, weight: int
+    row: GateStatus, metric: Metric, bounds: Limits, reading: Reading | Mute, weight: int
 ) -> GateStatus:
     match reading:
         case Broken():
             return _broken(row, metric.consecutive_error_limit, reading)
+        case Mute(stable, number):
+            return _mute(row, metric, f"stable {stable} was {bounds.shown(number)}", weight)
         case NoData():
             return _no_data(row, metric, weight)
         case Value(number):
@@ -71,13 +78,37 @@ def _no_data(row: GateStatus, metric: Metric, weight: int) -> GateStatus:
             why = "had no data, which counts as failure (onNoData: Fail)"
             message = f"{why}, at {weight}% of traffic{tolerance(failed, metric)}"
             return failed.model_copy(update={"message": message})
-        case OnNoData.PAUSE:
-            times = _plural(after.no_data, "measurement")
-            waits = f"waits for its first sample: no data in {times}"
-            stopped = f"has had no data for {times}, {metric.inconclusive_limit} tolerated"
-            return after.model_copy(update={"message": stopped if row.samples else waits})
+        case OnNoData.PAUSE | None:
+            return after.model_copy(update={"message": _waits(after, metric)})
         case other:
             assert_never(other)
+
+
+def _waits(row: GateStatus, metric: Metric) -> str:
+    times = _plural(row.no_data, "measurement")
+    if row.samples:
+        return f"has had no data for {times}, {metric.inconclusive_limit} tolerated"
+    return f"waits for its first sample: no data in {times}"
+
+
+def _mute(row: GateStatus, metric: Metric, stable: str, weight: int) -> GateStatus:
+    after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
+    if metric.on_no_data is None and after.no_data < MUTE_AFTER:
+        return after.model_copy(update={"message": _waits(after, metric)})
+    failed = after.model_copy(update={"failures": row.failures + 1})
+    message = (
+        f"had no data about the candidate in {_plural(after.no_data, 'measurement')} while stable "
+        f"has some ({stable}), at {weight}% of traffic{tolerance(failed, metric)}; "
+        "where callers are few, set onNoData: Pause"
+    )
+    return failed.model_copy(update={"message": message})
+
+
+def waiting(row: GateStatus, metric: Metric, at: datetime) -> GateStatus:
+    """``row`` when missing data is no failure yet: the stage is younger than what is looked at."""
+    after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
+    update = {"measured_at": at, "message": clipped(_waits(after, metric))}
+    return after.model_copy(update=update)
 
 
 def _valued(
@@ -128,7 +159,7 @@ def _progress(row: GateStatus, metric: Metric) -> str:
     return _plural(row.samples, "measurement") + wanted
 
 
-def _requests(row: GateStatus, wanted: MinimumRequests, reading: Reading) -> GateStatus:
+def _requests(row: GateStatus, wanted: MinimumRequests, reading: Reading | Mute) -> GateStatus:
     match reading:
         case Broken():
             return _broken(row, TOLERATED_ERRORS, reading)

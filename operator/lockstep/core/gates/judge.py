@@ -4,28 +4,33 @@ A verdict follows from the row's counters every time anew; only Fail, and the fi
 fails too, are kept once reached. Nothing here compares gates with one another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.status import GateStatus, Verdict
+from lockstep.core.gates import mute
 from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
 from lockstep.core.gates.gate import Gate, evidence, first_look, grid_of, question
 from lockstep.core.gates.question import Answer, Broken, Question
-from lockstep.core.gates.reading import NoData, Value, read
+from lockstep.core.gates.reading import Mute, NoData, Value, read
 from lockstep.core.gates.thresholds import Measured, limits
 from lockstep.core.gates.trial import Trial
 
 
-def due(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Question | None:
-    """What the gate has to ask at ``now``; None while nothing is due."""
+def due(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Iterator[Question]:
+    """What the gate has to ask at ``now``."""
     if finished(row, gate):
-        return None
+        return
     if _awaits_stable(row):
-        return _about_stable(gate, trial, row)
+        yield from _about_stable(gate, trial, row)
+        return
     at = grid_of(gate, trial).latest(now)
-    return question(gate, trial, trial.candidate, at) if at > since(gate, trial, row) else None
+    if at > since(gate, trial, row):
+        yield question(gate, trial, trial.candidate, at)
+        if row.no_data and mute.is_asked(gate, trial) and trial.stable:
+            yield question(gate, trial, trial.stable, at)
 
 
 def since(gate: Gate, trial: Trial, row: GateStatus) -> datetime:
@@ -64,10 +69,14 @@ def judged(
         return _settled_by_stable(gate, trial, row, answers)
     news = None if finished(row, gate) else _newest(gate, trial, row, answers, now)
     if news is not None:
-        reading = read(answers[news], gate.source, trial.key, trial.candidate)
-        row = counted(row, gate, reading, news.at, trial.weight)
+        reading = mute.heard(gate, trial, answers, news)
+        row = mute.counted_early(row, gate, trial, reading, news.at) or counted(
+            row, gate, reading, news.at, trial.weight
+        )
         if isinstance(gate.rule, Metric) and row.failures > gate.rule.failure_limit:
-            return _exceeded(gate, trial, row, answers[news])
+            if isinstance(reading, Mute):
+                return _failed(row)
+            return _exceeded(gate, trial, row, answers, news)
     return row.model_copy(update={"verdict": _verdict(gate, trial, row, now)})
 
 
@@ -117,7 +126,8 @@ def _traffic(row: GateStatus, wanted: int) -> Verdict:
 
 def _undecidable(metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> bool:
     """A limit on not knowing is exceeded; no sample yet is patience until the soak is over."""
-    starved = metric.on_no_data is OnNoData.PAUSE and row.no_data > metric.inconclusive_limit
+    waits = metric.on_no_data in {None, OnNoData.PAUSE}
+    starved = waits and row.no_data > metric.inconclusive_limit
     return (
         row.inconclusive > metric.inconclusive_limit
         or row.errors > metric.consecutive_error_limit
@@ -153,28 +163,31 @@ def _awaits_stable(row: GateStatus) -> bool:
     return row.suspect and row.verdict is Verdict.MEASURING
 
 
-def _about_stable(gate: Gate, trial: Trial, row: GateStatus) -> Question | None:
+def _about_stable(gate: Gate, trial: Trial, row: GateStatus) -> tuple[Question, ...]:
     """The same question about the other arm, for the very instant at which the candidate failed."""
     if trial.stable is None or row.measured_at is None:
-        return None
-    return question(gate, trial, trial.stable, row.measured_at)
+        return ()
+    return (question(gate, trial, trial.stable, row.measured_at),)
 
 
-def _exceeded(gate: Gate, trial: Trial, row: GateStatus, answer: Answer) -> GateStatus:
+def _exceeded(
+    gate: Gate, trial: Trial, row: GateStatus, answers: Mapping[Question, Answer], news: Question
+) -> GateStatus:
     """The limit is exceeded: Fail, unless stable has to be heard first."""
     if gate.dry_run or trial.stable is None:
         return _failed(row)
     if gate.about_both_arms:
-        return _against_stable(gate, trial, trial.stable, row, answer)
+        return _against_stable(gate, trial, trial.stable, row, answers[news])
     if gate.about_one_arm:
-        return row.model_copy(update={"verdict": Verdict.MEASURING, "suspect": True})
+        suspect = row.model_copy(update={"verdict": Verdict.MEASURING, "suspect": True})
+        return _settled_by_stable(gate, trial, suspect, answers)
     return _failed(row)
 
 
 def _settled_by_stable(
     gate: Gate, trial: Trial, row: GateStatus, answers: Mapping[Question, Answer]
 ) -> GateStatus:
-    asked = _about_stable(gate, trial, row)
+    asked = next(iter(_about_stable(gate, trial, row)), None)
     if asked is None or trial.stable is None:
         return _failed(row)
     if asked not in answers:

@@ -24,7 +24,17 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """Prometheus answered and had nothing to say, or NaN."""
+    """Prometheus answered and had nothing to say; ``idle``: it had NaN, as of nobody's calls."""
+
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Nothing about the candidate, while the same question has this ``number`` about stable."""
+
+    stable: str
+    number: float
 
 
 Reading = Value | NoData | Broken
@@ -64,7 +74,7 @@ def _number(series: Sequence[Series], reduce: Reduce | None) -> Reading:
         return Broken(_several(series))
     numbers = [one.value for one in series if not math.isnan(one.value)]
     result = _reduced(numbers, reduce) if numbers else math.nan
-    return NoData() if math.isnan(result) else Value(result)
+    return NoData(idle=True) if math.isnan(result) else Value(result)
 
 
 def _reduced(numbers: Sequence[float], reduce: Reduce | None) -> float:

@@ -49,8 +49,7 @@ Row = tuple[Gate, GateStatus]
 def questions(trial: Trial, now: datetime) -> tuple[Question, ...]:
     """What is due at ``now``, each once: measurements of the candidate, and doubts about stable."""
     rows = ((gate, evidence(gate, trial)) for gate in _gates(trial))
-    asked = (due(gate, trial, row, now) for gate, row in rows)
-    return tuple(dict.fromkeys(one for one in asked if one is not None))
+    return tuple(dict.fromkeys(one for gate, row in rows for one in due(gate, trial, row, now)))
 
 
 def judge(trial: Trial, answers: Mapping[Question, Answer], now: datetime) -> Judged:
