@@ -65,11 +65,12 @@ e2e: $(STAMP) ## Real pods, real Prometheus, the operator from its image and man
 	@$(PY) -m tests.cluster up
 	@$(PY) -m pytest tests/e2e -m e2e -n 4 --maxschedchunk 1
 
-soak: $(STAMP) ## Crash points, hostile objects, fault seeds; an hour of churn (LOCKSTEP_SOAK_MINUTES)
+soak: $(STAMP) ## A sample of crash points, worlds, faults, churn; LOCKSTEP_SOAK=all for everything. Goes on where it was stopped
 	$(call STEP,soak)
 	@$(PY) -m pytest tests/sim -m soak -n 2
 	@$(PY) -m pytest tests/apiserver -m soak -n 2 -W ignore::pytest.PytestUnraisableExceptionWarning -W ignore::pytest.PytestUnhandledThreadExceptionWarning
 	@$(PY) -m pytest tests/soak -m soak -s -W ignore::pytest.PytestUnraisableExceptionWarning
+	@rm -rf .soak
 
 bench: $(STAMP) ## What docs/explanation/speed.md claims, measured (half an hour on a quiet machine)
 	@$(PY) -m benchmarks.rollouts --n 100 300 1000 --plain 300 --least 300 --argo 300 --intervals 1 5 10 --bad 300 --out benchmarks/rollouts/results
