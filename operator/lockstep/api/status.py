@@ -194,7 +194,7 @@ class GateStatus(Seen):
 
 
 class Rejection(Seen):
-    """The last rollback. Holds until the digest or spec.retry changes."""
+    """The last rollback. Holds until the digest or spec.retry changes, or what it was judged by."""
 
     revision: RevisionId
     """The revision that was rejected."""
@@ -202,6 +202,8 @@ class Rejection(Seen):
     """Its model version."""
     retry: Annotated[str, Field(max_length=253)] = ""
     """The value of spec.retry at that time."""
+    judged_by: Annotated[str, Field(max_length=16)] | None = None
+    """A digest of spec.smokeTest and spec.service, where it failed by them: others try it again."""
     reason: Word
     """Why, in one CamelCase word."""
     message: Sentence

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.adapters.kube_custom import read_status, write_status
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import (
@@ -41,6 +42,7 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.proving import judged_by
 from tests.unit.rollout.worlds import (
     NOW,
     V1,
@@ -52,6 +54,7 @@ from tests.unit.rollout.worlds import (
     first,
     named,
     rejection,
+    spec_of,
     trial,
     world,
 )
@@ -71,6 +74,7 @@ GATED = {
         }
     }
 }
+BY_SMOKE = {"reason": "SmokeTestFailed", "judgedBy": judged_by(spec_of("2.0.0", **SMOKE))}
 UNPROVEN = named(V2, smoke_tested=False)
 MINUTES = timedelta(minutes=1)
 
@@ -463,6 +467,36 @@ CASES: dict[str, tuple[World, str, str]] = {
         "Moving",
         "v2=1",
     ),
+    "a smoke test that was mended is tried": (
+        world(rejected=rejection(V2, **BY_SMOKE), spec={"smokeTest": {"path": "/predict"}}),
+        "Moving",
+        "v2=1",
+    ),
+    "a smoke test that is the same is not": (
+        world(rejected=rejection(V2, **BY_SMOKE), spec={**SMOKE, "replicas": 5}),
+        "RolledBack",
+        "v1=5",
+    ),
+    "the port that a smoke test asks at was mended": (
+        world(rejected=rejection(V2, **BY_SMOKE), spec={**SMOKE, "service": {"targetPort": 9000}}),
+        "Moving",
+        "v2=1",
+    ),
+    "a smoke test that was taken away is none to fail": (
+        world(rejected=rejection(V2, **BY_SMOKE)),
+        "Moving",
+        "v2=1",
+    ),
+    "what a gate took back is not tried for another smoke test": (
+        world(rejected=rejection(V2), spec=SMOKE),
+        "RolledBack",
+        "",
+    ),
+    "what an earlier operator took back stays so": (
+        world(rejected=rejection(V2, reason="SmokeTestFailed"), spec=SMOKE),
+        "RolledBack",
+        "",
+    ),
     "another digest is tried": (
         world(
             version="3.0.0", rejected=rejection(V2), answers=Answers(dry_run=DryRunResult(V3, None))
@@ -683,3 +717,20 @@ def test_a_first_sentence_of_a_rollback_stands() -> None:
     later = plan(replace(seen, status=once), NOW + MINUTES).status
     assert later.message == once.message
     assert "not tried again" in once.message
+
+
+def test_a_wrong_answer_remembers_what_it_was_asked_by_and_says_what_to_mend() -> None:
+    seen = trial(
+        1, stable=4, spec=SMOKE, candidate=UNPROVEN, routing=Only(V1), answers=smoke("404")
+    )
+    status = plan(seen.observed(), NOW).status
+    assert status.rejected is not None
+    assert status.rejected.judged_by == BY_SMOKE["judgedBy"]
+    assert "mend spec.smokeTest or spec.service" in status.message
+    stored = read_status(write_status(status))
+    for asked, phase in (
+        (SMOKE, Phase.DEGRADED),
+        ({"smokeTest": {"path": "/x"}}, Phase.PROGRESSING),
+    ):
+        later = replace(seen.observed(), status=stored, spec=spec_of("2.0.0", **asked))
+        assert plan(replace(later, answers=Answers()), NOW).status.phase is phase

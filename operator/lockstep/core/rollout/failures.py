@@ -7,6 +7,7 @@ from typing import Final
 
 from lockstep.api.base import format_duration
 from lockstep.core.observed import Arm, Pod, Trouble
+from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.view import View, soonest
 
 QUOTA: Final = "QuotaExceeded"
@@ -29,7 +30,7 @@ def failure(view: View, arm: Arm) -> Failure | None:
 def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     smoke = view.observed.answers.smoke
     if smoke and smoke.problem and smoke.revision == arm.revision:
-        yield Failure("SmokeTestFailed", f"smoke test: {smoke.problem}", final=True)
+        yield Failure(SMOKE_FAILED, f"smoke test: {smoke.problem}", final=True)
     refused = _refused(arm)
     if refused and (refused.reason != QUOTA or _waited(view, grace(view))):
         yield Failure(refused.reason, f"no pod could be created: {refused.message}")

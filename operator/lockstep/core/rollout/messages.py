@@ -19,6 +19,7 @@ from lockstep.core.observed import (
 )
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
+from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step
 from lockstep.core.rollout.view import View, reaches
@@ -28,18 +29,22 @@ if TYPE_CHECKING:
 
 WAITS_FOR_A_PERSON = (
     "callers stay where they are: decide Promote to go on all the same, Retry (or give spec.retry "
-    "a new value) to measure this stage again, Reject to go back; or change the spec"
+    "a new value) to measure this stage again, Reject to go back; or change spec.template or "
+    "spec.model"
 )
 WAITS_FOR_PODS = (
     "callers stay where they are: decide Retry (or give spec.retry a new value) to try this stage "
-    "again, Abort to go back; or change the spec"
+    "again, Abort to go back; or change spec.template or spec.model"
 )
 WAITS_FOR_DATA = (
     "callers stay where they are, measuring goes on, and so does the rollout when there are "
     "answers; decide Promote to go on without them"
 )
 NO_REPLICAS = "replicas is 0, so nothing can be proven; scale up to go on"
-TRY_AGAIN = "change the spec, or decide Retry (or give spec.retry a new value) to try it again"
+TRY_AGAIN = (
+    "change spec.template or spec.model, or decide Retry (or give spec.retry a new value) to try "
+    "it again"
+)
 
 
 def named(revision: RevisionStatus) -> str:
@@ -236,14 +241,22 @@ def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
         callers = "is reached by no caller any more" if called else "never had a caller"
         return (
             f"{failure.message}; {named(candidate)} {callers} and there is no earlier "
-            f"revision; {TRY_AGAIN}"
+            f"revision; {_try_again(failure)}"
         )
     arm = view.observed.arm(stable.revision)
     if arm.ready:
         where = f"all callers are on {named(stable)}, {arm.ready} pods ready"
     else:
         where = f"callers go back to {named(stable)} as soon as a pod of it is ready"
-    return f"{failure.message}; {where}; {named(candidate)} is not tried again: {TRY_AGAIN}"
+    return (
+        f"{failure.message}; {where}; {named(candidate)} is not tried again: {_try_again(failure)}"
+    )
+
+
+def _try_again(failure: Failure) -> str:
+    """What an edit has to change: a smoke test asks by fields that no revision is made of."""
+    asked = "mend spec.smokeTest or spec.service, " if failure.reason == SMOKE_FAILED else ""
+    return f"{asked}{TRY_AGAIN}"
 
 
 def dropped(view: View, *, back: bool) -> str:

@@ -8,6 +8,7 @@ from lockstep.api.status import Kept, Phase, Rejection, RevisionStatus, StageSta
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.proving import SMOKE_FAILED, judged_by
 from lockstep.core.rollout.returns import COMPLETED, FAILED
 from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
@@ -112,6 +113,7 @@ def rejected(view: View, failure: Failure) -> View:
         revision=candidate.revision,
         version=candidate.version,
         retry=view.spec.retry,
+        judged_by=judged_by(view.spec) if failure.reason == SMOKE_FAILED else None,
         reason=failure.reason,
         message=message,
         at=view.now,

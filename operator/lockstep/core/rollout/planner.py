@@ -20,6 +20,7 @@ from lockstep.core.rollout import (
     messages,
     outcome,
     ports,
+    proving,
     report,
     returns,
     trial,
@@ -168,12 +169,14 @@ def _let_go(view: View) -> View:
 
 
 def _forgiven(view: View) -> View:
-    """A rejection holds until the digest or ``retry`` changes."""
+    """A rejection holds until the digest, ``retry`` or what it was judged by changes."""
     rejected = view.memory.rejected
     if rejected is None:
         return view
     asked = rejected.revision in {view.wanted.revision, _written(view)}
-    return view if asked and rejected.retry == view.spec.retry else view.recall(rejected=None)
+    alike = rejected.judged_by in {None, proving.judged_by(view.spec)}
+    holds = asked and alike and rejected.retry == view.spec.retry
+    return view if holds else view.recall(rejected=None)
 
 
 def _written(view: View) -> str:

@@ -1,8 +1,15 @@
 """What a candidate has shown so far: its smoke test, and progress while its pods come up."""
 
+import hashlib
+import json
+from typing import Final
+
+from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import StageStatus
 from lockstep.core.observed import Arm
 from lockstep.core.rollout.view import View
+
+SMOKE_FAILED: Final = "SmokeTestFailed"
 
 
 def smoked(view: View, candidate: Arm) -> View:
@@ -20,6 +27,15 @@ def smoked(view: View, candidate: Arm) -> View:
 def proven(view: View) -> bool:
     """Whether the candidate may be called at all."""
     return view.memory.candidate is not None and view.memory.candidate.smoke_tested
+
+
+def judged_by(spec: ModelDeploymentSpec) -> str:
+    """A digest of what a smoke test follows from beside the revision; defaults are not in it."""
+    said = [
+        part.model_dump(mode="json", exclude_defaults=True) if part else None
+        for part in (spec.smoke_test, spec.service)
+    ]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def clocked(view: View, stage: StageStatus, candidate: Arm, target: int) -> StageStatus:
