@@ -6,6 +6,7 @@ one try, a deadline for every step of it, and an answer no larger than we are wi
 
 import asyncio
 import io
+import json
 import threading
 import time
 from collections import OrderedDict
@@ -24,17 +25,64 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 from urllib3.exceptions import TimeoutError as SocketTimeoutError
 from urllib3.util.retry import Retry
 
-from lockstep.adapters.metrics import prometheus
-from lockstep.core.gates.question import Answer, Broken, Question
+from lockstep.adapters.metrics import prometheus, slim
+from lockstep.core.gates.question import Answer, Broken, Question, Reply
 
 TIMEOUT: Final = timedelta(seconds=10)
 WORKERS: Final = 8
-LARGEST: Final = 16 * 2**20
+LARGEST: Final = 2 * 2**20
+"""Bytes of an answer with many series; 5,000 of them, by revision, have 0.5 MiB."""
+LARGEST_OF_ONE: Final = 256 * 2**10
+"""Bytes of an answer that should have one series; the handful that are read fit in."""
+ALL_TOGETHER: Final = 32 * 2**20
 KEPT_FOR: Final = timedelta(seconds=60)
-_KEPT_ANSWERS: Final = 2048
+_KEPT_SERIES: Final = 50_000
+"""Series of answers that are kept, each answer counting for one more."""
 _CHUNK: Final = 65536
+_REFUSAL: Final = 65536
+"""Bytes of a refusal that are read: a sentence of it is told."""
+_OK: Final = 200
 _WORTH_ASKING: Final = 0.1
 """The part of its time that a question must have left when a worker gets to it."""
+
+
+class _Held:
+    """Bytes of all answers that are being read, in whatever thread; no more than ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def take(self, more: int) -> bool:
+        """Whether there is room for so many bytes more; they are held only if there is."""
+        with self._lock:
+            fits = self._bytes + more <= self._most
+            self._bytes += more if fits else 0
+            return fits
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._bytes -= size
+
+
+class _SmallReply(requests.Response):
+    """A reply of which the library sees no more than the question is about."""
+
+    question: Question
+    one_at_a_time: threading.Lock
+
+    @classmethod
+    def of(cls, response: requests.Response, job: "_Job", lock: threading.Lock) -> "_SmallReply":
+        reply = cls()
+        vars(reply).update(vars(response))
+        reply.question, reply.one_at_a_time = job.question, lock
+        return reply
+
+    def json(self, **_: object) -> object:
+        """Parsed with nobody else: what hostile replies need meanwhile they never need at once."""
+        with self.one_at_a_time:
+            return slim.parsed(self.content, self.question)
 
 
 class _UnusableError(Exception):
@@ -85,11 +133,14 @@ class PrometheusClient:
         self._address = address
         self._timeout_seconds = timeout.total_seconds()
         self._largest = largest
+        self._held = _Held(ALL_TOGETHER)
+        self._parsing = threading.Lock()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="prometheus")
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._under_way: dict[Question, asyncio.Task[Answer]] = {}
         self._answered: OrderedDict[Question, tuple[float, Answer]] = OrderedDict()
+        self._kept_series = 0
 
     async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
         """An answer to each question, Broken where there is none; equal ones are put once."""
@@ -119,14 +170,15 @@ class PrometheusClient:
         del self._under_way[question]
         if not task.cancelled() and task.exception() is None:
             self._answered[question] = (time.monotonic(), task.result())
+            self._kept_series += _size(task.result())
 
     def _forget(self) -> None:
         oldest = time.monotonic() - KEPT_FOR.total_seconds()
         while self._answered:
             question, (since, _) = next(iter(self._answered.items()))
-            if since > oldest and len(self._answered) <= _KEPT_ANSWERS:
+            if since > oldest and self._kept_series <= _KEPT_SERIES:
                 return
-            del self._answered[question]
+            self._kept_series -= _size(self._answered.pop(question)[1])
 
     async def _put(self, question: Question) -> Answer:
         address = (question.address or self._address).rstrip("/")
@@ -148,16 +200,24 @@ class PrometheusClient:
         if job.left_seconds < self._timeout_seconds * _WORTH_ASKING:
             return self._late(job)
         job.begun.set()
-        self._local.job = job
+        self._local.job, self._local.held = job, 0
+        try:
+            return self._answered_by(job)
+        finally:
+            self._held.give_back(self._local.held)
+
+    def _answered_by(self, job: _Job) -> Answer:
         try:
             return prometheus.read(self._query(job), job.address)
         except _UnusableError as error:
             return error.answer
         except PrometheusApiClientException as error:
             return prometheus.refused(job.address, str(error))
-        except requests.exceptions.JSONDecodeError as error:
+        except slim.TooManyError:
+            return prometheus.too_many(job.question.most)
+        except json.JSONDecodeError as error:
             return prometheus.not_json(job.address, error.doc)
-        except (KeyError, TypeError, RecursionError):  # the library indexes what it got unseen
+        except (KeyError, TypeError, slim.TooDeepError):  # the library indexes what it got unseen
             return prometheus.unknown_shape(job.address)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return self._failure(job.address, error)
@@ -169,7 +229,11 @@ class PrometheusClient:
 
     def _query(self, job: _Job) -> object:
         left = job.left_seconds
-        params = {"time": f"{job.question.at.timestamp():.3f}", "timeout": f"{left:.3f}"}
+        params = {
+            "time": f"{job.question.at.timestamp():.3f}",
+            "timeout": f"{left:.3f}",
+            "limit": str(job.question.most + 1),  # one more tells that there are too many
+        }
         found: object = self._connection(job.address).custom_query(
             job.question.query,
             params=params,
@@ -188,14 +252,18 @@ class PrometheusClient:
             known[address] = PrometheusConnect(address, session=session, retry=Retry(0))
         return known[address]
 
-    def _take(self, response: requests.Response, *_: object, **__: object) -> None:
+    def _take(
+        self, response: requests.Response, *_: object, **__: object
+    ) -> requests.Response | None:
         """Read the reply ourselves, before the library reads all of whatever comes."""
+        job: _Job = self._local.job
         try:
-            body = self._body(self._local.job, response)
+            body = self._body(job, response)
         except BaseException:
             response.raw.close()
             raise
         response.raw = io.BytesIO(body)
+        return _SmallReply.of(response, job, self._parsing)
 
     def _body(self, job: _Job, response: requests.Response) -> bytes:
         if response.is_redirect:
@@ -203,15 +271,25 @@ class PrometheusClient:
             raise _UnusableError(prometheus.redirected(job.address, target))
         body = io.BytesIO()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            self._bounded(job, body.tell() + len(chunk))
+            self._hold(job, len(chunk))
             body.write(chunk)
-            self._bounded(job, body.tell())
+            if response.status_code != _OK and body.tell() >= _REFUSAL:
+                response.raw.close()  # there is more, and nobody is told
+                break
         return body.getvalue()
 
     def _bounded(self, job: _Job, size: int) -> None:
-        if size > self._largest:
-            raise _UnusableError(prometheus.too_large(job.address, self._largest))
+        most = self._largest if job.question.many else min(self._largest, LARGEST_OF_ONE)
+        if size > most:
+            raise _UnusableError(prometheus.too_large(job.address, most))
         if time.monotonic() > job.deadline:
             raise _UnusableError(self._late(job))
+
+    def _hold(self, job: _Job, more: int) -> None:
+        if not self._held.take(more):
+            raise _UnusableError(prometheus.no_room(job.address, ALL_TOGETHER))
+        self._local.held += more
 
     def _failure(self, address: str, error: BaseException) -> Broken:
         """What lies at the bottom of an error that libraries have wrapped three times."""
@@ -223,6 +301,10 @@ class PrometheusClient:
         if any(isinstance(cause, SocketTimeoutError | TimeoutError) for cause in causes):
             return prometheus.late(address, self._timeout_seconds)
         return prometheus.disconnected(address, str(causes[-1]) or type(causes[-1]).__name__)
+
+
+def _size(answer: Answer) -> int:
+    return 1 + (len(answer.series) if isinstance(answer, Reply) else 0)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,13 +1,19 @@
 """Recorded replies of prometheus-api-client and what we make of them."""
 
+import json
 import math
+import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 
-from lockstep.adapters.metrics import prometheus
-from lockstep.core.gates.question import Answer, Broken, Reply, Series
+from lockstep.adapters.metrics import prometheus, slim
+from lockstep.core.gates.question import HANDFUL, MOST, Answer, Broken, Question, Reply, Series
 
 URL = "http://prometheus:9090"
+AT = datetime(2026, 8, 1, tzinfo=UTC)
+ONE, MANY = Question("", "up", AT), Question("", "up", AT, many=True)
+BY_REVISION = Question("", "up", AT, "revision", many=True)
 STRANGE = Broken(f"{URL} answered with JSON of an unknown shape: is it Prometheus?")
 
 RESULTS: dict[str, tuple[object, Answer]] = {
@@ -45,13 +51,101 @@ RESULTS: dict[str, tuple[object, Answer]] = {
 
 @pytest.mark.parametrize(("result", "answer"), RESULTS.values(), ids=RESULTS)
 def test_a_result(result: object, answer: Answer) -> None:
-    assert prometheus.read(result, URL) == answer
+    assert through(result) == answer
+
+
+def through(result: object, question: Question = ONE) -> Answer:
+    """The answer to ``question`` as it comes over the wire."""
+    return prometheus.read(slim.parsed(json.dumps(result).encode(), question), URL)
+
+
+def vector(count: int, **labels: str) -> list[dict[str, object]]:
+    return [
+        {"metric": {"pod": f"p{at}", "revision": f"r{at % 2}", **labels}, "value": [1, str(at)]}
+        for at in range(count)
+    ]
 
 
 def test_nan_is_handed_on() -> None:
-    answer = prometheus.read([{"metric": {}, "value": [1, "NaN"]}], URL)
+    answer = through([{"metric": {}, "value": [1, "NaN"]}])
     assert isinstance(answer, Reply)
     assert math.isnan(answer.series[0].value)
+
+
+def test_series_by_revision_keep_what_tells_whose_they_are_and_share_it() -> None:
+    ours = {"namespace": "payments", "model_deployment": "fraud"}
+    answer = through(vector(1, code="500", **ours), BY_REVISION)
+    assert answer == Reply((Series(0.0, {"revision": "r0", **ours}),))
+    answer = through(vector(4), BY_REVISION)
+    assert answer == Reply(
+        (
+            Series(0.0, {"revision": "r0"}),
+            Series(1.0, {"revision": "r1"}),
+            Series(2.0, {"revision": "r0"}),
+            Series(3.0, {"revision": "r1"}),
+        )
+    )
+    assert answer.series[0].labels is answer.series[2].labels
+
+
+def test_a_series_without_the_label_is_nobodys() -> None:
+    answer = through([{"metric": {"job": "a"}, "value": [1, "1"]}], BY_REVISION)
+    assert answer == Reply((Series(1.0, {}),))
+
+
+def test_series_that_are_reduced_keep_no_label() -> None:
+    assert through(vector(2), MANY) == Reply((Series(0.0, {}), Series(1.0, {})))
+
+
+def test_labels_are_kept_as_far_as_a_sentence_has_room_for_them() -> None:
+    answer = through(vector(1, **{f"label_{number:02}": "v" * 90 for number in range(60)}))
+    assert isinstance(answer, Reply)
+    assert list(answer.series[0].labels) == ["label_00", "label_01"]
+
+
+@pytest.mark.parametrize(("question", "most"), [(ONE, HANDFUL), (MANY, MOST), (BY_REVISION, MOST)])
+def test_no_more_series_are_read_than_the_question_may_have(question: Question, most: int) -> None:
+    assert isinstance(through(vector(most), question), Reply)
+    with pytest.raises(slim.TooManyError):
+        through(vector(most + 1), question)
+    rest_is_not_read = json.dumps(vector(most + 1)).encode()[:-1] + b", unread]"
+    with pytest.raises(slim.TooManyError):
+        slim.parsed(rest_is_not_read, question)
+
+
+DEPTHS: dict[str, tuple[bytes, bool]] = {
+    "a histogram of Prometheus": (
+        b'{"data":{"result":[{"metric":{},"histogram":[1,{"buckets":[[0,"1","2","3"]]}]}]}}',
+        False),
+    "lists": (b"[" * 60_000 + b"]" * 60_000, True),
+    "maps": (b'{"a":' * 60_000 + b"1" + b"}" * 60_000, True),
+    "lists and maps in turn": (b'[{"a":' * 60_000 + b"1" + b"}]" * 60_000, True),
+    "lists that never end": (b"[" * 60_000, True),
+    "brackets in texts": (b'["' + b"[{" * 60_000 + b'"]', False),
+    "brackets after a quote in a text": (b'["\\"' + b"[" * 60_000 + b'"]', False),
+    "brackets after a text that ends in a backslash": (
+        b'["\\\\",' + b"[" * 60_000 + b"]" * 60_001, True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "deep"), DEPTHS.values(), ids=DEPTHS)
+def test_a_reply_that_nests_beyond_reason_is_not_parsed(body: bytes, deep: bool) -> None:  # noqa: FBT001 (a row of the table)
+    if deep:
+        with pytest.raises(slim.TooDeepError):
+            slim.parsed(body, ONE)
+    else:
+        slim.parsed(body, ONE)
+
+
+def test_what_is_parsed_takes_no_more_memory_than_its_text() -> None:
+    """As maps of labels it takes fifteen times as much."""
+    body = json.dumps(vector(MOST, **{f"label_{at}": "value" for at in range(8)})).encode()
+    tracemalloc.start()
+    answer = slim.parsed(body, BY_REVISION)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(answer, list)
+    assert peak < 3 * len(body)  # the text, decoded, is one of these
 
 
 REFUSALS: dict[str, tuple[str, str]] = {

@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from lockstep.clients import prometheus
 from lockstep.clients.prometheus import PrometheusClient
-from lockstep.core.gates.question import Broken, Question, Reply, Series
+from lockstep.core.gates.question import HANDFUL, MOST, Broken, Question, Reply, Series
 
 AT = datetime(2026, 8, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 UP = Question("", "up", AT)
@@ -342,6 +342,60 @@ async def test_the_question_arrives_as_it_was_put(server: Server, client: Promet
     assert 0 < float(asked["timeout"]) <= PATIENT.total_seconds()
 
 
+def pods(count: int) -> object:
+    return [{"metric": {"pod": f"p{at}"}, "value": [1, "1"]} for at in range(count)]
+
+
+MANY = Question("", "up", AT, many=True)
+TOO_MANY: dict[str, tuple[Question, Replying, str]] = {
+    "more series than a handful where there should be one": (
+        UP, success(pods(HANDFUL + 1)), "the query yields more than 8 series; aggregate it"),
+    "more series than are ever read": (
+        MANY, success(pods(MOST + 1)), "the query yields more than 5,000 series; aggregate it"),
+    "a large answer where there should be one series": (
+        UP, sending(b"[" + b" " * prometheus.LARGEST_OF_ONE + b"]"),
+        "{} answered with more than 0.25 MiB; aggregate the query"),
+    "an answer larger than is ever held": (
+        MANY, sending(b"[" + b" " * prometheus.LARGEST + b"]"),
+        "{} answered with more than 2 MiB; aggregate the query"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "reply", "sentence"), TOO_MANY.values(), ids=TOO_MANY)
+async def test_an_answer_has_the_size_that_its_question_may_expect(
+    server: Server, question: Question, reply: Replying, sentence: str
+) -> None:
+    server.reply = reply
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    answer = await ask(client, question)
+    await client.close()
+    assert answer == Broken(sentence.format(server.url))
+    assert server.asked[0]["limit"] == str(question.most + 1)
+
+
+async def test_all_answers_that_are_read_together_are_bounded_too(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus, "ALL_TOGETHER", 2**19)
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    server.reply = sending(b"[" + b" " * 2**20 + b"]")
+    answer = await ask(client, MANY)
+    server.reply = success(one("1"))
+    later = await ask(client)
+    await client.close()
+    assert answer == Broken(f"{server.url} answered while 0.5 MiB of other answers were read")
+    assert isinstance(later, Reply), "what was held is given back"
+
+
+async def test_of_a_refusal_no_more_is_read_than_is_told(server: Server) -> None:
+    server.reply = sending(b"no " * 2**20, 500)
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    answer = await ask(client)
+    await client.close()
+    assert isinstance(answer, Broken)
+    assert answer.message.startswith(f"{server.url} refused the query (HTTP 500): no no no")
+
+
 async def test_no_proxy_of_the_environment_comes_between(
     client: PrometheusClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,7 +436,7 @@ async def test_answers_are_forgotten_in_time(
 async def test_no_more_answers_are_kept_than_there_is_room_for(
     server: Server, client: PrometheusClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prometheus, "_KEPT_ANSWERS", 1)
+    monkeypatch.setattr(prometheus, "_KEPT_SERIES", 2)
     first, *others = (Question("", f"q{number}", AT) for number in range(3))
     for question in (first, *others, others[-1], first):
         await ask(client, question)

@@ -1,7 +1,7 @@
 """Prometheus' replies in our words. No wire, no exceptions of any library: shapes and texts only.
 
-prometheus-api-client hands over ``data.result`` without its type, so the type is told by shape;
-what Prometheus refused arrives as text inside an exception.
+prometheus-api-client hands over ``data.result`` without its type, so the type is told by shape, its
+series made small by then; what Prometheus refused arrives as text inside an exception.
 """
 
 import ast
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from lockstep.adapters.metrics.slim import number
 from lockstep.api.base import cut
 from lockstep.core.gates.question import Answer, Broken, Reply, Series
 
@@ -26,7 +27,7 @@ def read(result: object, address: str) -> Answer:
             return Reply(())
         case [int() | float(), str(text)]:
             return _scalar(text, address)
-        case [dict(), *_]:
+        case [dict() | Series() | Broken() | None, *_]:
             return _vector(result, address)
         case _:
             return unknown_shape(address)
@@ -78,6 +79,16 @@ def too_large(address: str, most_bytes: int) -> Broken:
     )
 
 
+def no_room(address: str, most_bytes: int) -> Broken:
+    return Broken(
+        f"{shown(address)} answered while {most_bytes / 2**20:g} MiB of other answers were read"
+    )
+
+
+def too_many(most: int) -> Broken:
+    return Broken(f"the query yields more than {most:,} series; aggregate it")
+
+
 def unresolved(address: str) -> Broken:
     return Broken(f"{shown(address)} cannot be reached: its host name does not resolve")
 
@@ -102,36 +113,18 @@ def shown(address: str) -> str:
 
 
 def _scalar(text: str, address: str) -> Answer:
-    number = _number(text)
-    if number is None:
+    value = number(text)
+    if value is None:
         return Broken(f"{shown(address)} answered with text, not with a number: {_excerpt(text)}")
-    return Reply((Series(number),))
+    return Reply((Series(value),))
 
 
 def _vector(result: Sequence[object], address: str) -> Answer:
-    series = []
-    for item in result:
-        match item:
-            case {"metric": dict(labels), "value": [_, str(text)]}:
-                number = _number(text)
-                if number is None:
-                    return unknown_shape(address)
-                named = {str(name): str(value) for name, value in labels.items()}
-                series.append(Series(number, named))
-            case {"metric": dict(), "values": list()}:
-                return Broken("the query yields a range of values; use an instant one, as rate()")
-            case {"metric": dict(), "histogram": _} | {"metric": dict(), "histograms": _}:
-                return Broken("the query yields a histogram; make a number of it")
-            case _:
-                return unknown_shape(address)
-    return Reply(tuple(series))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    """Every series, or what is wrong with the first that is none."""
+    series = tuple(it for it in result if isinstance(it, Series))
+    if len(series) == len(result):
+        return Reply(series)
+    return next((it for it in result if isinstance(it, Broken)), unknown_shape(address))
 
 
 def _decoded(literal: str) -> str:

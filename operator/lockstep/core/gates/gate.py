@@ -130,7 +130,9 @@ def question(gate: Gate, trial: Trial, revision: str, at: datetime) -> Question:
     told = replace(_of_candidate(gate, trial), revision=revision)
     whole = render(gate.source.query, told, at)
     query = shortened(whole, at - trial.entered_at, _grain(gate))
-    return Question(gate.address, query.replace(OF_STABLE, trial.stable or NO_REVISION), at)
+    query = query.replace(OF_STABLE, trial.stable or NO_REVISION)
+    by, many = gate.source.per_revision_label or "", gate.source.reduce is not None
+    return Question(gate.address, query, at, by, many=many or by != "")
 
 
 def first_look(gate: Gate, trial: Trial) -> timedelta:

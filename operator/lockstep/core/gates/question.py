@@ -3,6 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
+
+HANDFUL: Final = 8
+"""Series of an answer that should have one: enough to say what is wrong with the query."""
+MOST: Final = 5000
+"""Series of an answer that may have many: those of two thousand rollouts, each pod of a model."""
+
+NAMESPACE: Final = "namespace"
+DEPLOYMENT: Final = "model_deployment"
+"""Labels that manifests/prometheus/relabelling.yaml puts beside the revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,11 +20,20 @@ class Question:
     """One instant query. Equal questions are asked once, whoever needs the answer.
 
     ``address`` is empty for the operator's own Prometheus; ``at`` is the instant asked about.
+    ``by`` is the label that holds the revision, if any; ``many``: there is a series for each
+    revision, or one number is made of several.
     """
 
     address: str
     query: str
     at: datetime
+    by: str = ""
+    many: bool = False
+
+    @property
+    def most(self) -> int:
+        """How many series an answer may have."""
+        return MOST if self.many else HANDFUL
 
 
 @dataclass(frozen=True, slots=True)

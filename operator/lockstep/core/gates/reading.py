@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from lockstep.api.exit_criteria import PrometheusQuery, Reduce
-from lockstep.core.gates.question import Answer, Broken, Reply, Series
+from lockstep.core.gates.question import DEPLOYMENT, NAMESPACE, Answer, Broken, Reply, Series
 from lockstep.core.key import Key
 
 _NAMED: Final = 3
-_NAMESPACE: Final = "namespace"
-_DEPLOYMENT: Final = "model_deployment"
-"""Labels that manifests/prometheus/relabelling.yaml puts beside the revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def _of(series: Sequence[Series], label: str | None, of: Key, revision: str) -> 
     """
     if label is None:
         return series
-    place = {_NAMESPACE: of.namespace, _DEPLOYMENT: of.name}
+    place = {NAMESPACE: of.namespace, DEPLOYMENT: of.name}
     return [
         one
         for one in series
