@@ -12,7 +12,7 @@ from tests.apiserver.deployments import Deployments, owned
 WELL = {"ready": True, "state": {"running": {}}}
 CRASHING = {
     "ready": False,
-    "restartCount": 3,
+    "restartCount": 7,
     "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}},
     "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
 }

@@ -127,7 +127,11 @@ HOPELESS = {
         "ImagePullFailed", NOWHERE, 40, container={"image": NOWHERE}
     ),
     "it crashes": Hopeless(
-        "CrashLoop", "last exit code 3", 40, {"CRASH_AFTER": "0.3", "STARTUP": "60"}
+        "CrashLoop",
+        "last exit code 3",
+        40,
+        {"CRASH_AFTER": "0.3", "STARTUP": "60"},
+        spec={"restartLimit": {"startup": 1}},
     ),
     "it is never ready": Hopeless(
         "ProgressDeadlineExceeded",

@@ -8,12 +8,12 @@ from typing import Final
 from lockstep.adapters import kube_pod_waits
 from lockstep.adapters.kube import Meta, condition, created, instant, meta
 from lockstep.api.base import Manifest, cut
-from lockstep.core.observed import Pod, Trouble
+from lockstep.core.observed import Crash, Pod, Trouble
 
-_CRASHES: Final = 2
 _GATED: Final = "SchedulingGated"
 _HOMELESS: Final = {"Unschedulable", _GATED}
 _MESSAGE: Final = 500
+_REASON: Final = 64
 _REASONS: Final = {
     "ImagePullBackOff": "ImagePullFailed",
     "InvalidImageName": "ImagePullFailed",
@@ -22,13 +22,21 @@ _REASONS: Final = {
     "CreateContainerError": "ContainerStartFailed",
     "RunContainerError": "ContainerStartFailed",
 }
+_DISRUPTED: Final = {
+    "EvictionByEvictionAPI",
+    "PreemptionByScheduler",
+    "DeletionByTaintManager",
+    "DeletionByPodGC",
+}
+"""The cluster takes the pod, whatever runs in it. A kubelet short of memory says something else."""
+_NODE_GOES: Final = {"Terminated", "NodeShutdown", "Shutdown", "Preempting"}
 _PULLING: Final = {"ErrImagePull", "ImagePullBackOff"}
 _DIGEST = re.compile(r"unexpected (commit )?digest|digest mismatch|digest .*(did|does) not match")
 
 
 @dataclass(frozen=True, slots=True)
 class PodRecord:
-    """``pod`` is None once it has finished or failed: it serves nobody and will not again."""
+    """``pod`` is None once it has finished: it serves nobody and will not again."""
 
     meta: Meta
     pod: Pod | None
@@ -37,7 +45,7 @@ class PodRecord:
 def prune(raw: Manifest) -> PodRecord:
     """Read a Pod."""
     known = meta(raw)
-    if raw.get("status", {}).get("phase") in {"Failed", "Succeeded"}:
+    if raw.get("status", {}).get("phase") == "Succeeded":
         return PodRecord(known, None)
     return PodRecord(known, _pod(known, raw))
 
@@ -61,6 +69,58 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         gated=bool(gates),
         wait=None if homeless else kube_pod_waits.wait(raw),
         created=created(raw),
+        restarts=sum(_restarts(it) for it in _containers(raw)),
+        crash=_crash(raw),
+        failed=_failure(raw),
+        disrupted=_is_disrupted(raw),
+    )
+
+
+def _failure(raw: Manifest) -> Trouble | None:
+    """Why the kubelet has given the pod up, or never took it: it will not run again."""
+    status = raw.get("status", {})
+    if status.get("phase") != "Failed":
+        return None
+    ended = next((it for it in map(_ended, _containers(raw)) if it.get("exitCode")), {})
+    reason = status.get("reason") or ended.get("reason") or "Failed"
+    code = f"a container ended with exit code {ended['exitCode']}" if ended else "it failed"
+    return Trouble(cut(str(reason), _REASON), _cut(status.get("message") or code))
+
+
+def _is_disrupted(raw: Manifest) -> bool:
+    target, reason = condition(raw, "DisruptionTarget"), raw.get("status", {}).get("reason", "")
+    said = target.get("reason") if target.get("status") == "True" else ""
+    by_kubelet = said == "TerminationByKubelet" and reason != "Evicted"
+    return said in _DISRUPTED or by_kubelet or reason in _NODE_GOES
+
+
+def _containers(raw: Manifest) -> Iterator[Manifest]:
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        yield from raw.get("status", {}).get(kind) or ()
+
+
+def _restarts(container: Manifest) -> int:
+    return int(container.get("restartCount", 0))
+
+
+def _ended(container: Manifest) -> Manifest:
+    """How the container last ended, in failure if it ever did; empty while it never ended."""
+    told = (container.get(state, {}).get("terminated") for state in ("state", "lastState"))
+    ended: list[Manifest] = [it for it in told if it]
+    return next((it for it in ended if it.get("exitCode")), ended[0] if ended else {})
+
+
+def _crash(raw: Manifest) -> Crash | None:
+    """The restarts of its containers, told of the one that ended last."""
+    restarted = [it for it in _containers(raw) if _restarts(it)]
+    if not restarted:
+        return None
+    last = max(restarted, key=lambda it: (_ended(it).get("finishedAt") or "", _restarts(it)))
+    return Crash(
+        restarts=max(map(_restarts, restarted)),
+        down=any(map(_down, restarted)),
+        reason=cut(str(_ended(last).get("reason", "")), _REASON),
+        message=_crashes(last),
     )
 
 
@@ -73,12 +133,10 @@ def _gates(raw: Manifest, scheduled: Manifest) -> str:
 
 
 def _troubles(raw: Manifest) -> Iterator[Trouble]:
-    status = raw.get("status", {})
-    for kind in ("initContainerStatuses", "containerStatuses"):
-        for container in status.get(kind) or ():
-            trouble = _trouble(container)
-            if trouble:
-                yield trouble
+    for container in _containers(raw):
+        trouble = _trouble(container)
+        if trouble:
+            yield trouble
 
 
 def _trouble(container: Manifest) -> Trouble | None:
@@ -91,8 +149,6 @@ def _trouble(container: Manifest) -> Trouble | None:
         return Trouble(
             _REASONS[reason], _cut(message or f"container {container['name']}: {reason}")
         )
-    if _down(container) and container.get("restartCount", 0) >= _CRASHES:
-        return Trouble("CrashLoop", _crashes(container))
     return None
 
 
@@ -104,15 +160,18 @@ def _down(container: Manifest) -> bool:
 
 
 def _crashes(container: Manifest) -> str:
-    ended = (container.get(state, {}).get("terminated") for state in ("state", "lastState"))
-    last: Manifest = next(filter(None, ended), {})
+    last, restarts = _ended(container), _restarts(container)
     why = last.get("reason", "")
     named = f" ({why})" if why not in {"", "Error"} else ""
     said = f": {last['message'].strip()}" if last.get("message") else ""
     return _cut(
-        f"container {container['name']} was restarted {container['restartCount']} times, "
+        f"container {container['name']} was restarted {_times(restarts)}, "
         f"last exit code {last.get('exitCode', 'unknown')}{named}{said}"
     )
+
+
+def _times(restarts: int) -> str:
+    return "once" if restarts == 1 else f"{restarts} times"
 
 
 def _cut(message: str) -> str:

@@ -362,6 +362,17 @@ class RollbackWindow(Spec):
     """How long ago it may have been completed."""
 
 
+class RestartLimit(Spec):
+    """How often the pods of a candidate may die before it is taken back."""
+
+    startup: Annotated[int, Field(ge=0, le=100)] = 5
+    """Restarts of a container whose pod was never ready, and pods that the node refused; a slow
+    start has until `progressDeadline` as well."""
+    serving: Annotated[int, Field(ge=0, le=100)] = 1
+    """Deaths in one stage of pods that had been ready: restarts, evictions, pods that went away.
+    Running out of memory is never tolerated; each death begins the soak anew."""
+
+
 class InitialRollout(StrEnum):
     DIRECT = "Direct"
     GATE = "Gate"
@@ -404,6 +415,7 @@ class ModelDeploymentSpec(Spec):
     rollback: Rollback = Rollback()
     progress_deadline: PositiveDuration = timedelta(minutes=10)
     """How long no further pod may become ready before the trial has failed."""
+    restart_limit: RestartLimit = RestartLimit()
     unschedulable_grace: Duration | None = None
     """How long a pod may find no node, no quota, or be held by a scheduling gate; 0s fails at once.
     Default: progressDeadline."""

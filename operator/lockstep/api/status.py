@@ -47,7 +47,7 @@ RevisionId = Annotated[str, Field(max_length=63, pattern="^[0-9a-z]+$")]
 """What becomes a label's value: a status that says anything else is nobody's of ours."""
 Short = Annotated[str, Cut(512)]
 Sentence = Annotated[str, Cut(1024)]
-LINE: Final = 320
+LINE: Final = 256
 Line = Annotated[str, Cut(LINE)]
 """A sentence of which status holds many: all of it stays below 100 KiB."""
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -122,6 +122,28 @@ class RevisionStatus(Seen):
     PromotedFull, LastStageSkipped."""
 
 
+class Deaths(Seen):
+    """What the candidate's pods died of since the stage began."""
+
+    count: Count
+    """Restarts of containers of pods that had been ready, and pods that failed, were evicted or
+    went away without a node being drained. Pods that go away at once count as one."""
+    reason: Word = ""
+    """Why, in the cluster's own word: of the last one, but OOMKilled once there was such a one."""
+    message: Line = ""
+    """The same in a sentence."""
+
+
+WATCHED: Final = 128
+"""Candidate pods that are looked at one by one; of more of them, how many are ready."""
+
+MOST_COUNTED: Final = 9999
+"""Restarts of one pod, and deaths, beyond which nobody counts on."""
+
+PodMark = Annotated[str, Field(max_length=13)]
+"""The end of a pod's uid, and how often its containers had been restarted, if they were."""
+
+
 class StageStatus(Seen):
     """Where the trial is."""
 
@@ -132,7 +154,7 @@ class StageStatus(Seen):
     entered_at: Instant | None = None
     """When the stage's weight was reached; absent before."""
     soak_until: Instant | None = None
-    """When the soak ends."""
+    """When the soak ends; absent while the candidate does not stand."""
     deadline: Instant | None = None
     """When the trial pauses if the stage has not ended."""
     progress_at: Instant | None = None
@@ -142,6 +164,16 @@ class StageStatus(Seen):
     """How many were available then; absent while something else than pods is waited for."""
     approval_asked_at: Instant | None = None
     """When everything but people's approval was there."""
+    standing_since: Instant | None = None
+    """Since when the candidate's pods have stood without a break, at the stage's weight once it was
+    reached: the soak counts from here."""
+    unsteady_at: Instant | None = None
+    """When the first of several breaks came, with too little time between them."""
+    deaths: Deaths | None = None
+    pods: Annotated[tuple[PodMark, ...], Field(max_length=WATCHED)] = ()
+    """Pods that have been ready, by the end of their uid, with their restarts until then."""
+    failed_pods: Count | None = None
+    """Pods that failed before they were ready and are no longer held against the candidate."""
     vouched_by: Person = ""
     """Who promoted what could not be decided; approvals are still wanted."""
 
@@ -317,7 +349,7 @@ class ModelDeploymentStatus(Seen):
     """Pods of both revisions, but none above spec.replicas: autoscalers divide by it."""
     ready_replicas: Count = 0
     """Pods that answer callers."""
-    selector: Short = ""
+    selector: Annotated[str, Cut(128)] = ""
     """Selects the pods of both revisions, for autoscalers."""
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=32)] = ()
     """What is being measured in this stage."""

@@ -42,6 +42,23 @@ class Wait:
     plain: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """What a pod's containers have been through, told of the one that ended last.
+
+    ``restarts``: of the container restarted most often. ``reason``: why the last one ended, in the
+    kubelet's word. ``down``: one of them does not run now, and not because its work is done.
+    """
+
+    restarts: int
+    reason: str
+    message: str
+    down: bool = False
+
+
+LOOPS: Final = 2
+"""Restarts of one container after which a pod that is down is said to be in a crash loop."""
+
 Span = tuple[datetime, datetime]
 """From when until when, both included."""
 
@@ -57,6 +74,8 @@ class Pod:
     ``gated``: not the scheduler but a scheduling gate says it. ``cause``: why it does not answer,
     once that is worth telling.
     ``owner_uid`` is what will make it anew when it goes; empty: nobody will.
+    ``restarts``: of all its containers together. ``failed``: it will not run again. ``disrupted``:
+    the cluster takes it away, whatever runs in it: for its node, or for somebody more important.
     """
 
     name: str
@@ -73,6 +92,18 @@ class Pod:
     wait: Wait | None = None
     cause: str = ""
     created: datetime | None = None
+    restarts: int = 0
+    crash: Crash | None = None
+    failed: Trouble | None = None
+    disrupted: bool = False
+
+    @property
+    def sick(self) -> Trouble | None:
+        """What keeps it from answering, a crash loop included; None while it may just start."""
+        crash = self.crash
+        if self.trouble or not crash or not crash.down or crash.restarts < LOOPS:
+            return self.trouble
+        return Trouble("CrashLoop", crash.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +132,15 @@ class ChildReplicaSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One revision in the cluster: its ReplicaSet and its pods, either of which may be missing."""
+    """One revision in the cluster: its ReplicaSet and its pods, either of which may be missing.
+
+    ``failed``: pods that will never run again, which nobody has cleared away yet.
+    """
 
     revision: str
     replica_set: ChildReplicaSet | None = None
     pods: tuple[Pod, ...] = ()
+    failed: tuple[Pod, ...] = ()
 
     @property
     def wanted(self) -> int:

@@ -136,15 +136,22 @@ class Observe:
         self, owner: Owner, record: ModelDeploymentRecord, stored: dict[str, StoredRevision]
     ) -> dict[str, Arm]:
         pods: dict[str, list[Pod]] = {}
+        failed: dict[str, list[Pod]] = {}
         for seen in self._caches.pods.children(owner.key):
             if seen.pod:
-                pods.setdefault(seen.meta.revision, []).append(seen.pod)
+                sort = failed if seen.pod.failed else pods
+                sort.setdefault(seen.meta.revision, []).append(seen.pod)
         children = {
             child.meta.revision: self._child(owner, record, child, stored)
             for child in self._caches.sets(owner.key, owner.uid)
         }
         return {
-            name: Arm(revision=name, replica_set=children.get(name), pods=tuple(pods.get(name, ())))
+            name: Arm(
+                revision=name,
+                replica_set=children.get(name),
+                pods=tuple(pods.get(name, ())),
+                failed=tuple(failed.get(name, ())),
+            )
             for name in sorted({*pods, *children})
         }
 

@@ -35,7 +35,7 @@ _WORDS: Final[Mapping[str, frozenset[str]]] = {
 _SIGHT: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"message", "replicas", "readyReplicas"}),
     "conditions": frozenset({"message"}),
-    "stage": frozenset({"progressAt", "progressReady"}),
+    "stage": frozenset({"progressAt", "progressReady", "pods", "standingSince"}),
     "weights": frozenset({"actual"}),
 }
 EVIDENCE: Final[Mapping[str, frozenset[str]]] = {

@@ -7,7 +7,7 @@ import pytest
 
 from lockstep.adapters.kube_pods import prune
 from lockstep.api.base import Manifest
-from lockstep.core.observed import Trouble
+from lockstep.core.observed import Crash, Trouble
 
 PULL = 'Back-off pulling image "r/x@sha256:aa": ErrImagePull: not found'
 
@@ -64,26 +64,121 @@ TROUBLES: dict[str, tuple[Manifest, Trouble | None]] = {
     "no message but the reason": (
         waiting("CreateContainerError"),
         Trouble("ContainerStartFailed", "container server: CreateContainerError")),
-    "one crash may be bad luck": (crashing(1, 1), None),
-    "two are a loop": (
-        crashing(2, 1),
-        Trouble("CrashLoop", "container server was restarted 2 times, last exit code 1")),
-    "a second crash is a loop before the kubelet calls it one": (
-        ended(2, 3),
-        Trouble("CrashLoop", "container server was restarted 2 times, last exit code 3")),
-    "one restart is not a loop yet": (ended(1, 3), None),
-    "an end without error is what init containers come to": (ended(2, 0), None),
-    "a container out of memory is called so": (
-        crashing(3, 137, "OOMKilled"),
-        Trouble("CrashLoop",
-                "container server was restarted 3 times, last exit code 137 (OOMKilled)")),
-    "last words are passed on": (
-        crashing(2, 2, "Error", "no model\n"),
-        Trouble("CrashLoop",
-                "container server was restarted 2 times, last exit code 2: no model")),
+    "how often it crashed is for others to judge": (crashing(9, 1), None),
     "a container that is being created takes its time": (waiting("ContainerCreating"), None),
     "a container that runs": ({"name": "server", "state": {"running": {}}}, None),
 }  # fmt: skip
+
+
+LOOP = "container server was restarted"
+SICK: dict[str, tuple[Manifest, str | None]] = {
+    "one crash may be bad luck": (crashing(1, 1), None),
+    "two are a loop": (crashing(2, 1), f"{LOOP} 2 times, last exit code 1"),
+    "a second crash is a loop before the kubelet calls it one": (
+        ended(2, 3), f"{LOOP} 2 times, last exit code 3"),
+    "one restart is not a loop yet": (ended(1, 3), None),
+    "an end without error is what init containers come to": (ended(2, 0), None),
+    "a container out of memory is called so": (
+        crashing(3, 137, "OOMKilled"), f"{LOOP} 3 times, last exit code 137 (OOMKilled)"),
+    "last words are passed on": (
+        crashing(2, 2, "Error", "no model\n"), f"{LOOP} 2 times, last exit code 2: no model"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
+@pytest.mark.parametrize(("container", "expected"), SICK.values(), ids=SICK)
+def test_a_crash_loop(kind: str, container: Manifest, expected: str | None) -> None:
+    pod = prune(raw({kind: [container]})).pod
+    assert pod is not None
+    assert pod.sick == (Trouble("CrashLoop", expected) if expected else None)
+
+
+def running(restarts: int, code: int, at: str, reason: str = "Error") -> Manifest:
+    """Back again, with the time at which it last ended."""
+    last = {"exitCode": code, "reason": reason, "finishedAt": at}
+    state = {"running": {"startedAt": at}}
+    return {
+        "name": "server", "restartCount": restarts,
+        "state": state, "lastState": {"terminated": last},
+    }  # fmt: skip
+
+
+def test_a_container_that_runs_again_still_tells_what_it_died_of() -> None:
+    older = running(3, 1, "2026-01-01T10:00:00Z")
+    newer = running(1, 137, "2026-01-01T10:00:05Z", "OOMKilled") | {"name": "sidecar"}
+    sidecars = {"initContainerStatuses": [newer], "containerStatuses": [older]}
+    pod = prune(raw(sidecars)).pod
+    assert pod is not None
+    assert pod.restarts == 4
+    assert pod.crash == Crash(
+        restarts=3,
+        reason="OOMKilled",
+        message="container sidecar was restarted once, last exit code 137 (OOMKilled)",
+    )
+    assert pod.sick is None
+
+
+def test_an_init_container_that_came_through_tells_what_it_failed_of() -> None:
+    failed = {"exitCode": 1, "reason": "Error", "message": "CUDA out of memory"}
+    done = {"exitCode": 0, "reason": "Completed"}
+    container = {
+        "name": "warm", "restartCount": 3,
+        "state": {"terminated": done}, "lastState": {"terminated": failed},
+    }  # fmt: skip
+    pod = prune(raw({"initContainerStatuses": [container]})).pod
+    assert pod is not None
+    assert pod.crash is not None
+    assert pod.crash.message == (
+        "container warm was restarted 3 times, last exit code 1: CUDA out of memory"
+    )
+
+
+def given_up(reason: str = "", message: str = "", target: str = "", **more: Any) -> Manifest:
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": target}
+    said = {"phase": "Failed", "reason": reason, "message": message}
+    return raw({**said, "conditions": [condition] if target else [], **more})
+
+
+FAILED: dict[str, tuple[Manifest, str, str, bool]] = {
+    "evicted for want of memory: something used it": (
+        given_up("Evicted", "low on resource: memory", "TerminationByKubelet"),
+        "Evicted", "low on resource: memory", False),
+    "refused by the kubelet": (
+        given_up("UnexpectedAdmissionError", "no gpu"),
+        "UnexpectedAdmissionError", "no gpu", False),
+    "its node is shut down": (
+        given_up("Terminated", "node shutdown", "TerminationByKubelet"),
+        "Terminated", "node shutdown", True),
+    "somebody more important needs the place": (
+        given_up("Preempting", "critical pod", ""), "Preempting", "critical pod", True),
+    "its node is gone": (given_up("", "", "DeletionByPodGC"), "Failed", "it failed", True),
+    "a container ended and nobody starts it again": (
+        given_up(containerStatuses=[ended(0, 3)]), "Error",
+        "a container ended with exit code 3", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "reason", "said", "away"), FAILED.values(), ids=FAILED)
+def test_a_pod_that_failed(seen: Manifest, reason: str, said: str, *, away: bool) -> None:
+    pod = prune(seen).pod
+    assert pod is not None
+    assert (pod.failed, pod.disrupted) == (Trouble(reason, said), away)
+
+
+DISRUPTIONS = {
+    "EvictionByEvictionAPI": True,
+    "PreemptionByScheduler": True,
+    "DeletionByTaintManager": True,
+    "": False,
+}
+
+
+@pytest.mark.parametrize(("reason", "away"), DISRUPTIONS.items())
+def test_a_pod_that_the_cluster_takes_away(reason: str, *, away: bool) -> None:
+    target = {"type": "DisruptionTarget", "status": "True", "reason": reason}
+    pod = prune(raw({"conditions": [target]}, deletionTimestamp="2026-01-01T00:00:00Z")).pod
+    assert pod is not None
+    assert (pod.terminating, pod.disrupted, pod.failed) == (True, away, None)
 
 
 @pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
@@ -107,9 +202,8 @@ def test_a_pod_on_its_way_out_may_still_be_ready() -> None:
     assert (pod.ready, pod.terminating) == (True, True)
 
 
-@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
-def test_a_pod_that_has_ended_is_no_pod(phase: str) -> None:
-    assert prune(raw({"phase": phase})).pod is None
+def test_a_pod_that_has_ended_is_no_pod() -> None:
+    assert prune(raw({"phase": "Succeeded"})).pod is None
 
 
 def test_the_schedulers_sentence_is_kept_with_its_time() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import FailureAction
-from lockstep.api.status import GateStatus, Verdict
+from lockstep.api.status import LINE, GateStatus, Verdict
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.gates.stage import (
     Failed,
@@ -560,7 +560,7 @@ def test_messages_fit_into_status() -> None:
     endless = Broken("x" * 5000)
     _, judged, _ = play(trial(), [endless] * 6)
     assert isinstance(judged.outcome, Inconclusive)
-    assert len(judged.gates[0].message) == 320
+    assert len(judged.gates[0].message) == LINE
     labels = {f"label_{number}": "v" * 100 for number in range(50)}
     _, judged, _ = play(trial(), [Reply((Series(1, labels),) * 9)] * 5)
     assert isinstance(judged.outcome, Inconclusive)

@@ -22,6 +22,7 @@ from lockstep.api.status import (
 from lockstep.core.needs import Needs
 from lockstep.core.observed import (
     Answers,
+    CallerService,
     Decided,
     Observed,
     Only,
@@ -427,6 +428,7 @@ def test_a_blue_green_wants_both_its_approval_and_its_promotion() -> None:
     base = trial(
         ready=4, stable=4, routing=Only(V1), spec=MANUAL,
         status=waits_for("ApprovalNeeded", stage),
+        rest={"preview": CallerService(uid="v", routing=Only(V2))},
     )  # fmt: skip
     promoted = decide(base, Act.PROMOTE)
     assert (ruled(promoted), reason(promoted)) == (["Applied"], "ApprovalNeeded")

@@ -131,7 +131,7 @@ def _undecidable(metric: Metric, trial: Trial, row: GateStatus, now: datetime) -
     return (
         row.inconclusive > metric.inconclusive_limit
         or row.errors > metric.consecutive_error_limit
-        or (starved and (row.samples > 0 or now >= trial.soak_until))
+        or (starved and (row.samples > 0 or now >= (trial.patient_until or trial.soak_until)))
     )
 
 

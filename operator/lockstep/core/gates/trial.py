@@ -23,7 +23,10 @@ class Soaked(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a gate may know about the stage under way; ``gates`` is the evidence so far."""
+    """What a gate may know about the stage under way; ``gates`` is the evidence so far.
+
+    ``patient_until``: until when it may lack a first sample, however often the soak begins anew.
+    """
 
     namespace: str
     name: str
@@ -35,6 +38,7 @@ class Trial:
     default_action: FailureAction
     criteria: tuple[Named, ...]
     gates: tuple[GateStatus, ...]
+    patient_until: datetime | None = None
 
     @property
     def key(self) -> Key:

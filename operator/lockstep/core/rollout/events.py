@@ -9,6 +9,7 @@ from lockstep.api.status import (
     ModelDeploymentStatus,
     Outcome,
     Phase,
+    StageStatus,
     Truth,
     Verdict,
 )
@@ -82,6 +83,14 @@ def _trial(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Itera
             "StageEntered",
             f"stage {stage.name}: {weight}% of new connections reach {named(candidate)}",
         )
+    yield from _deaths(before.stage, stage)
+
+
+def _deaths(before: StageStatus | None, after: StageStatus | None) -> Iterator[Event]:
+    known = before.deaths.count if before and before.deaths else 0
+    if after and after.deaths and after.deaths.count > known:
+        counted = f"{after.deaths.count} so far in stage {after.name}"
+        yield Event(EventType.WARNING, "PodDied", f"{after.deaths.message} ({counted})")
 
 
 def _gates(before: tuple[GateStatus, ...], after: tuple[GateStatus, ...]) -> Iterator[Event]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from lockstep.api.base import format_duration
 from lockstep.core.observed import Arm, Pod, Trouble
+from lockstep.core.rollout import standing
 from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.view import View, soonest
 
@@ -37,6 +38,8 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     for pod in _staying(arm):
         if pod.trouble:
             yield Failure(pod.trouble.reason, f"pod {pod.name}: {pod.trouble.message}")
+    for reason, message in standing.complaints(view, arm):
+        yield Failure(reason, message)
     yield from _unschedulable(view, arm)
     yield from _no_progress(view, arm)
 
@@ -98,7 +101,8 @@ def next_failure(view: View, arm: Arm) -> timedelta | None:
     ends += [
         pod.unschedulable_since + grace(view) for pod in _staying(arm) if pod.unschedulable_since
     ]
-    return soonest(*(end - view.now for end in ends if end > view.now))
+    left = (end - view.now for end in ends if end > view.now)
+    return soonest(standing.next_complaint(view, arm), *left)
 
 
 def obstacle(arm: Arm) -> str:

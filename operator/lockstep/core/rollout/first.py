@@ -5,7 +5,7 @@ What has to pass its gates first is a trial of a single step, see ``stages.walk`
 
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import Arm, Nobody, Only, Routing
-from lockstep.core.rollout import messages, outcome, ports, proving, returns, trial
+from lockstep.core.rollout import messages, outcome, ports, proving, returns, standing, trial
 from lockstep.core.rollout.failures import failure, next_failure
 from lockstep.core.rollout.stages import FIRST, is_gated_first
 from lockstep.core.rollout.view import Aim, Stance, View
@@ -34,7 +34,7 @@ def _direct(view: View, candidate: Arm) -> Stance:
         return outcome.promote(view)
     if failed:
         return _stance(view, candidate, Phase.DEGRADED, failed.reason, messages.stuck(failed))
-    message = messages.first(view, candidate)
+    message = messages.first(view, candidate) + standing.told(view, candidate)
     return _stance(view, candidate, Phase.PROGRESSING, "Moving", message)
 
 
@@ -46,7 +46,9 @@ def _complete(view: View, candidate: Arm) -> bool:
 def _clocked(view: View, candidate: Arm) -> View:
     begun = view.memory.stage
     stage = begun if begun and begun.name == FIRST else StageStatus(name=FIRST, index=0)
-    clocked = proving.clocked(view, stage, candidate, view.spec.replicas)
+    wanted = view.spec.replicas
+    stage = standing.watched(view, stage, candidate, wanted, view.spec.progress_deadline)
+    clocked = proving.clocked(view, stage, candidate, wanted)
     return view.recall(stage=clocked, gates=())
 
 

@@ -176,9 +176,16 @@ def measuring(
 def _until(status: StageStatus, now: "datetime") -> str:
     """What ends the wait: the soak while it lasts, then the gates."""
     if status.soak_until and now < status.soak_until:
-        return f" until {_clock(status.soak_until)}"
+        return f" until {_clock(status.soak_until)}{_anew(status)}"
     latest = f", at the latest at {_clock(status.deadline)}" if status.deadline else ""
     return f" until its gates pass{latest}"
+
+
+def _anew(status: StageStatus) -> str:
+    since, entered = status.standing_since, status.entered_at
+    if since is None or entered is None or since <= entered:
+        return ""
+    return f" (it stands since {_clock(since)}: the soak began anew)"
 
 
 def deadline(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:

@@ -29,7 +29,16 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout import approving, causes, config, deciding, events, restart, upkeep
+from lockstep.core.rollout import (
+    approving,
+    causes,
+    config,
+    deciding,
+    events,
+    restart,
+    standing,
+    upkeep,
+)
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
@@ -41,8 +50,8 @@ _MESSAGE: Final = 1024
 def plan(view: View, stance: Stance) -> Plan:
     """Everything that follows from a stance."""
     stance = upkeep.told(view, stance)
-    status = _status(view, stance)
     actions, before = tuple(_actions(view, stance)), view.observed.status
+    status = standing.let_go(_status(view, stance), actions)
     return Plan(
         status=status,
         actions=actions,

@@ -1,7 +1,7 @@
 """A candidate on trial beside stable, step by step, whatever strategy the steps come from."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from lockstep.api.model_deployment import FailureAction
@@ -9,7 +9,7 @@ from lockstep.api.status import Phase, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Arm, Only
-from lockstep.core.rollout import approving, messages, outcome, ports, proving, returns
+from lockstep.core.rollout import approving, messages, outcome, ports, proving, returns, standing
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts
@@ -109,14 +109,19 @@ class Trial:
         return self.stage.target
 
     @property
+    def there(self) -> bool:
+        """Whether the candidate has its pods and whoever shall reach it does."""
+        return self.candidate.available >= self.target.candidate and self.weighed
+
+    @property
+    def weighed(self) -> bool:
+        """Whether whoever shall reach the candidate does, whatever its pods are like."""
+        return self.view.routing == self.aim().routing and self._opened()
+
+    @property
     def arrived(self) -> bool:
         """Whether pods and callers are where the stage wants them; a dead stable is not awaited."""
-        aim = self.aim()
-        there = (
-            self.candidate.available >= self.target.candidate
-            and self.view.routing == aim.routing
-            and self._opened()
-        )
+        aim, there = self.aim(), self.there
         if not self.stable.ready:
             return there
         return (
@@ -208,9 +213,21 @@ def classify(trial: Trial) -> Situation:
         return Astray(astray)
     if claim:
         return Unjudgeable(claim)
-    if trial.status.entered_at is None or trial.candidate.available < trial.target.candidate:
-        return Halted("WeightNotReached", _unreachable(trial)) if trial.overdue else Moving()
+    if trial.status.standing_since is None or not _is_held(trial):
+        return _unsettled(trial, verdict)
     return _judge(trial, verdict)
+
+
+def _is_held(trial: Trial) -> bool:
+    return trial.status.entered_at is not None and trial.there
+
+
+def _unsettled(trial: Trial, verdict: gates.Outcome | None) -> Situation:
+    """Who was awaited in a stage is awaited on when a pod is away for a moment."""
+    halted = _halted(trial, verdict) if trial.status.entered_at else None
+    if halted and not trial.status.vouched_by:
+        return halted
+    return Halted("WeightNotReached", _unreachable(trial)) if trial.overdue else Moving()
 
 
 def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
@@ -233,14 +250,24 @@ def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
 def _undecided(trial: Trial, verdict: gates.Outcome | None) -> Halted | Measuring | None:
     """What soak and gates still want; None once both are content."""
     status = trial.status
-    if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
-        return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
     soaked = status.soak_until is not None and trial.view.now >= status.soak_until
     if soaked and (verdict is None or isinstance(verdict, gates.Passed)):
         return None
+    halted = _halted(trial, verdict)
+    if halted:
+        return halted
+    message = messages.measuring(trial.stage, status, verdict, trial.view.now)
+    return Measuring(message + standing.told(trial.view, trial.candidate))
+
+
+def _halted(trial: Trial, verdict: gates.Outcome | None) -> Halted | None:
+    """What nobody but a person, or better data, brings to an end."""
+    status = trial.status
+    if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
+        return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
     if status.deadline is not None and trial.view.now >= status.deadline:
         return Halted("DeadlineExceeded", messages.deadline(trial.stage, status, verdict))
-    return Measuring(messages.measuring(trial.stage, status, verdict, trial.view.now))
+    return None
 
 
 def _trial(view: View, stable: Arm, candidate: Arm) -> Trial:
@@ -249,7 +276,20 @@ def _trial(view: View, stable: Arm, candidate: Arm) -> Trial:
     trial = _at_stage(view, stable, candidate)
     if view.spec.replicas == 0:
         return _emptied(trial)
-    return _measured(_clocked(_unhurried(_entered(trial))))
+    return _measured(_clocked(_unhurried(_entered(_watched(trial)))))
+
+
+def _watched(trial: Trial) -> Trial:
+    """What became of the candidate's pods; a soak that stood is proof enough of standing."""
+    deadline = trial.view.spec.progress_deadline
+    steady = min(_soak(trial) or deadline, deadline)
+    pods, target = trial.candidate, trial.target.candidate
+    status = standing.watched(trial.view, trial.status, pods, target, steady)
+    return replace(trial, status=status, view=trial.view.recall(stage=status))
+
+
+def _soak(trial: Trial) -> timedelta:
+    return gates.soak(trial.stage, found(trial.view, trial.stage))
 
 
 def _emptied(trial: Trial) -> Trial:
@@ -297,18 +337,32 @@ def _with(trial: Trial, **changes: object) -> Trial:
 
 
 def _entered(trial: Trial) -> Trial:
-    """Start the stage's clocks once its weight is reached; a changed spec moves their ends."""
-    now = trial.view.now
-    if trial.status.entered_at is None and not (proving.proven(trial.view) and trial.arrived):
+    """Start the stage's clocks once its weight is reached; a changed spec moves their ends.
+
+    The soak counts from when the candidate last came to stand there; the deadline knows no break.
+    """
+    status, soak = trial.status, _soak(trial)
+    if status.entered_at is None and not (proving.proven(trial.view) and trial.arrived):
         return trial
-    entered = trial.status.entered_at or now
-    soak = gates.soak(trial.stage, found(trial.view, trial.stage))
+    entered, since = status.entered_at or trial.view.now, _standing_since(trial)
     return _with(
         trial,
         entered_at=entered,
-        soak_until=entered + soak,
+        standing_since=since,
+        soak_until=since + soak if since else None,
         deadline=entered + deadline(trial.stage, soak),
     )
+
+
+def _standing_since(trial: Trial) -> datetime | None:
+    """Time without the weight is no soak, and neither is time without pods."""
+    since, now = trial.status.standing_since, trial.view.now
+    if not trial.weighed:
+        return None
+    if since and trial.status.entered_at:
+        return since
+    stands = standing.stands(trial.status, trial.candidate, trial.target.candidate)
+    return now if trial.there and stands else None
 
 
 def _unhurried(trial: Trial) -> Trial:
@@ -331,10 +385,11 @@ def _clocked(trial: Trial) -> Trial:
 
 def gate_trial(view: View, stage: Step, status: StageStatus) -> gates.Trial | None:
     """What the gates need to know; None where there is nothing to measure (yet)."""
-    entered, until, candidate = status.entered_at, status.soak_until, view.memory.candidate
+    entered, candidate = status.entered_at, view.memory.candidate
     criteria = found(view, stage)
-    if entered is None or until is None or candidate is None or not criteria:
+    if entered is None or candidate is None or not criteria:
         return None
+    soak = gates.soak(stage, criteria)
     return gates.Trial(
         namespace=view.observed.key.namespace,
         name=view.observed.key.name,
@@ -342,7 +397,8 @@ def gate_trial(view: View, stage: Step, status: StageStatus) -> gates.Trial | No
         stable=view.memory.stable.revision if view.memory.stable else None,
         weight=stage.weight,
         entered_at=entered,
-        soak_until=until,
+        soak_until=status.soak_until or view.now + soak,
+        patient_until=entered + soak,
         default_action=view.spec.rollback.on_failure,
         criteria=criteria,
         gates=view.memory.gates,
@@ -381,6 +437,10 @@ def _wait(trial: Trial) -> timedelta | None:
 
 
 def _moving(trial: Trial) -> str:
+    return _on_the_way(trial) + standing.told(trial.view, trial.candidate)
+
+
+def _on_the_way(trial: Trial) -> str:
     if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
         return messages.smoke_testing(trial.view.version, trial.view.spec.smoke_test)
     if trial.view.memory.stable is None:

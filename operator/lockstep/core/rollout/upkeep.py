@@ -71,10 +71,10 @@ def told(view: View, stance: Stance) -> Stance:
     left = len(restart.outdated(view, stable))
     if not left:
         return stance
-    pod = next((pod for pod in stable.pods if pod.trouble and not pod.terminating), None)
-    if pod and pod.trouble:
-        message = messages.restart_stuck(named, stable, pod.name, pod.trouble)
-        return replace(stance, phase=Phase.DEGRADED, reason=pod.trouble.reason, message=message)
+    pod = next((pod for pod in stable.pods if pod.sick and not pod.terminating), None)
+    if pod and pod.sick:
+        message = messages.restart_stuck(named, stable, pod.name, pod.sick)
+        return replace(stance, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
     message = messages.restarting(named, left, edited=not restart.due(view, stable))
     message += _no_place(stable)
     return replace(stance, phase=Phase.PROGRESSING, reason="Restarting", message=message)
