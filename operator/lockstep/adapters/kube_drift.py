@@ -1,5 +1,6 @@
 """Whether what we render still stands in an object; what others added to it may stay."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -58,15 +59,30 @@ def _empty(value: object) -> bool:
 
 def _list_stands(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
     if all(isinstance(item, Mapping) and "name" in item for item in ours):
-        return all(any(_is(item, other) for other in theirs) for item in ours)
+        known = _by_name(theirs)
+        return all(_in_order(own, known.get(name, ())) for name, own in _by_name(ours).items())
     return len(ours) == len(theirs) and all(
         _stands(item, other, "") for item, other in zip(ours, theirs, strict=True)
     )
 
 
-def _is(ours: Mapping[str, Any], theirs: object) -> bool:
-    named = isinstance(theirs, Mapping) and theirs.get("name") == ours["name"]
-    return named and _stands(ours, theirs, "")
+def _by_name(items: Sequence[Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """A variable has its name, a mount its volume's and its path. A user may give thousands."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for item in items:
+        if isinstance(item, Mapping) and "name" in item:
+            name = json.dumps([item["name"], item.get("mountPath")])
+            found.setdefault(name, []).append(item)
+    return found
+
+
+def _in_order(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether each of ours stands in theirs, others between them: of two variables the last counts.
+
+    Each of theirs is looked at once, however many have one name.
+    """
+    rest = iter(theirs)
+    return all(any(_stands(item, other, "") for other in rest) for item in ours)
 
 
 def _same(ours: object, theirs: object, field: str) -> bool:

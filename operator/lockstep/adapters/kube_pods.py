@@ -31,7 +31,8 @@ _DISRUPTED: Final = {
 """The cluster takes the pod, whatever runs in it. A kubelet short of memory says something else."""
 _NODE_GOES: Final = {"Terminated", "NodeShutdown", "Shutdown", "Preempting"}
 _PULLING: Final = {"ErrImagePull", "ImagePullBackOff"}
-_DIGEST = re.compile(r"unexpected (commit )?digest|digest mismatch|digest .*(did|does) not match")
+_DIGEST = re.compile(r"unexpected (commit )?digest|digest mismatch")
+_DIFFERS = re.compile(r"(did|does) not match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +144,21 @@ def _trouble(container: Manifest) -> Trouble | None:
     """What keeps one container from ever starting; None while it may just take its time."""
     waiting = container.get("state", {}).get("waiting") or {}
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
-    if reason in _PULLING and _DIGEST.search(message):
+    if reason in _PULLING and _names_other_content(message):
         return Trouble("DigestMismatch", _cut(message))
     if reason in _REASONS:
         return Trouble(
             _REASONS[reason], _cut(message or f"container {container['name']}: {reason}")
         )
     return None
+
+
+def _names_other_content(message: str) -> bool:
+    """Two patterns instead of one with a gap: a registry that is quoted may say anything."""
+    if _DIGEST.search(message):
+        return True
+    _, digest, rest = message.partition("digest ")
+    return bool(digest) and _DIFFERS.search(rest) is not None
 
 
 def _down(container: Manifest) -> bool:

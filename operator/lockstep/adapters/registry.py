@@ -29,6 +29,7 @@ _REFERENCE: Final = re.compile(
     rf"(?P<repository>{_PART}(?:/{_PART})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?",
     re.ASCII,
 )
+_PARAMETER: Final = re.compile(r'\b(\w{1,64})="([^"]*)"')
 _LOOPBACK: Final = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 
 
@@ -93,7 +94,7 @@ def is_loopback(host: str) -> bool:
 def challenge(header: str) -> Challenge:
     """Read a ``WWW-Authenticate`` header."""
     scheme, _, rest = header.partition(" ")
-    said = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+    said = dict(_PARAMETER.findall(rest))
     return Challenge(
         scheme.lower(), said.get("realm", ""), said.get("service", ""), said.get("scope", "")
     )

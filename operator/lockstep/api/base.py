@@ -1,6 +1,7 @@
 """What every kind is made of: the wire rules, and the scalars that carry a unit or a promise."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,8 @@ EDITED_ANNOTATION: Final = f"{GROUP}/edited"
 
 OWN_PREFIX: Final = f"{GROUP}/"
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_LONGEST_DURATION: Final = 32
+_DURATION = re.compile(r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION_PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 
@@ -98,7 +100,9 @@ class KeyedBy:
             ValueError: Two of them have the same key.
         """
         found = [tuple(getattr(entry, key) for key in self.keys) for entry in entries]
-        twice = sorted({" ".join(map(str, key)) for key in found if found.count(key) > 1})
+        twice = sorted(
+            " ".join(map(str, key)) for key, times in Counter(found).items() if times > 1
+        )
         if twice:
             raise ValueError(f"{' and '.join(self.keys)} must differ; twice: {', '.join(twice)}")
         return entries
@@ -220,10 +224,14 @@ def parse_duration(text: object) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
+    if not isinstance(text, str) or not _is_duration(text):
         raise ValueError(f"{text!r} is not a duration such as 30s, 10m or 1h30m")
     seconds = sum(float(n) * _UNIT_SECONDS[unit] for n, unit in _DURATION.findall(text))
     return timedelta(seconds=min(seconds, 1e9))  # beyond every limit, but no overflow
+
+
+def _is_duration(text: str) -> bool:
+    return len(text) <= _LONGEST_DURATION and re.fullmatch(DURATION_PATTERN, text) is not None
 
 
 def format_duration(value: timedelta) -> str:
@@ -256,7 +264,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": _LONGEST_DURATION}),
     Rule(
         "duration(self) <= duration('8760h')",
         "must be at most 8760h, a year",

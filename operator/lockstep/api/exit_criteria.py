@@ -1,9 +1,10 @@
 """ExitCriteria and ClusterExitCriteria: named metrics and limits that a stage has to meet."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -15,7 +16,19 @@ PLURAL = "exitcriteria"
 CLUSTER_KIND = "ClusterExitCriteria"
 CLUSTER_PLURAL = "clusterexitcriteria"
 
-Query = Annotated[str, Field(min_length=1, max_length=4096)]
+_LONGEST_QUERY: Final = 4096
+_CLOSED: Final = r"([^{]|\{\{[^{}]{0,128}\}\}|\{[^{]|\{$)*"
+"""Text in which every ``{{`` is the beginning of one placeholder."""
+
+Query = Annotated[
+    str,
+    Field(min_length=1, max_length=_LONGEST_QUERY),
+    Rule(
+        f"self.matches(r'^{_CLOSED}$')",
+        "has a {{ that no }} closes: write {{name}}, at most 128 characters between the braces",
+        lambda text: len(text) <= _LONGEST_QUERY and re.fullmatch(_CLOSED, text) is not None,
+    ),
+]
 ArgName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Limit = Annotated[int, Field(ge=0, le=10000)]
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from lockstep.api.base import (
     MAY_BE_NULL,
@@ -47,6 +47,15 @@ class Island(Spec):
     model_config = ConfigDict(extra="allow")
 
 
+def _at_most(entries: int) -> WithJsonSchema:
+    """A list of objects as Kubernetes has them, for the API server to bound.
+
+    What got in before there was a bound is still read: the operator looks at each entry once.
+    """
+    item = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return WithJsonSchema({"type": "array", "maxItems": entries, "items": item})
+
+
 class Container(Island):
     """A container as in a Pod; only its image is looked at here."""
 
@@ -54,6 +63,14 @@ class Container(Island):
     """What the container is called; unlike the others of its list."""
     image: PinnedReference
     """The image, pinned: `repository[:tag]@sha256:…`."""
+    env: Annotated[Any, _at_most(1024)] = ()
+    """Its environment variables."""
+    env_from: Annotated[Any, _at_most(128)] = ()
+    """ConfigMaps and Secrets that are variables as a whole."""
+    ports: Annotated[Any, _at_most(256)] = ()
+    """The ports that it listens on."""
+    volume_mounts: Annotated[Any, _at_most(256)] = ()
+    """Where it finds the volumes."""
 
 
 class ImageVolumeSource(Island):

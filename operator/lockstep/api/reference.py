@@ -76,7 +76,7 @@ def _type(node: Schema, path: str) -> str:
             return f"list of {_type(items, f'{path}[]')}"
         case {"type": "object", "additionalProperties": values}:
             return f"map to {_type(values, path)}"
-        case {"type": "object"} if node["properties"]:
+        case {"type": "object"} if node.get("properties"):
             return f"[object](#{_anchor(path)})"
         case {"x-kubernetes-int-or-string": True}:
             return "integer or string"

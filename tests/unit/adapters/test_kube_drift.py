@@ -27,6 +27,15 @@ CASES: dict[str, tuple[object, object, bool]] = {
     "two mounts of one volume are told apart": (
         [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}],
         [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}], True),
+    "of two variables of one name the last counts": (
+        [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}],
+        [{"name": "a", "value": "2"}, {"name": "a", "value": "1"}], False),
+    "two variables of one name, another between them": (
+        [{"name": "a", "value": "1"}, {"name": "a", "value": "2"}],
+        [{"name": "a", "value": "1"}, {"name": "b"}, {"name": "a", "value": "2"}], True),
+    "mounts of one volume in another order": (
+        [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}],
+        [{"name": "v", "mountPath": "/b"}, {"name": "v", "mountPath": "/a"}], True),
     "a mount that moved is drift": (
         [{"name": "v", "mountPath": "/a"}], [{"name": "v", "mountPath": "/b"}], False),
     "arguments are compared whole": ({"args": ["a"]}, {"args": ["a", "b"]}, False),

@@ -9,6 +9,13 @@ Manifest = dict[str, Any]
 PINNED: Final = "registry.example.com/ml/fraud:2.4.0@sha256:" + "ab" * 32
 API_VERSION: Final = "lockstep.dev/v1alpha1"
 
+_LISTS: Final[Manifest] = {
+    "env": [{"name": "LEVEL", "value": "info"}],
+    "envFrom": [{"configMapRef": {"name": "settings"}}],
+    "ports": [{"containerPort": 8080}],
+    "volumeMounts": [{"name": "words", "mountPath": "/mnt/words"}],
+}
+
 MODEL_DEPLOYMENT: Final[Manifest] = {
     "apiVersion": API_VERSION,
     "kind": "ModelDeployment",
@@ -27,10 +34,10 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
         "template": {
             "metadata": {"labels": {"team": "fraud"}, "annotations": {"example.com/note": "x"}},
             "spec": {
-                "containers": [
-                    {"name": "server", "image": PINNED, "ports": [{"containerPort": 8080}]}
+                "containers": [{"name": "server", "image": PINNED, **_LISTS}],
+                "initContainers": [
+                    {"name": "warm-up", "image": PINNED, "args": ["--fast"], **_LISTS}
                 ],
-                "initContainers": [{"name": "warm-up", "image": PINNED, "args": ["--fast"]}],
                 "volumes": [
                     {"name": "words", "image": {"reference": PINNED, "pullPolicy": "Always"}}
                 ],

@@ -228,6 +228,9 @@ def _criteria(kind: str) -> Iterator[tuple[str, Case]]:
     success, failure = f"{_METRIC}.successWhen", f"{_METRIC}.failWhen"
     no_limit = "needs successWhen or failWhen: without a limit the metric can never fail"
     ignore = "onNoData Ignore is for dryRun metrics only: zero evidence is never success"
+    unclosed = (
+        "has a {{ that no }} closes: write {{name}}, at most 128 characters between the braces"
+    )
     no_arg = "minArg and maxArg must name one of args"
     rows: dict[str, tuple[str, str, dict[str, object], dict[str, object]]] = {
         "a metric without a limit": (
@@ -267,6 +270,24 @@ def _criteria(kind: str) -> Iterator[tuple[str, Case]]:
             {failure: {"minArg": "limit"}},
         ),
         "an argument where there are none": ("spec", no_arg, {"spec.args": GONE}, {}),
+        "a placeholder that nobody closes": (
+            f"{_QUERY}.query",
+            unclosed,
+            {f"{_QUERY}.query": "{{" + " " * 4090},
+            {f"{_QUERY}.query": 'x{a="{{name}}",b="{{ args.limit }}"}[{{interval}}] { {'},
+        ),
+        "a placeholder in three braces": (
+            f"{_QUERY}.query",
+            unclosed,
+            {f"{_QUERY}.query": "x{{{name}}}"},
+            {f"{_QUERY}.query": "x{ {{name}}}"},
+        ),
+        "a placeholder that is longer than any": (
+            "spec.minimumRequests.query",
+            unclosed,
+            {"spec.minimumRequests.query": "{{" + "x" * 129 + "}}"},
+            {"spec.minimumRequests.query": "{{" + "x" * 128 + "}}"},
+        ),
     }
     for row, (at, says, refused, allowed) in rows.items():
         yield (

@@ -45,7 +45,7 @@ def not_json(address: str, document: str) -> Broken:
 
 def refused(address: str, text: str) -> Broken:
     """An answer other than 200, from the text that the library makes of it."""
-    found = _REFUSED.search(text)
+    found = _REFUSED.match(text)
     if found is None:
         return Broken(f"{shown(address)} refused the query: {_excerpt(text)}")
     status, body = int(found[1]), _decoded(found[2])

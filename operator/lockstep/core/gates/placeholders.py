@@ -12,7 +12,8 @@ from typing import Final
 
 from lockstep.core.gates.numbers import plain
 
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_PLACEHOLDER: Final = re.compile(r"\{\{([^{}]{0,128})\}\}")
+"""Bounded, so that braces which nobody closes cost no more than others: `api` refuses them."""
 _ARG: Final = "args."
 _OF_REVISION: Final = frozenset({"revision", "candidateRevision"})
 KNOWN: Final = (
@@ -56,18 +57,22 @@ def timeless(query: str, values: Values) -> str:
 
 def depends_on_revision(query: str) -> bool:
     """Whether the query asks about one arm, so that the same can be asked about the other."""
-    return not _OF_REVISION.isdisjoint(_PLACEHOLDER.findall(query))
+    return not _OF_REVISION.isdisjoint(_names(query))
 
 
 def unknown(query: str, args: Mapping[str, float]) -> str | None:
     """Why the query cannot be rendered; None when it can."""
-    for found in _PLACEHOLDER.findall(query):
+    for found in _names(query):
         if found.startswith(_ARG) and found.removeprefix(_ARG) not in args:
             return f"{{{{{found}}}}} needs an argument named {found.removeprefix(_ARG)!r}"
         if not found.startswith(_ARG) and found not in KNOWN:
             known = " ".join(f"{{{{{name}}}}}" for name in (*KNOWN, f"{_ARG}x"))
             return f"{{{{{found}}}}} is not a placeholder; there are {known}"
     return None
+
+
+def _names(query: str) -> list[str]:
+    return [inside.strip() for inside in _PLACEHOLDER.findall(query)]
 
 
 def whole_seconds(length: timedelta) -> str:
@@ -89,4 +94,4 @@ def _fixed(values: Values) -> dict[str, str]:
 
 
 def _fill(query: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), query)
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1].strip(), found[0]), query)
