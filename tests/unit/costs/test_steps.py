@@ -14,6 +14,7 @@ from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import Model, ModelDeploymentSpec
 from lockstep.core import config, revision
 from lockstep.core.gates import placeholders
+from lockstep.core.key import Key
 from tests.unit.api.manifests import EXIT_CRITERIA, MODEL_DEPLOYMENT, change
 from tests.unit.costs.growth import FACTOR, TWICE_LINEAR, calls, time_grows_linearly
 
@@ -87,9 +88,10 @@ def _reads(count: int) -> Work:
 def _revision(field: str, items: Callable[[int], list[Any]]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         model = Model(version="1.0.0", artifact=f"x@sha256:{'ab' * 32}")
+        key = Key("payments", "fraud")
         asked = revision.inputs(_template(field, items(count)), model)
         return lambda: (
-            revision.resolve(_template(field, items(count)), model, ()),
+            revision.resolve(key, _template(field, items(count)), model, ()),
             revision.render("fraud", "12345678", asked, timedelta(seconds=5)),
         )
 
