@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_PART: Final = re.compile(r"([0-9]+)(ms|[smhdwy])")
+_PART: Final = re.compile(r"(?<![0-9])([0-9]+)(ms|[smhdwy])")
 
 
 @dataclass(frozen=True, slots=True)
