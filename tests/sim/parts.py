@@ -13,6 +13,7 @@ from typing import Final
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.needs import DryRun, Needs, Smoke
 from lockstep.core.observed import Answers, DryRunResult, Pod, SmokeResult
+from lockstep.core.refusals import Cause
 from tests.sim.cluster import Cluster
 from tests.sim.written import Nature
 
@@ -131,5 +132,5 @@ class Parts:
         if self._nature(asked.revision) is Nature.REFUSED:
             return DryRunResult(asked.revision, 'unknown field "spec.containers[0].imagee"')
         if self.cluster.agenda.seconds < self.quota_until:
-            return DryRunResult(asked.revision, "exceeded quota: pods=10", waiting=True)
+            return DryRunResult(asked.revision, "exceeded quota: pods=10", Cause.ROOM, "Pod")
         return DryRunResult(asked.revision, None)

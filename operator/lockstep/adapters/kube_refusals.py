@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lockstep.api.base import cut
+from lockstep.core.refusals import Cause, cause
 
 _SENTENCE: Final = 700
 _VALID: Final = {"AlreadyExists"}
@@ -11,10 +12,10 @@ _VALID: Final = {"AlreadyExists"}
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``waiting``: it is quota, which may come free."""
+    """``cause``: who can end it."""
 
     problem: str
-    waiting: bool = False
+    cause: Cause = Cause.SPEC
 
 
 def read(code: int, reason: str, message: str) -> Refusal | None:
@@ -25,5 +26,4 @@ def read(code: int, reason: str, message: str) -> Refusal | None:
     if reason in _VALID:
         return None
     text = message.strip() or f"HTTP {code}"
-    short = cut(text, _SENTENCE)
-    return Refusal(short, waiting=code == 403 and "exceeded quota" in text)  # noqa: PLR2004
+    return Refusal(cut(text, _SENTENCE), cause(text, code))

@@ -6,6 +6,7 @@ from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import Meta, condition, created, instant, meta, taken, taken_since
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
 from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildReplicaSet, Span, Trouble
+from lockstep.core.refusals import REASONS, Cause, cause
 
 _DIGITS = 6  # of more pods than a cluster has
 
@@ -90,8 +91,9 @@ def _create_failure(raw: Manifest) -> Trouble | None:
 
 def create_failure_reason(message: str) -> str:
     """Sort the API server's refusal to create a pod by what a person has to do about it."""
-    if "exceeded quota" in message:
-        return "QuotaExceeded"
+    by = cause(message)
+    if by is not Cause.SPEC:
+        return REASONS[by]
     if "violates PodSecurity" in message:
         return "PodSecurity"
     if "serviceaccount" in message and "not found" in message:

@@ -40,6 +40,8 @@ _AT_ONCE: Final = timedelta(milliseconds=100)
 _PUT_OFF: Final = {429, 500, 502, 503}
 _UNWELL: Final = {408, 429, 500, 502, 503, 504}
 _NOT_OURS_TO_MEND: Final = {401, 403, 404, 410}
+_NO_ANSWER: Final = {401, 408, 429, 502, 503}
+"""The API server itself is away; what else it cannot do is an answer about the object."""
 
 Count = Callable[[str, str, str], None]
 """Told of every request: verb, resource, HTTP code (or ``none`` when there was no answer)."""
@@ -266,7 +268,7 @@ class Kube:
         reply = await self._send(request)
         if reply.ok:
             return None
-        if reply.code in _UNWELL or reply.code == HTTPStatus.UNAUTHORIZED:
+        if reply.code in _NO_ANSWER:
             _expect(reply, request)
         return kube_refusals.read(reply.code, reply.reason, reply.message)
 

@@ -12,6 +12,7 @@ from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
 from lockstep.core.gates.question import Answer, Question
 from lockstep.core.key import Key
+from lockstep.core.refusals import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +291,13 @@ class SmokeResult:
 class DryRunResult:
     """What the API server said to a revision's ReplicaSet and Pod; None means it would take both.
 
-    ``waiting``: it is quota, which may come free, not a mistake in the spec.
+    ``kind`` is the one that it refused, ``cause`` who can end that.
     """
 
     revision: str
     problem: str | None
-    waiting: bool = False
+    cause: Cause = Cause.SPEC
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

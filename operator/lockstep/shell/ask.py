@@ -128,8 +128,9 @@ class Ask:
         for manifest in (trial.replica_set, trial.pod):
             refusal = await self._kube.dry_run(manifest)
             if refusal:
-                problem = f"{manifest['kind']}: {refusal.problem}"
-                return DryRunResult(trial.revision, problem, waiting=refusal.waiting)
+                kind = manifest["kind"]
+                problem = f"{kind}: {refusal.problem}"
+                return DryRunResult(trial.revision, problem, refusal.cause, kind)
         return DryRunResult(trial.revision, None)
 
 

@@ -58,6 +58,13 @@ FAILURES: dict[str, tuple[str, str]] = {
         'pods "x" is forbidden: error looking up service account: serviceaccount "s" not found',
         "ServiceAccountMissing",
     ),
+    "a webhook that nobody answers for": (
+        (
+            'Internal error occurred: failed calling webhook "inject.example.com": failed to call '
+            'webhook: Post "https://nobody.team-a.svc:443/inject": service "nobody" not found'
+        ),
+        "ClusterUnavailable",
+    ),
     "anything else": ("admission webhook said no", "FailedCreate"),
 }
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lockstep.adapters.kube_refusals import Refusal, read
+from lockstep.core.refusals import Cause
 
 CASES: dict[str, tuple[int, str, str, Refusal | None]] = {
     "a typo names the field": (
@@ -14,7 +15,10 @@ CASES: dict[str, tuple[int, str, str, Refusal | None]] = {
         403, "Forbidden", 'violates PodSecurity "restricted:latest"',
         Refusal('violates PodSecurity "restricted:latest"')),
     "quota may come free": (
-        403, "Forbidden", "exceeded quota: team", Refusal("exceeded quota: team", waiting=True)),
+        403, "Forbidden", "exceeded quota: team", Refusal("exceeded quota: team", Cause.ROOM)),
+    "a webhook that nobody answers for": (
+        500, "InternalError", 'Internal error occurred: failed calling webhook "inject"',
+        Refusal('Internal error occurred: failed calling webhook "inject"', Cause.PLATFORM)),
     "a name that is taken was valid": (409, "AlreadyExists", "already exists", None),
     "no message at all": (418, "", " ", Refusal("HTTP 418")),
 }  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from lockstep.adapters.kube_refusals import Refusal
 from lockstep.api.base import Manifest
 from lockstep.clients.kube import Kube
+from lockstep.core.refusals import Cause
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from tests.unit.clients.scripted import Say, Scripted, connection, scripted, status, verbs
 from tests.unit.shell.written import UID, child, model_deployment
@@ -208,7 +209,21 @@ async def test_a_refused_dry_run_is_an_answer() -> None:
     refused = status(403, "Forbidden", "exceeded quota: team")
     async with kube(status(400, "BadRequest", "unknown field"), refused) as (client, _):
         assert await client.dry_run(DEPLOYMENT) == Refusal("unknown field")
-        assert await client.dry_run(DEPLOYMENT) == Refusal("exceeded quota: team", waiting=True)
+        assert await client.dry_run(DEPLOYMENT) == Refusal("exceeded quota: team", Cause.ROOM)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message"),
+    [
+        (500, "InternalError", 'Internal error occurred: failed calling webhook "inject"'),
+        (504, "Timeout", "request did not complete within requested timeout"),
+    ],
+)
+async def test_a_cluster_that_cannot_say_yes_to_a_dry_run_has_answered(
+    code: int, reason: str, message: str
+) -> None:
+    async with kube(status(code, reason, message)) as (client, _):
+        assert await client.dry_run(DEPLOYMENT) == Refusal(message, Cause.PLATFORM)
 
 
 async def test_events_are_listed_as_asked() -> None:
@@ -228,7 +243,6 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "delete": lambda client: client.delete("ReplicaSet", "pay", "x", "u"),
     "status": lambda client: client.put_status("pay", "fraud", "1", {}),
     "answer": lambda client: client.answer(DECISION),
-    "dry run": lambda client: client.dry_run(DEPLOYMENT),
     "events": lambda client: client.events("pay", {}),
     "served": lambda client: client.served(),
 }

@@ -41,6 +41,7 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
+from lockstep.core.refusals import Cause
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.proving import judged_by
 from tests.unit.rollout.worlds import (
@@ -237,7 +238,7 @@ CASES: dict[str, tuple[World, str, str]] = {
         "",
     ),
     "quota is waited for": (
-        world(answers=Answers(dry_run=DryRunResult(V2, "exceeded quota: pods", waiting=True))),
+        world(answers=Answers(dry_run=DryRunResult(V2, "exceeded quota: pods", Cause.ROOM))),
         "QuotaExceeded",
         "",
     ),

@@ -38,6 +38,7 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
+from lockstep.core.refusals import Cause
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.ask import Ask
 from lockstep.shell.cluster import Cluster
@@ -417,10 +418,10 @@ async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
 
 async def test_a_refused_dry_run_names_what_was_refused() -> None:
     bench = Bench()
-    bench.kube.refusal = Refusal("exceeded quota", waiting=True)
+    bench.kube.refusal = Refusal("exceeded quota", Cause.ROOM)
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
     got = await ask.ask(Needs(dry_run=TRIAL))
-    assert got.dry_run == DryRunResult("r1", "ReplicaSet: exceeded quota", waiting=True)
+    assert got.dry_run == DryRunResult("r1", "ReplicaSet: exceeded quota", Cause.ROOM, "ReplicaSet")
 
 
 async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> None:

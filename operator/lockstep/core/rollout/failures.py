@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from lockstep.api.base import format_duration
 from lockstep.core.observed import Arm, Pod, Trouble
+from lockstep.core.refusals import QUOTA, UNAVAILABLE
 from lockstep.core.rollout import standing
 from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.view import View, soonest
-
-QUOTA: Final = "QuotaExceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,7 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     smoke = view.observed.answers.smoke
     if smoke and smoke.problem and smoke.revision == arm.revision:
         yield Failure(SMOKE_FAILED, f"smoke test: {smoke.problem}", final=True)
-    refused = _refused(arm)
-    if refused and (refused.reason != QUOTA or _waited(view, grace(view))):
-        yield Failure(refused.reason, f"no pod could be created: {refused.message}")
+    yield from _not_created(view, arm)
     for pod in _staying(arm):
         if pod.trouble:
             yield Failure(pod.trouble.reason, f"pod {pod.name}: {pod.trouble.message}")
@@ -42,6 +38,25 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
         yield Failure(reason, message)
     yield from _unschedulable(view, arm)
     yield from _no_progress(view, arm)
+
+
+def _not_created(view: View, arm: Arm) -> Iterator[Failure]:
+    """What the cluster says of itself is nobody's fault, but it is not waited for for ever."""
+    refused = _refused(arm)
+    if refused is None:
+        return
+    limit = _patience(view, refused)
+    if limit is None:
+        yield Failure(refused.reason, f"no pod could be created: {refused.message}")
+    elif _waited(view, limit):
+        waited = format_duration(limit)
+        yield Failure(refused.reason, f"no pod could be created in {waited}: {refused.message}")
+
+
+def _patience(view: View, refused: Trouble) -> timedelta | None:
+    """How long a refusal may end by itself; None: it takes a person."""
+    waits = {QUOTA: grace(view), UNAVAILABLE: view.spec.progress_deadline}
+    return waits.get(refused.reason)
 
 
 def _refused(arm: Arm) -> Trouble | None:
@@ -96,7 +111,8 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
 def next_failure(view: View, arm: Arm) -> timedelta | None:
     """When waiting any longer would turn into a failure; what is overdue is awaited no more."""
     since = view.memory.stage.progress_at if view.memory.stage else None
-    limit = grace(view) if _refused(arm) else view.spec.progress_deadline
+    refused = _refused(arm)
+    limit = (refused and _patience(view, refused)) or view.spec.progress_deadline
     ends = [since + limit] if since else []
     ends += [
         pod.unschedulable_since + grace(view) for pod in _staying(arm) if pod.unschedulable_since

@@ -17,6 +17,7 @@ from lockstep.core.observed import (
     StoredRevision,
     Trouble,
 )
+from lockstep.core.refusals import Cause
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.proving import SMOKE_FAILED
@@ -294,10 +295,15 @@ def refused(version: str, problem: str) -> str:
     )
 
 
-def quota(version: str, problem: str) -> str:
+def refused_for_now(version: str, problem: str, by: Cause) -> str:
+    if by is Cause.ROOM:
+        return (
+            f"version {version} waits for quota: {problem}; free some or raise the quota, "
+            "it is tried again every 15 s"
+        )
     return (
-        f"version {version} waits for quota: {problem}; free some or raise the quota, "
-        "it is tried again every 15 s"
+        f"version {version} waits for the cluster, which can take no pods now: {problem}; "
+        "mend what it names, it is tried again every 15 s"
     )
 
 

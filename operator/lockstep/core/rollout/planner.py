@@ -9,8 +9,9 @@ from lockstep.api.status import Phase, Rejection, RevisionStatus, Truth
 from lockstep.core import names
 from lockstep.core.conditions import Claim
 from lockstep.core.needs import Needs
-from lockstep.core.observed import Arm, Foreign, Observed, Only, Unreadable
+from lockstep.core.observed import Arm, DryRunResult, Foreign, Observed, Only, Unreadable
 from lockstep.core.plan import Plan
+from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
     asking,
     causes,
@@ -26,7 +27,7 @@ from lockstep.core.rollout import (
     trial,
     upkeep,
 )
-from lockstep.core.rollout.stages import is_gated_first, plan_problem
+from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Aim, Stance, View, reaches
 
@@ -321,20 +322,28 @@ def _start(view: View) -> Stance:
         message = messages.checking(version)
         stance = _standing(view, Phase.PROGRESSING, "Checking", message, timedelta(0))
         return outcome.invalid(stance, Claim(Truth.UNKNOWN, "Checking", message))
-    if known is None and result and result.problem:
-        return _refused(view, result.problem, waiting=result.waiting)
+    if known is None and result and result.problem and not _makes_room(view, result):
+        return _refused(view, result.problem, result.cause)
     return answer(outcome.begun(view, returns.described(view)))
 
 
-def _refused(view: View, problem: str, *, waiting: bool) -> Stance:
+def _makes_room(view: View, result: DryRunResult) -> bool:
+    """Whether the rollout frees the place that its pod lacks: without a surge stable goes first."""
+    space, stable = room(view.spec), view.stable
+    frees = stable is not None and not space.max_surge and not space.keep
+    spare = stable.present - space.floor if stable and frees else 0
+    return result.cause is Cause.ROOM and result.kind == "Pod" and spare > 0
+
+
+def _refused(view: View, problem: str, by: Cause) -> Stance:
     version = view.version
-    if not waiting:
+    if by is Cause.SPEC:
         message = messages.refused(version, problem)
         stance = _standing(view, Phase.DEGRADED, "SpecRefused", message, upkeep.TRY_AGAIN_AFTER)
         return outcome.invalid(stance, Claim(Truth.FALSE, "SpecRefused", message))
-    message = messages.quota(version, problem)
+    reason, message = REASONS[by], messages.refused_for_now(version, problem, by)
     since = report.since(view, "SpecValid", Truth.UNKNOWN)
     overdue = view.now >= since + view.spec.progress_deadline
     phase = Phase.PAUSED if overdue else Phase.PROGRESSING
-    stance = _standing(view, phase, "QuotaExceeded", message, upkeep.TRY_AGAIN_AFTER)
-    return outcome.invalid(stance, Claim(Truth.UNKNOWN, "QuotaExceeded", message))
+    stance = _standing(view, phase, reason, message, upkeep.TRY_AGAIN_AFTER)
+    return outcome.invalid(stance, Claim(Truth.UNKNOWN, reason, message))
