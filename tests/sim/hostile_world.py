@@ -223,6 +223,15 @@ def pods(revision: str, count: int = 1) -> list[Manifest]:
                 "uid": f"pod-{revision}-{number}",
                 "resourceVersion": "50",
                 "labels": {DEPLOYMENT_LABEL: FRAUD.name, REVISION_LABEL: revision},
+                "generateName": f"fraud-{revision}-",
+                "ownerReferences": [
+                    {
+                        "kind": "ReplicaSet",
+                        "name": f"fraud-{revision}",
+                        "uid": f"uid-fraud-{revision}",
+                        "controller": True,
+                    }
+                ],
             },
             "status": {"phase": "Running", "podIP": "10.0.0.1", "conditions": [ready]},
         }

@@ -7,7 +7,7 @@ from typing import Final
 
 from lockstep.adapters import kube_pod_waits
 from lockstep.adapters.kube import Meta, condition, created, instant, meta
-from lockstep.api.base import Manifest, cut
+from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest, cut
 from lockstep.core.observed import Crash, Pod, Trouble
 
 _GATED: Final = "SchedulingGated"
@@ -52,6 +52,7 @@ def prune(raw: Manifest) -> PodRecord:
 
 
 def _pod(known: Meta, raw: Manifest) -> Pod:
+    owner = _replica_set_of(raw)
     scheduled = condition(raw, "PodScheduled")
     gates = _gates(raw, scheduled)
     homeless = scheduled.get("status") == "False" and scheduled.get("reason") in _HOMELESS
@@ -61,6 +62,9 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         uid=known.uid,
         revision=known.revision,
         owner_uid="" if known.outlives else known.owner_uid,
+        owner=owner,
+        generated=bool(owner) and raw["metadata"].get("generateName") == f"{owner}-",
+        mark=str((raw["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION, "")),
         ip=raw.get("status", {}).get("podIP"),
         ready=condition(raw, "Ready").get("status") == "True",
         terminating=known.terminating,
@@ -131,6 +135,13 @@ def _gates(raw: Manifest, scheduled: Manifest) -> str:
         return ""
     names = (gate["name"] for gate in raw.get("spec", {}).get("schedulingGates") or ())
     return f"gated by {', '.join(names) or 'a scheduling gate'}"
+
+
+def _replica_set_of(raw: Manifest) -> str:
+    """The name of the ReplicaSet that manages it, or empty."""
+    owners = raw["metadata"].get("ownerReferences") or ()
+    named = (it["name"] for it in owners if it.get("controller") and it["kind"] == "ReplicaSet")
+    return str(next(named, ""))
 
 
 def _troubles(raw: Manifest) -> Iterator[Trouble]:

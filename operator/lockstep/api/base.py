@@ -38,6 +38,8 @@ SURPLUS_ANNOTATION: Final = f"{GROUP}/surplus"
 EDITED_ANNOTATION: Final = f"{GROUP}/edited"
 """On a ReplicaSet: from when until when, with a slash between, its template was not ours."""
 
+TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
+"""On a pod: the digest of the rendered template that it was made from."""
 OWN_PREFIX: Final = f"{GROUP}/"
 
 _LONGEST_DURATION: Final = 32

@@ -70,19 +70,25 @@ DEPLOYMENT: Final = "Deployment"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """One pod of ours; ``unschedulable`` is the scheduler's sentence, said since then.
+    """One pod with our label; ``unschedulable`` is the scheduler's sentence, said since then.
 
     ``gated``: not the scheduler but a scheduling gate says it. ``cause``: why it does not answer,
     once that is worth telling.
-    ``owner_uid`` is what will make it anew when it goes; empty: nobody will.
     ``restarts``: of all its containers together. ``failed``: it will not run again. ``disrupted``:
     the cluster takes it away, whatever runs in it: for its node, or for somebody more important.
+    ``owner_uid`` is what will make it anew when it goes; empty: nobody will. ``owner`` is the name
+    of the ReplicaSet that this is, if it is one, and ``generated`` whether the pod's name was made
+    from that. ``mark``: of the template that it was made from. ``made``: from that of its revision.
     """
 
     name: str
     uid: str
     revision: str
     owner_uid: str = ""
+    owner: str = ""
+    generated: bool = False
+    mark: str = ""
+    made: bool = True
     ip: str | None = None
     ready: bool = False
     terminating: bool = False
@@ -154,14 +160,25 @@ class Arm:
         return sum(not pod.terminating for pod in self.pods)
 
     @property
+    def made(self) -> tuple[Pod, ...]:
+        """Pods that were made from the revision's template and stay: what it is judged by."""
+        return tuple(pod for pod in self.pods if pod.made and not pod.terminating)
+
+    @property
     def ready(self) -> int:
         """Pods that answer callers now."""
-        return sum(pod.ready and not pod.terminating for pod in self.pods)
+        return sum(pod.ready for pod in self.made)
 
     @property
     def available(self) -> int:
         """Pods that answer now and have done so for minReadySeconds."""
-        return min(self.ready, self.replica_set.available if self.replica_set else 0)
+        reported = self.replica_set.available if self.replica_set else 0
+        return max(0, min(self.ready, reported - (self.answering - self.ready)))
+
+    @property
+    def answering(self) -> int:
+        """Pods that answer now, with those that the ReplicaSet has taken in."""
+        return sum(pod.ready and not pod.terminating for pod in self.pods)
 
     @property
     def reachable(self) -> int:
@@ -329,6 +346,7 @@ class Observed:
         copies: Our copies of ConfigMaps, of every revision.
         secrets: Uid and version of each Secret that stable's or the wanted template reads.
         autoscalers: Those that scale a child of ours.
+        strangers: Pods with our label that no child of ours has made.
         misowned: Children whose ownerReference is not what spec.deletionPolicy asks for.
         decisions: In the order in which they are taken.
     """
@@ -351,6 +369,7 @@ class Observed:
     copies: tuple[ConfigCopy, ...] = ()
     secrets: Mapping[str, SecretSeen] = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
+    strangers: tuple[Pod, ...] = ()
     misowned: tuple[ChildRef, ...] = ()
     decisions: tuple[Decided, ...] = ()
     answers: Answers = Answers()

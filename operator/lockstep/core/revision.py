@@ -16,7 +16,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, TEMPLATE_ANNOTATION, Manifest
 from lockstep.api.model_deployment import Model
 from lockstep.core import config, pod_spec
 from lockstep.core.key import Key
@@ -35,6 +35,7 @@ HASH_LABEL: Final = "pod-template-hash"
 """What a Deployment adds to its pods, so that templates rely on it: matchLabelKeys, dashboards."""
 
 _ID_LENGTH = 8
+_MARK_LENGTH = 16
 _DEFAULT_GRACE_SECONDS = 30
 
 
@@ -122,8 +123,8 @@ def _new_id(of: Key, asked: Manifest, taken: set[str]) -> str:
     return next(name for name in candidates if name not in taken)
 
 
-def _digest(salt: str, asked: Manifest) -> str:
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _digest(salt: str, content: Manifest) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
 
 
@@ -146,7 +147,18 @@ def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Man
         _drain(template["spec"], math.ceil(drain.total_seconds()))
     if "artifact" in written:
         _mount(template["spec"], written["artifact"], written["mountPath"])
-    return dict(template)
+    return _marked(template)
+
+
+def _marked(template: Manifest) -> Manifest:
+    """With a digest of itself, which every pod made from it bears and no other pod by chance."""
+    metadata = template["metadata"]
+    notes = {**(metadata.get("annotations") or {}), TEMPLATE_ANNOTATION: _mark(template)}
+    return {**template, "metadata": {**metadata, "annotations": notes}}
+
+
+def _mark(template: Manifest) -> str:
+    return _digest("template", template)[:_MARK_LENGTH]
 
 
 def copy_names(name: str, revision: str, written: Mapping[str, Any]) -> dict[str, str]:

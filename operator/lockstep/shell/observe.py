@@ -17,7 +17,7 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
-from lockstep.core import names
+from lockstep.core import belonging, names
 from lockstep.core.children import replica_set, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
@@ -82,6 +82,7 @@ class Observe:
         stored = self._stored(owner)
         if not self._configs.look(key, kube_configs.templates(record, stored)):
             return None
+        arms, strangers = self._arms(owner, record, {it.revision: it for it in stored})
         return Observed(
             key=key,
             uid=record.meta.uid,
@@ -89,7 +90,8 @@ class Observe:
             spec=record.spec,
             template=record.template,
             status=self._status(key, record),
-            arms=self._arms(owner, record, {it.revision: it for it in stored}),
+            arms=arms,
+            strangers=strangers,
             service=self._service(owner, record, key.name),
             preview=self._service(owner, record, names.preview_name(key.name)),
             stored=stored,
@@ -134,26 +136,14 @@ class Observe:
 
     def _arms(
         self, owner: Owner, record: ModelDeploymentRecord, stored: dict[str, StoredRevision]
-    ) -> dict[str, Arm]:
-        pods: dict[str, list[Pod]] = {}
-        failed: dict[str, list[Pod]] = {}
-        for seen in self._caches.pods.children(owner.key):
-            if seen.pod:
-                sort = failed if seen.pod.failed else pods
-                sort.setdefault(seen.meta.revision, []).append(seen.pod)
+    ) -> tuple[dict[str, Arm], tuple[Pod, ...]]:
+        pods = (seen.pod for seen in self._caches.pods.children(owner.key) if seen.pod)
         children = {
             child.meta.revision: self._child(owner, record, child, stored)
             for child in self._caches.sets(owner.key, owner.uid)
         }
-        return {
-            name: Arm(
-                revision=name,
-                replica_set=children.get(name),
-                pods=tuple(pods.get(name, ())),
-                failed=tuple(failed.get(name, ())),
-            )
-            for name in sorted({*pods, *children})
-        }
+        templates = {revision: known.template for revision, known in stored.items()}
+        return belonging.sorted_out(owner.key, pods, children, templates)
 
     def _child(
         self,

@@ -40,7 +40,15 @@ ONLY_R1 = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "r1"}
 
 def pod(name: str = "p", revision: str = "r1", phase: str = "Running") -> Manifest:
     labels = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": revision}
-    metadata = {"name": name, "namespace": "pay", "uid": name, "resourceVersion": "10"}
+    owner = {"kind": "ReplicaSet", "name": f"fraud-{revision}", "uid": f"uid-{revision}"}
+    metadata = {
+        "name": name,
+        "generateName": f"fraud-{revision}-",
+        "namespace": "pay",
+        "uid": name,
+        "resourceVersion": "10",
+        "ownerReferences": [{**owner, "controller": True}],
+    }
     ready = {"type": "Ready", "status": "True"}
     return {
         "kind": "Pod",
@@ -73,7 +81,9 @@ async def test_what_is_going_is_left_alone() -> None:
 
 async def test_arms_have_their_deployment_and_their_pods() -> None:
     bench = Bench().see(model_deployment(), REVISION, child(), child("r2", 1), pod("a"), pod("b"))
-    bench.see(pod("stray", "r3"), pod("ended", "r1", "Failed"))
+    alien = pod("alien")
+    del alien["metadata"]["ownerReferences"]
+    bench.see(pod("left", "r3"), pod("ended", "r1", "Failed"), alien)
     seen = await bench.look()
     assert {name: (arm.wanted, len(arm.pods)) for name, arm in seen.arms.items()} == {
         "r1": (2, 2),
@@ -81,6 +91,7 @@ async def test_arms_have_their_deployment_and_their_pods() -> None:
         "r3": (0, 1),
     }
     assert [it.revision for it in seen.stored] == ["r1"]
+    assert [it.name for it in seen.strangers] == ["alien"]
 
 
 async def test_a_child_of_an_earlier_owner_of_this_name_is_not_ours() -> None:

@@ -52,6 +52,10 @@ def pod() -> Manifest:
             "uid": "uid-x",
             "resourceVersion": "9",
             "labels": {DEPLOYMENT_LABEL: FRAUD.name, REVISION_LABEL: "r1"},
+            "generateName": "fraud-r1-",
+            "ownerReferences": [
+                {"kind": "ReplicaSet", "name": "fraud-r1", "uid": "uid-r1", "controller": True}
+            ],
         },
         "status": {"conditions": [ready]},
     }

@@ -8,7 +8,7 @@ from lockstep.core.gates.question import Question
 from lockstep.core.needs import DryRun, Smoke
 from lockstep.core.observed import Arm, Pod
 from lockstep.core.revision import render
-from lockstep.core.rollout import proving, trial
+from lockstep.core.rollout import proving, restart, trial
 from lockstep.core.rollout.view import View
 
 
@@ -58,7 +58,7 @@ def smoke(view: View, candidate: Arm) -> Smoke | None:
 
 
 def _askable(arm: Arm) -> Pod | None:
-    ready = (pod for pod in arm.pods if pod.ready and not pod.terminating and pod.ip)
+    ready = (pod for pod in arm.made if pod.ready and pod.ip and not restart.of_an_edit(arm, pod))
     return min(ready, key=lambda pod: pod.name, default=None)
 
 

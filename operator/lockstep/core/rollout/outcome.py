@@ -64,7 +64,7 @@ def settled(view: View) -> Stance:
         return _waiting(view)
     aim = serve(view)
     wanted = view.spec.replicas
-    trouble = next((pod.sick for pod in stable.pods if pod.sick and not pod.terminating), None)
+    trouble = next((pod.sick for pod in stable.made if pod.sick), None)
     if stable.available >= wanted:
         phase, reason = Phase.HEALTHY, "Completed"
         message = messages.healthy(view, memory.stable, wanted)

@@ -1,6 +1,7 @@
 """A restart: pods older than spec.restartAt are replaced a few at a time, and no caller is lost.
 
-So are pods that were made while somebody had edited their template: they are not the revision.
+So are pods that were made while somebody had edited their template, and pods that somebody made and
+the ReplicaSet took in: they are not the revision.
 A revision gets a few pods above its size; as they answer, old ones are removed and come back new.
 Nothing is remembered of it: when a pod was made says whether it is still to be replaced.
 """
@@ -22,15 +23,15 @@ def outdated(view: View, arm: Arm) -> tuple[Pod, ...]:
     rejected, child = view.memory.rejected, arm.replica_set
     failed = rejected is not None and rejected.revision == arm.revision
     before, between = asked(view), child.edited if child else None
-    if failed or (before is None and between is None):
+    if failed or (before is None and between is None and len(arm.made) == len(arm.pods)):
         return ()
     standing = [(pod.created, pod) for pod in _replaceable(arm) if pod.created]
     old = [
-        (pod.ready, created, pod.name, pod)
+        (pod.ready, pod.made, created, pod.name, pod)
         for created, pod in standing
-        if (before and created < before) or _within(between, created)
+        if (before and created < before) or _within(between, created) or not pod.made
     ]
-    return tuple(pod for *_, pod in sorted(old, key=lambda it: it[:3]))
+    return tuple(pod for *_, pod in sorted(old, key=lambda it: it[:4]))
 
 
 def asked(view: View) -> datetime | None:
@@ -45,6 +46,14 @@ def due(view: View, arm: Arm) -> bool:
     return before is not None and any(
         it.created and it.created < before for it in _replaceable(arm)
     )
+
+
+def of_an_edit(arm: Arm, pod: Pod) -> bool:
+    """Whether a pod was made while the template was somebody else's."""
+    child = arm.replica_set
+    if child is None or pod.created is None:
+        return False
+    return _within(child.edited, pod.created) or bool(child.edit and pod.created >= child.edit)
 
 
 def edited(view: View, arm: Arm) -> Span | None:
@@ -122,7 +131,13 @@ def _spare(view: View, arm: Arm, more: int) -> tuple[Pod, ...]:
     sick, well = [pod for pod in old if not pod.ready], [pod for pod in old if pod.ready]
     few = max(0, max(1, more) - _coming(arm, old))
     enough = arm.wanted if more else arm.wanted - 1
-    return (*sick[:few], *well[: max(0, arm.available - enough)])
+    return (*sick[:few], *well[: max(0, _answering(arm) - enough)])
+
+
+def _answering(arm: Arm) -> int:
+    """A pod that was taken in answers callers like the others, until one is there in its stead."""
+    reported = arm.replica_set.available if arm.replica_set else 0
+    return min(arm.answering, reported)
 
 
 def _coming(arm: Arm, old: tuple[Pod, ...]) -> int:

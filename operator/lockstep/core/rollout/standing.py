@@ -107,7 +107,7 @@ def _by_tail(pods: Iterable[Pod]) -> dict[str, Pod]:
 
 
 def _remaining(arm: Arm) -> dict[str, Pod]:
-    return _by_tail(pod for pod in arm.pods if not pod.terminating)
+    return _by_tail(arm.made)
 
 
 def _is_down(known: Known, arm: Arm, target: int) -> bool:

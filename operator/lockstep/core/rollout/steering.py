@@ -2,6 +2,7 @@
 
 from lockstep.api.model_deployment import RollbackSpeed
 from lockstep.core.observed import Arm, Everyone, Nobody, Only, Routing
+from lockstep.core.rollout import strangers
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
@@ -55,18 +56,19 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     """Whom callers reach during a trial.
 
     A candidate that has not passed its smoke test, or has no available pod, is reached by nobody
-    new; both arms are reached only once no pod of a third revision could be.
+    new; both arms are reached only once no pod of a third revision, or of somebody else, could be.
     """
     if not proven(view):
         return back(view, stable)
     everybody = Only(candidate.revision)
     staying = min(candidate.available, candidate.wanted)
     complete = staying >= step_.target.candidate or view.routing == everybody
-    if step_.weight == WHOLE and candidate.ready and complete:
+    clear = view.routing == everybody or not (stable.ready and strangers.within(view, candidate))
+    if step_.weight == WHOLE and candidate.ready and complete and clear:
         return everybody
     if not step_.shared:
         return everybody if _stands_in(view, stable, candidate) else back(view, stable)
-    if any(arm.reachable for arm in view.others):
+    if any(arm.reachable for arm in view.others) or strangers.beside(view):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
         return everybody if alone or unhelped else back(view, stable)
@@ -172,6 +174,7 @@ def _paced_return(view: View, stable: Arm) -> Aim:
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
     """Both arms, once stable answers and nobody could meet a third revision."""
     third = any(arm.reachable for arm in view.others if arm.revision != failed.revision)
+    third = third or bool(strangers.beside(view))
     if third and view.routing == Only(failed.revision) and failed.ready:
         return Only(failed.revision)
     return Everyone() if stable.ready and not third else back(view, stable)

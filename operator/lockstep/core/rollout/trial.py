@@ -9,7 +9,16 @@ from lockstep.api.status import Phase, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Arm, Only
-from lockstep.core.rollout import approving, messages, outcome, ports, proving, returns, standing
+from lockstep.core.rollout import (
+    approving,
+    messages,
+    outcome,
+    ports,
+    proving,
+    returns,
+    standing,
+    strangers,
+)
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts
@@ -448,7 +457,8 @@ def _on_the_way(trial: Trial) -> str:
     candidate = trial.view.memory.candidate
     if candidate and candidate.ungated == RETURNED:
         return messages.returning(candidate, trial.candidate, trial.target)
-    return messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
+    said = messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
+    return said + strangers.delay(trial.view)
 
 
 def _held(trial: Trial) -> Step:
@@ -461,7 +471,8 @@ def _held(trial: Trial) -> Step:
 
 
 def _unreachable(trial: Trial) -> str:
-    return messages.unreachable(trial.view, trial.stage, trial.stable, trial.target)
+    said = messages.unreachable(trial.view, trial.stage, trial.stable, trial.target)
+    return said + strangers.delay(trial.view)
 
 
 def _asking(trial: Trial, ballot: Ballot) -> Stance:

@@ -23,7 +23,7 @@ from lockstep.core.plan import (
     RemovePod,
     SetOwnership,
 )
-from lockstep.core.rollout import messages, restart
+from lockstep.core.rollout import messages, restart, strangers
 from lockstep.core.rollout.view import Stance, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"
@@ -71,7 +71,7 @@ def told(view: View, stance: Stance) -> Stance:
     left = len(restart.outdated(view, stable))
     if not left:
         return stance
-    pod = next((pod for pod in stable.pods if pod.sick and not pod.terminating), None)
+    pod = next((pod for pod in stable.made if pod.sick), None)
     if pod and pod.sick:
         message = messages.restart_stuck(named, stable, pod.name, pod.sick)
         return replace(stance, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
@@ -124,6 +124,7 @@ def _conflicts(view: View) -> Iterator[tuple[str, str]]:
     for autoscaler in view.observed.autoscalers:
         message = messages.autoscaler_on_child(view.observed.key.name, autoscaler)
         yield "AutoscalerOnChild", message
+    yield from strangers.conflicts(view)
     foreign = _foreign_budget(view)
     if foreign:
         yield "NameTaken", messages.budget_taken(foreign)

@@ -1,0 +1,80 @@
+"""Pods that carry our labels and that none of our ReplicaSets has made: what they keep waiting.
+
+They prove and fail nothing and are never deleted. A Service selects by label, so callers meet those
+whose labels it asks for; no step of a rollout brings them to one that they do not meet already.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.core.observed import Arm, Pod
+from lockstep.core.rollout.view import View
+
+_NAMED: Final = 3
+_ONE_LEFT: Final = "it is left alone and counts"
+
+
+def beside(view: View) -> tuple[Pod, ...]:
+    """Those that callers would meet as soon as the Service selects all revisions."""
+    stable = view.memory.stable.revision if view.memory.stable else ""
+    return tuple(pod for pod in view.observed.strangers if pod.ready and pod.revision != stable)
+
+
+def within(view: View, arm: Arm) -> bool:
+    """Whether callers of this revision would meet one."""
+    return any(pod.ready and pod.revision == arm.revision for pod in view.observed.strangers)
+
+
+def conflicts(view: View) -> Iterator[tuple[str, str]]:
+    """Reason and sentence of the condition Conflict, for as long as such a pod is there."""
+    staying = [pod for pod in view.observed.strangers if not pod.terminating]
+    if staying:
+        yield "StrangePods", _strange(view.observed.key.name, staying)
+    taken_in = [pod for arm in view.observed.arms.values() for pod in _taken_in(arm)]
+    if taken_in:
+        yield "AdoptedPods", _adopted(taken_in)
+
+
+def _taken_in(arm: Arm) -> Iterator[Pod]:
+    child = arm.replica_set
+    for pod in arm.pods:
+        if child and pod.owner_uid == child.uid and not pod.made and not pod.terminating:
+            yield pod
+
+
+def _strange(name: str, pods: Sequence[Pod]) -> str:
+    many = len(pods) > 1
+    was, fate = ("were", "they are left alone and count") if many else ("was", _ONE_LEFT)
+    return (
+        f"{_pods(pods)} with the label {DEPLOYMENT_LABEL}={name} {was} not made by a ReplicaSet of "
+        f"this ModelDeployment: {fate} for nothing, callers may meet {'them' if many else 'it'}; "
+        f"take the label off with: kubectl label pod {pods[0].name} {DEPLOYMENT_LABEL}-"
+    )
+
+
+def _adopted(pods: Sequence[Pod]) -> str:
+    was, fate = ("were", "they prove") if len(pods) > 1 else ("was", "it proves")
+    replaced = "are replaced" if len(pods) > 1 else "is replaced"
+    return (
+        f"{_pods(pods)} {was} not made from the template of ReplicaSet {pods[0].owner}, which took "
+        f"in what its labels match: {fate} nothing and {replaced}"
+    )
+
+
+def delay(view: View) -> str:
+    """What a stage that does not get on has to do with them; empty where it has nothing."""
+    there = beside(view)
+    if not there:
+        return ""
+    have, them = ("have", "them") if len(there) > 1 else ("has", "it")
+    return (
+        f"; {_pods(there)} of somebody else {have} the label {DEPLOYMENT_LABEL}, and callers would "
+        f"meet {them} too: take the label off"
+    )
+
+
+def _pods(pods: Sequence[Pod]) -> str:
+    names = ", ".join(sorted(pod.name for pod in pods)[:_NAMED])
+    more = len(pods) - _NAMED
+    return f"pod{'s' if len(pods) > 1 else ''} {names}" + (f" and {more} more" if more > 0 else "")
