@@ -87,4 +87,4 @@ def test_arms_have_their_own_pods_and_strangers_stand_beside_them() -> None:
         ("aaa", False),
     ]
     assert strangers == (copied, without)
-    assert (arms.keys(), arms[REVISION].failed) == ({REVISION}, (failed,))
+    assert (list(arms), arms[REVISION].failed) == ([REVISION], (failed,))
