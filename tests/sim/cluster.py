@@ -16,20 +16,23 @@ from tests.sim.objects import SERVICE, Objects
 from tests.sim.promises import keep
 from tests.sim.written import KEY, Nature
 
-DRAIN: Final = 5.0
-"""Seconds for which a pod goes on answering after it was told to go."""
-
 TROUBLES: Final = {
     Nature.NO_IMAGE: Trouble("ImagePullFailed", "manifest unknown"),
     Nature.CRASHES: Trouble("CrashLoop", "container server was restarted 2 times, exit code 1"),
 }
+HELD_SECONDS: Final = 200.0
+"""Until somebody looks after a pod that nobody removes."""
 NO_NODE: Final = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
 NOT_CREATED: Final = Trouble("PodSecurity", 'pods "fraud" is forbidden: violates PodSecurity')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How late the parts are, in seconds, and how often pods get sick; ``places`` for pods."""
+    """How late the parts are, in seconds, and how often pods get sick; ``places`` for pods.
+
+    ``drain``: for how long a pod goes on answering after it was told to go. ``held``: how often one
+    stays all the same, answering nobody, until somebody removes it.
+    """
 
     lag: tuple[float, float] = (0.2, 0.2)
     controller: tuple[float, float] = (0.3, 0.3)
@@ -37,6 +40,8 @@ class Weather:
     proxy: tuple[float, float] = (1.0, 1.0)
     sickness: float = 0.0
     places: int | None = None
+    drain: tuple[float, float] = (5.0, 6.0)
+    held: float = 0.0
 
 
 @dataclass(slots=True)
@@ -263,8 +268,17 @@ class Cluster:
         """Tell a pod to go; it answers until its drain is over."""
         pod = self._standing(name)
         if pod is not None:
+            drain = self.rng.uniform(*self.weather.drain)
             self._become(replace(pod, terminating=True))
-            self.agenda.after(DRAIN + self.rng.uniform(0, 1), lambda: self.vanish(name))
+            held = self.weather.held and self.rng.random() < self.weather.held
+            self.agenda.after(drain, lambda: self.stay(name) if held else self.vanish(name))
+
+    def stay(self, name: str) -> None:
+        """It has ended, and something keeps it from being removed."""
+        pod: Pod | None = self.objects.truth.get(("pods", name))
+        if pod is not None:
+            self._become(replace(pod, ready=False))
+            self.agenda.after(HELD_SECONDS, lambda: self.vanish(name))
 
     def vanish(self, name: str) -> None:
         pod: Pod | None = self.objects.truth.get(("pods", name))

@@ -72,6 +72,7 @@ def setting(way: Way, seed: int) -> Setting:
         proxy=(0.1, 3.0),
         sickness=rng.choice((0.0, 0.1, 0.4)),
         places=first.replicas if tight else None,
+        **_departures(way, seed),
     )
     return Setting(
         spec=first,
@@ -85,6 +86,13 @@ def setting(way: Way, seed: int) -> Setting:
         downtime=(1.0, 40.0),
         seed=seed,
     )
+
+
+def _departures(way: Way, seed: int) -> dict[str, Any]:
+    """How pods go; drawn by itself, so that everything else is drawn as ever."""
+    rng = random.Random(f"departures/{way}/{seed}")
+    slow, held = rng.random() < 0.3, rng.random() < 0.2
+    return {"drain": (80.0, 120.0) if slow else (5.0, 6.0), "held": 0.3 if held else 0.0}
 
 
 def _nature(rng: random.Random) -> Nature:

@@ -13,7 +13,7 @@ from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
 from lockstep.core.plan import Action, Plan, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
 from lockstep.core.rollout.replicas import Counts, share
-from lockstep.core.rollout.stages import INITIAL, max_surge, room, steps
+from lockstep.core.rollout.stages import INITIAL, WHOLE, max_surge, room, steps
 from lockstep.core.rollout.view import reaches
 from tests.sim.obey import carried_out
 from tests.sim.resource import wire
@@ -185,12 +185,14 @@ def the_way_opens_for_the_proven_only(before: Observed, decided: Plan, action: A
     if not isinstance(action, SetTraffic):
         return
     allowed = _allowed(decided.status) | _paced(before, decided.status)
-    was = {arm.revision for arm in reached(before)}
-    for arm in reached(carried_out(before, action)):
+    was, then = {arm.revision for arm in reached(before)}, reached(carried_out(before, action))
+    alone = not any(arm.ready for arm in then)
+    for arm in then:
         newly = arm.revision not in was or action.routing == Everyone()
+        met = arm.ready or (alone and arm.reachable)
         keep(
             "traffic opens only for stable and a proven candidate",
-            arm.revision in allowed or not arm.reachable or not newly,
+            arm.revision in allowed or not met or not newly,
             f"{action.routing} reaches {arm.revision}, allowed {sorted(allowed)}",
         )
 
@@ -367,6 +369,27 @@ def a_switch_takes_all_callers(now: Standing) -> None:
 
 
 OF_MOMENTS = (the_unproven_is_out_of_reach, weight_is_not_exceeded, a_switch_takes_all_callers)
+
+
+def is_held_up(now: Standing) -> bool:
+    """Whether a stage has all its pods and nobody stands in its way, and callers do not come.
+
+    Pods on their way out stand in nobody's: they get no new caller while others are ready.
+    """
+    stable, candidate, stage = now.status.stable, now.status.candidate, now.status.stage
+    held = now.spec.paused or now.status.hold or now.spec.rollback_to
+    if not (stable and candidate and stage) or held or now.routing == Everyone():
+        return False
+    walked = steps(now.spec, candidate)
+    step = walked[min(stage.index, len(walked) - 1)]
+    if not (candidate.smoke_tested and step.shared and step.weight < WHOLE):
+        return False
+    mine = {stable.revision, candidate.revision}
+    if any(arm.ready for arm in now.arms.values() if arm.revision not in mine):
+        return False
+    arm = now.arms.get(candidate.revision)
+    there = arm is not None and arm.available >= step.target.candidate
+    return there and now.ready(stable.revision) >= step.target.stable
 
 
 def somebody_serves(now: Standing) -> bool:

@@ -112,6 +112,7 @@ class Story:
         self.passes = 0
         self.up_since = 0.0
         self.starved_since: float | None = None
+        self.held_up_since: float | None = None
         self.meddled_at: float | None = None
         self.unanswered = 0
         self.edited_at = 0.0
@@ -264,6 +265,10 @@ class Story:
         if self.meddled_at is None:
             for promise in promises.OF_MOMENTS:
                 self._kept(functools.partial(promise, standing))
+        if not promises.is_held_up(standing) or self.meddled_at is not None:
+            self.held_up_since = None
+        elif self.held_up_since is None:
+            self.held_up_since = self.agenda.seconds
         served = promises.somebody_serves(standing)
         if served or self.hands.foreign or self.meddled_at is not None:
             self.starved_since = None
@@ -272,17 +277,14 @@ class Story:
         self._starve()
 
     def _starve(self) -> None:
-        if self.starved_since is None or not self.objects.connected:
+        self._in_time("callers find a ready pod when one exists", self.starved_since)
+        self._in_time("nothing that is about to go holds a stage up", self.held_up_since)
+
+    def _in_time(self, promise: str, since: float | None) -> None:
+        if since is None or not self.objects.connected:
             return
-        since = max(self.starved_since, self.up_since)
-        waited = self.agenda.seconds - since
-        self._kept(
-            lambda: keep(
-                "callers find a ready pod when one exists",
-                waited <= REACTION_SECONDS,
-                f"none for {waited:.0f} s",
-            )
-        )
+        waited = self.agenda.seconds - max(since, self.up_since)
+        self._kept(lambda: keep(promise, waited <= REACTION_SECONDS, f"for {waited:.0f} s"))
 
     def _kept(self, check: Callable[[], None]) -> None:
         try:

@@ -13,9 +13,9 @@ _SLOW: Final = {"", "ContainerCreating", "PodInitializing"}
 
 
 def wait(raw: Manifest) -> Wait | None:
-    """The first thing that a pod waits for; None once it is ready."""
+    """The first thing that a pod waits for; None once it is ready, or will never be."""
     ready = condition(raw, "Ready")
-    if ready.get("status") == "True":
+    if ready.get("status") == "True" or raw.get("status", {}).get("phase") == "Failed":
         return None
     since = ready.get("lastTransitionTime")
     found = next(_waits(raw), None) or Wait(_conditions(raw))

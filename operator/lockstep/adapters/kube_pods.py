@@ -3,17 +3,19 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from lockstep.adapters import kube_pod_waits
 from lockstep.adapters.kube import Meta, condition, created, instant, meta
 from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest, cut
-from lockstep.core.observed import Crash, Pod, Trouble
+from lockstep.core.observed import Crash, Going, Pod, Trouble
 
 _GATED: Final = "SchedulingGated"
 _HOMELESS: Final = {"Unschedulable", _GATED}
 _MESSAGE: Final = 500
 _REASON: Final = 64
+_FINALIZERS: Final = 5
 _REASONS: Final = {
     "ImagePullBackOff": "ImagePullFailed",
     "InvalidImageName": "ImagePullFailed",
@@ -73,6 +75,7 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         unschedulable_since=(instant(since) if since else created(raw)) if homeless else None,
         gated=bool(gates),
         wait=None if homeless else kube_pod_waits.wait(raw),
+        going=_going(raw),
         created=created(raw),
         restarts=sum(_restarts(it) for it in _containers(raw)),
         crash=_crash(raw),
@@ -126,6 +129,19 @@ def _crash(raw: Manifest) -> Crash | None:
         down=any(map(_down, restarted)),
         reason=cut(str(_ended(last).get("reason", "")), _REASON),
         message=_crashes(last),
+    )
+
+
+def _going(raw: Manifest) -> Going | None:
+    metadata = raw["metadata"]
+    until = metadata.get("deletionTimestamp")
+    if not until:
+        return None
+    return Going(
+        until=instant(until),
+        grace=timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0),
+        finalizers=tuple(metadata.get("finalizers") or ())[:_FINALIZERS],
+        node=raw.get("spec", {}).get("nodeName") or "",
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import Manifest
@@ -41,6 +41,16 @@ class Wait:
     since: datetime | None = None
     wrong: bool = False
     plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A pod that was told to go: until when it has time to, and who may keep it all the same."""
+
+    until: datetime
+    grace: timedelta
+    finalizers: tuple[str, ...] = ()
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +108,7 @@ class Pod:
     gated: bool = False
     wait: Wait | None = None
     cause: str = ""
+    going: Going | None = None
     created: datetime | None = None
     restarts: int = 0
     crash: Crash | None = None
@@ -182,7 +193,7 @@ class Arm:
 
     @property
     def reachable(self) -> int:
-        """Pods that a Service selecting them might still send somebody to."""
+        """Pods that answer; those on their way out get somebody new only where nobody else is."""
         return sum(pod.ready for pod in self.pods)
 
 

@@ -1,13 +1,13 @@
 """What a Pod's status means."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lockstep.adapters.kube_pods import prune
 from lockstep.api.base import Manifest
-from lockstep.core.observed import Crash, Trouble
+from lockstep.core.observed import Crash, Going, Trouble
 
 PULL = 'Back-off pulling image "r/x@sha256:aa": ErrImagePull: not found'
 
@@ -237,3 +237,15 @@ def test_a_long_message_is_cut() -> None:
     assert pod is not None
     assert pod.trouble is not None
     assert len(pod.trouble.message) == 500
+
+
+def test_a_pod_that_was_told_to_go_says_until_when_and_who_may_keep_it() -> None:
+    at = "2026-01-01T10:00:00Z"
+    keepers: Manifest = {"deletionGracePeriodSeconds": 150, "finalizers": ["a.example.com/x"]}
+    seen = raw(deletionTimestamp=at, **keepers) | {"spec": {"nodeName": "n1"}}
+    pod = prune(seen).pod
+    assert pod is not None
+    assert pod.going == Going(
+        datetime.fromisoformat(at), timedelta(seconds=150), ("a.example.com/x",), "n1"
+    )
+    assert prune(raw()).pod is not None

@@ -18,6 +18,7 @@ from lockstep.core.observed import (
     Trouble,
 )
 from lockstep.core.refusals import Cause
+from lockstep.core.rollout import blockers
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.proving import SMOKE_FAILED
@@ -150,19 +151,19 @@ def _place(stage: Step) -> str:
     return f"{stage.weight}%" if stage.weight else "preview"
 
 
-def moving(stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
+def moving(view: View, stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: moving to {_place(stage)}: candidate {candidate.available} of "
         f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
-        f"{why(candidate)}"
+        f"{why(candidate)}{blockers.places(view, candidate, target.candidate)}"
     )
 
 
-def unreachable(view: View, stage: Step, stable: Arm, target: Counts) -> str:
+def unreachable(view: View, stage: Step, stable: Arm, candidate: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: {_place(stage)} could not be reached in "
-        f"{format_duration(view.spec.progress_deadline)}: stable has {stable.available} of "
-        f"{target.stable} pods ready{why(stable)}; this goes on by itself once it has them"
+        f"{format_duration(view.spec.progress_deadline)}: "
+        f"{blockers.behind(view, stable, candidate, target)}; this goes on by itself after that"
     )
 
 

@@ -31,6 +31,7 @@ from lockstep.core.plan import (
 )
 from lockstep.core.rollout import (
     approving,
+    blockers,
     causes,
     config,
     deciding,
@@ -60,7 +61,7 @@ def plan(view: View, stance: Stance) -> Plan:
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
         ),
-        look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view)),
+        look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view), blockers.wait(view)),
     )
 
 

@@ -68,13 +68,24 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
         return everybody
     if not step_.shared:
         return everybody if _stands_in(view, stable, candidate) else back(view, stable)
-    if any(arm.reachable for arm in view.others) or strangers.beside(view):
+    if _in_the_way(view, stable, candidate) or strangers.beside(view):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
         return everybody if alone or unhelped else back(view, stable)
     if view.routing == Everyone() or candidate.available:
         return Everyone()
     return back(view, stable)
+
+
+def _in_the_way(view: View, *serving: Arm) -> bool:
+    """Whether an open Service would send somebody to another revision than those of ``serving``.
+
+    As EndpointSlices have it, a pod on its way out gets nobody new while others are ready.
+    """
+    mine = {arm.revision for arm in serving}
+    third = [arm for arm in view.observed.arms.values() if arm.revision not in mine]
+    alone = not any(arm.ready for arm in serving)
+    return any(arm.ready or (alone and arm.reachable) for arm in third)
 
 
 def _stands_in(view: View, stable: Arm, candidate: Arm) -> bool:
@@ -173,8 +184,7 @@ def _paced_return(view: View, stable: Arm) -> Aim:
 
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
     """Both arms, once stable answers and nobody could meet a third revision."""
-    third = any(arm.reachable for arm in view.others if arm.revision != failed.revision)
-    third = third or bool(strangers.beside(view))
+    third = _in_the_way(view, stable, failed) or bool(strangers.beside(view))
     if third and view.routing == Only(failed.revision) and failed.ready:
         return Only(failed.revision)
     return Everyone() if stable.ready and not third else back(view, stable)

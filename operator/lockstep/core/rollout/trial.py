@@ -457,7 +457,7 @@ def _on_the_way(trial: Trial) -> str:
     candidate = trial.view.memory.candidate
     if candidate and candidate.ungated == RETURNED:
         return messages.returning(candidate, trial.candidate, trial.target)
-    said = messages.moving(trial.stage, trial.candidate, trial.stable, trial.target)
+    said = messages.moving(trial.view, trial.stage, trial.candidate, trial.stable, trial.target)
     return said + strangers.delay(trial.view)
 
 
@@ -471,7 +471,9 @@ def _held(trial: Trial) -> Step:
 
 
 def _unreachable(trial: Trial) -> str:
-    said = messages.unreachable(trial.view, trial.stage, trial.stable, trial.target)
+    said = messages.unreachable(
+        trial.view, trial.stage, trial.stable, trial.candidate, trial.target
+    )
     return said + strangers.delay(trial.view)
 
 
