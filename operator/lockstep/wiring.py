@@ -34,6 +34,7 @@ from lockstep.shell.doorbell import Door, Doorbell
 from lockstep.shell.handover import Handover
 from lockstep.shell.health import Health
 from lockstep.shell.life import Life
+from lockstep.shell.measure import Measure
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
@@ -95,7 +96,7 @@ async def _operator(
     configs = Configs(named, caches)
     world = Cluster(
         observe=Observe(caches, memory, kube, router, _now, configs),
-        asking=Ask(prometheus, SmokeClient(user_agent()), kube, metrics),
+        asking=Ask(Measure(prometheus, caches), SmokeClient(user_agent()), kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, _now),
         telling=Tell(memory, kube, metrics, _now),

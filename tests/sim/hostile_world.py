@@ -12,7 +12,7 @@ from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.clients.kube import PATHS, Kube
 from lockstep.core.config import Source
-from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
 from lockstep.core.needs import Smoke
 from lockstep.core.observed import SmokeResult
@@ -32,13 +32,14 @@ from lockstep.shell.tell import Tell
 
 FRAUD = Key("pay", "fraud")
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ANSWERS: tuple[Answer, ...] = (
+ANSWERS: tuple[Answer | Unasked, ...] = (
     Reply(()),
     Reply((Series(0.0),)),
     Reply((Series(float("nan")),)),
     Reply((Series(float("inf")), Series(-1e308))),
     Reply((Series(0.2, {"revision": "00000001"}),)),
     Broken("Prometheus answered with an HTML page"),
+    Unasked("Prometheus has not answered yet"),
 )
 
 
@@ -116,11 +117,14 @@ class ToyKube:
 class Answering:
     """Prometheus and pods; the n-th of ``answers`` is everybody's answer in the n-th pass."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[Answer | Unasked, ...]
     problem: str | None
     turn: int = 0
 
-    async def measure(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+    async def measure(
+        self, key: Key, questions: Iterable[Question]
+    ) -> Mapping[Question, Answer | Unasked]:
+        del key
         self.turn += 1
         answer = self.answers[self.turn % len(self.answers)] if self.answers else Reply(())
         return dict.fromkeys(questions, answer)
@@ -136,8 +140,11 @@ class Asks:
     answering: Answering
     probing: bool
 
-    async def ask(self, what: Any) -> Any:
-        return await (self.answering.probe if self.probing else self.answering.measure)(what)
+    async def ask(self, *what: Any) -> Any:
+        return await (self.answering.probe if self.probing else self.answering.measure)(*what)
+
+    def forget(self, key: Key) -> None:
+        """It remembers nobody."""
 
 
 class NothingThere:

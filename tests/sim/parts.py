@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.needs import DryRun, Needs, Smoke
 from lockstep.core.observed import Answers, DryRunResult, Pod, SmokeResult
 from lockstep.core.refusals import Cause
@@ -32,6 +32,7 @@ class Mood(StrEnum):
     NAN = "dividing by zero"
     SEVERAL = "with a series per pod"
     GARBAGE = "behind a proxy's error page"
+    BUSY = "busy with other questions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,15 @@ class Parts:
     def _lies(self) -> bool:
         return self.cluster.sick and self.rng.random() < self.lies
 
-    def _measure(self, question: Question) -> Answer:
+    def _measure(self, question: Question) -> Answer | Unasked:
         mood = self.rng.choice(list(Mood)) if self._lies() else self.mood
         match mood:
             case Mood.DOWN:
                 return Broken("no answer within 5s")
             case Mood.GARBAGE:
                 return Broken("HTTP 502 with a body that is not JSON")
+            case Mood.BUSY:
+                return Unasked("http://prometheus is busy with other questions")
             case Mood.EMPTY:
                 return Reply(())
             case Mood.NAN:

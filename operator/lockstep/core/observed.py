@@ -10,7 +10,7 @@ from lockstep.api.decision import DecisionSpec
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
-from lockstep.core.gates.question import Answer, Question
+from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.key import Key
 from lockstep.core.refusals import Cause
 
@@ -340,7 +340,7 @@ class PodSaid:
 class Answers:
     """What was asked for this pass and came back."""
 
-    metrics: Mapping[Question, Answer] = field(default_factory=dict)
+    metrics: Mapping[Question, Answer | Unasked] = field(default_factory=dict)
     smoke: SmokeResult | None = None
     dry_run: DryRunResult | None = None
     said: PodSaid | None = None

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
 from lockstep.adapters import kube_pod_events
 from lockstep.clients.kube import Kube
-from lockstep.core.gates.question import Answer, Broken, Question
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Unasked
+from lockstep.core.key import Key
 from lockstep.core.needs import DryRun, Needs, PodEvents, Smoke
 from lockstep.core.observed import Answers, DryRunResult, PodSaid, SmokeResult
 from lockstep.errors import LockstepError
@@ -26,9 +27,13 @@ HEARD_KEPT: Final = timedelta(minutes=10)
 
 
 class Prometheus(Protocol):
-    """Answers questions; one that was not answered is a Broken, not an exception."""
+    """Measures; what was not answered is a Broken or an Unasked, not an exception."""
 
-    async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Answer]: ...
+    async def ask(
+        self, key: Key, questions: Sequence[Question]
+    ) -> Mapping[Question, Answer | Unasked]: ...
+
+    def forget(self, key: Key) -> None: ...
 
 
 class Prober(Protocol):
@@ -64,24 +69,28 @@ class Ask:
         self._tried: dict[tuple[str, str], _Tried] = {}
         self._heard: dict[str, _Heard] = {}
 
-    async def ask(self, needs: Needs) -> Answers:
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone."""
+        self._prometheus.forget(key)
+
+    async def ask(self, key: Key, needs: Needs) -> Answers:
         """Put everything that this pass needs.
 
         Raises:
             TransientError: The API server did not answer the dry run.
         """
         answers, smoke, dry_run, said = await asyncio.gather(
-            self._measure(needs.questions),
+            self._measure(key, needs.questions),
             self._smoke(needs.smoke),
             self._dry_run(needs.dry_run),
             self._listen(needs.events),
         )
         return Answers(metrics=answers, smoke=smoke, dry_run=dry_run, said=said)
 
-    async def _measure(self, questions: Sequence[Question]) -> Mapping[Question, Answer]:
-        if not questions:
-            return {}
-        answers = await self._prometheus.ask(questions)
+    async def _measure(
+        self, key: Key, questions: Sequence[Question]
+    ) -> Mapping[Question, Answer | Unasked]:
+        answers = await self._prometheus.ask(key, questions)
         for answer in answers.values():
             self._metrics.asked(_outcome(answer))
         return answers
@@ -134,7 +143,13 @@ class Ask:
         return DryRunResult(trial.revision, None)
 
 
-def _outcome(answer: Answer) -> str:
-    if isinstance(answer, Broken):
-        return "broken"
-    return "answered" if answer.series else "no_data"
+def _outcome(answer: Answer | Unasked) -> str:
+    match answer:
+        case Unasked():
+            return "late"
+        case Broken():
+            return "broken"
+        case Reply(series):
+            return "answered" if series else "no_data"
+        case other:
+            assert_never(other)

@@ -23,14 +23,16 @@ class Cluster:
     telling: Tell
 
     async def look(self, key: Key) -> Observed | None:
-        return await self.observe.look(key)
+        seen = await self.observe.look(key)
+        if seen is None:
+            self.asking.forget(key)
+        return seen
 
     async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
         return await self.acting.dismiss(key, now)
 
     async def ask(self, seen: Observed, needs: Needs) -> Answers:
-        del seen
-        return await self.asking.ask(needs)
+        return await self.asking.ask(seen.key, needs)
 
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> timedelta | None:
         wait = await self.storing.store(seen, decided, now)

@@ -15,12 +15,24 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import pytest_asyncio
 
-from lockstep.clients import prometheus
+from lockstep.clients import prometheus, prometheus_asking
 from lockstep.clients.prometheus import PrometheusClient
-from lockstep.core.gates.question import HANDFUL, MOST, Broken, Question, Reply, Series
+from lockstep.clients.turns import PLACES, SHARE
+from lockstep.core.gates.question import (
+    HANDFUL,
+    MOST,
+    Answer,
+    Broken,
+    Question,
+    Reply,
+    Series,
+    Unasked,
+)
+from lockstep.core.key import Key
 
 AT = datetime(2026, 8, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 UP = Question("", "up", AT)
+FRAUD = Key("pay", "fraud")
 TIMEOUT = timedelta(seconds=0.5)
 PATIENT = timedelta(seconds=5)
 
@@ -141,14 +153,21 @@ def server() -> Iterator[Server]:
 
 @pytest_asyncio.fixture
 async def client(server: Server) -> AsyncIterator[PrometheusClient]:
-    asking = PrometheusClient(server.url, timeout=PATIENT, workers=4, largest=2**17)
+    asking = PrometheusClient(server.url, timeout=PATIENT, largest=2**17)
     yield asking
     server.release.set()
     await asking.close()
 
 
 async def ask(client: PrometheusClient, question: Question = UP) -> object:
-    return (await client.ask([question]))[question]
+    return (await ask_all(client, [question]))[question]
+
+
+async def ask_all(
+    client: PrometheusClient, questions: list[Question], key: Key = FRAUD
+) -> dict[Question, Answer]:
+    put = {question: client.put(key, question) for question in questions}
+    return {question: await answered for question, answered in put.items()}
 
 
 ANSWERS: dict[str, tuple[Replying, tuple[tuple[str, dict[str, str]], ...]]] = {
@@ -353,10 +372,10 @@ TOO_MANY: dict[str, tuple[Question, Replying, str]] = {
     "more series than are ever read": (
         MANY, success(pods(MOST + 1)), "the query yields more than 5,000 series; aggregate it"),
     "a large answer where there should be one series": (
-        UP, sending(b"[" + b" " * prometheus.LARGEST_OF_ONE + b"]"),
+        UP, sending(b"[" + b" " * prometheus_asking.LARGEST_OF_ONE + b"]"),
         "{} answered with more than 0.25 MiB; aggregate the query"),
     "an answer larger than is ever held": (
-        MANY, sending(b"[" + b" " * prometheus.LARGEST + b"]"),
+        MANY, sending(b"[" + b" " * prometheus_asking.LARGEST + b"]"),
         "{} answered with more than 2 MiB; aggregate the query"),
 }  # fmt: skip
 
@@ -376,7 +395,7 @@ async def test_an_answer_has_the_size_that_its_question_may_expect(
 async def test_all_answers_that_are_read_together_are_bounded_too(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prometheus, "ALL_TOGETHER", 2**19)
+    monkeypatch.setattr(prometheus, "Held", lambda: prometheus_asking.Held(2**19))
     client = PrometheusClient(server.url, timeout=PATIENT)
     server.reply = sending(b"[" + b" " * 2**20 + b"]")
     answer = await ask(client, MANY)
@@ -407,7 +426,8 @@ async def test_no_proxy_of_the_environment_comes_between(
 async def test_identical_questions_due_together_are_asked_once(
     server: Server, client: PrometheusClient
 ) -> None:
-    passes = [client.ask([UP, Question("", "down", AT)]) for _ in range(50)]
+    asked = [UP, Question("", "down", AT)]
+    passes = [ask_all(client, asked, Key("pay", f"model-{number}")) for number in range(50)]
     answers = await asyncio.gather(*passes)
     assert len({str(answer) for answer in answers}) == 1
     assert sorted(asked["query"] for asked in server.asked) == ["down", "up"]
@@ -443,44 +463,114 @@ async def test_no_more_answers_are_kept_than_there_is_room_for(
     assert [asked["query"] for asked in server.asked] == ["q0", "q1", "q2", "q0"]
 
 
-async def test_a_pass_that_is_cut_short_does_not_end_the_question_for_others(
-    server: Server, client: PrometheusClient
-) -> None:
-    def slow(handler: Handler) -> None:
-        handler.server.release.wait(10)
-        success(one("1"))(handler)
-
-    server.reply = slow
-    hasty, patient = (asyncio.create_task(client.ask([UP])) for _ in range(2))
-    assert await asyncio.to_thread(server.arrived.wait, 5)
-    hasty.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await hasty
-    server.release.set()
-    assert (await patient)[UP] == Reply((Series(1.0, {"revision": "aaa"}),))
-    assert len(server.asked) == 1
-
-
-async def test_questions_that_never_got_a_worker_say_so(server: Server) -> None:
+async def test_a_question_in_the_line_is_not_late(server: Server) -> None:
+    """Its time begins when it is put: whoever was served before has had all of theirs."""
     server.reply = hang
-    client = PrometheusClient(server.url, timeout=2 * TIMEOUT, workers=1)
-    questions = [Question("", f"q{number}", AT) for number in range(3)]
-    answers = await client.ask(questions)
+    client = PrometheusClient(server.url, timeout=TIMEOUT)
+    questions = [Question("", f"q{number}", AT) for number in range(2 * SHARE)]
+    waiting = [client.put(FRAUD, question) for question in questions]
+    late = Broken(f"{server.url} did not answer within 0.5 s")
+    async with asyncio.timeout(5):
+        assert [await one for one in waiting[:SHARE]] == [late] * SHARE
+    assert not any(one.done() for one in waiting[SHARE:])
+    assert client.why(questions[-1]) == Unasked(f"{server.url} is busy with other questions")
+    server.reply = success(one("1"))
+    async with asyncio.timeout(5):
+        assert isinstance(await waiting[-1], Reply)
+    await client.close()
+
+
+async def test_whoever_waits_for_an_answer_waits_alone(server: Server) -> None:
+    """Four namespaces with 32 silent gates each, and one gate of somebody else's."""
+
+    def some(handler: Handler) -> None:
+        (hang if "slow" in handler.server.asked[-1]["query"] else success(one("1")))(handler)
+
+    server.reply = some
+    client = PrometheusClient(server.url, timeout=2 * TIMEOUT)
+    silent = [
+        client.put(Key(f"team-{number % 4}", "bad"), Question("", f"slow{number}", AT))
+        for number in range(4 * 32)
+    ]
+    await asyncio.wait(silent[: 4 * SHARE])
+    await asyncio.sleep(0)
+    before = set(client._put)
+    answers = await ask_all(client, [Question("", f"good{number}", AT) for number in range(20)])
+    assert len(before) == 4, "one for each namespace that finds no answer"
+    assert before <= set(client._put), "nobody had to end"
+    assert all(isinstance(answer, Reply) for answer in answers.values())
     server.release.set()
     await client.close()
-    messages = [answers[question] for question in questions]
-    assert messages[0] == Broken(f"{server.url} did not answer within 1 s")
-    crowded = f"{server.url} could not be asked within 1 s: 2 other questions were under way"
-    assert messages[1:] == [Broken(crowded)] * 2
-    assert len(server.asked) == client.asked == 1
 
 
-async def test_a_connection_is_used_again(server: Server) -> None:
-    client = PrometheusClient(server.url, timeout=PATIENT, workers=1)
-    for number in range(5):
+async def test_another_address_has_places_of_its_own(server: Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        away = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = PrometheusClient(server.url, timeout=TIMEOUT)
+        for number in range(4 * PLACES):
+            client.put(Key(f"team-{number}", "bad"), Question(away, "up", AT))
+        async with asyncio.timeout(TIMEOUT.total_seconds() / 2):
+            assert isinstance(await ask(client), Reply)
+        await client.close()
+
+
+async def test_what_nobody_wants_any_more_is_not_put(server: Server) -> None:
+    server.reply = hang
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    under_way, waiting = (
+        [Question("", f"{kind}{number}", AT) for number in range(SHARE)] for kind in "ab"
+    )
+    for question in (*under_way, *waiting):
+        client.put(FRAUD, question)
+    assert [client.drop(FRAUD, question) for question in under_way] == [False] * SHARE
+    assert [client.drop(FRAUD, question) for question in waiting] == [True] * SHARE
+    server.release.set()
+    await client.close()
+    assert client.asked == SHARE
+
+
+async def test_a_thread_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while a name is resolved: no deadline of ours reaches there."""
+    release = threading.Event()
+
+    def resolving(*_: object, **__: object) -> NoReturn:
+        release.wait(10)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    client = PrometheusClient("http://prometheus.invalid:9090", timeout=TIMEOUT)
+    monkeypatch.setattr(socket, "getaddrinfo", resolving)
+    answer = await ask(client)
+    release.set()
+    await client.close()
+    assert answer == Broken("http://prometheus.invalid:9090 did not answer within 0.5 s")
+
+
+async def test_addresses_are_bounded_and_idle_ones_make_room(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus, "_MOST_ADDRESSES", 1)
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    assert isinstance(await ask(client), Reply)
+    elsewhere = Question(f"{server.url}/prefix", "up", AT)
+    assert isinstance(await ask(client, elsewhere), Reply)
+    server.reply = hang
+    client.put(FRAUD, Question(f"{server.url}/prefix", "other", AT))
+    answer = await ask(client, Question("", "other", AT))
+    server.release.set()
+    await client.close()
+    assert answer == Broken(
+        f"{server.url} is not asked: questions for 1 other addresses are under way"
+    )
+    assert client.asked == 3
+
+
+async def test_connections_are_used_again(server: Server) -> None:
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    for number in range(2 * PLACES):
         await ask(client, Question("", f"q{number}", AT))
     await client.close()
-    assert (server.connections, client.asked) == (1, 5)
+    assert client.asked == 2 * PLACES
+    assert server.connections < PLACES, "one for each thread, and few were needed"
 
 
 async def test_it_recovers_by_itself(server: Server, client: PrometheusClient) -> None:

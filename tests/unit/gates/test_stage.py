@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import LINE, GateStatus, Verdict
-from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.gates.stage import (
     Failed,
     Inconclusive,
@@ -575,3 +575,49 @@ def test_questions_are_only_those_that_are_due() -> None:
     assert asked == Question(
         "", f'error_ratio{{revision="{CANDIDATE}"}}', now + timedelta(seconds=30)
     )
+
+
+AWAY = Unasked("http://prometheus:9090 has not answered yet")
+
+
+def test_a_question_without_an_answer_counts_for_nothing_and_is_told_once() -> None:
+    stage, now = first(trial(), GOOD)
+    rows = []
+    for _ in range(9):
+        now += timedelta(seconds=30)
+        (asked,) = questions(stage, now)
+        stage, judged = step(stage, {asked: AWAY}, now)
+        rows.append(judged.gates[0])
+    assert rows == [rows[0]] * 9, "nothing new is written"
+    assert (rows[0].verdict, rows[0].errors, rows[0].samples) == (Verdict.MEASURING, 0, 1)
+    assert isinstance(judged.outcome, Measuring)
+    assert "; not measured since 12:0" in judged.outcome.message
+    assert judged.outcome.message.endswith("Z: http://prometheus:9090 has not answered yet")
+
+
+def test_what_comes_late_is_measured_at_the_instant_that_was_asked_about() -> None:
+    stage, now = first(trial(), GOOD)
+    (asked,) = questions(stage, now + timedelta(seconds=30))
+    stage, _ = step(stage, {asked: AWAY}, now + timedelta(seconds=30))
+    (due,) = questions(stage, now + timedelta(seconds=60))
+    stage, judged = step(stage, {asked: GOOD, due: AWAY}, now + timedelta(seconds=61))
+    row = judged.gates[0]
+    assert (row.samples, row.measured_at) == (2, asked.at)
+    assert "; not measured since " in row.message, "the next one is due too"
+
+
+def test_stable_is_waited_for_as_well() -> None:
+    stage, now = first(trial(), GOOD)
+    (asked,) = questions(stage, now + timedelta(seconds=30))
+    stage, _ = step(stage, {asked: BAD}, now + timedelta(seconds=30))
+    (doubt,) = questions(stage, now + timedelta(seconds=30))
+    stage, judged = step(stage, {doubt: AWAY}, now + timedelta(seconds=31))
+    assert (judged.gates[0].verdict, judged.gates[0].suspect) == (Verdict.MEASURING, True)
+    assert AWAY.message in judged.gates[0].message
+
+
+def test_a_gate_that_needs_no_answer_any_more_says_nothing_of_it() -> None:
+    stage, now = first(trial(criteria(metric(count=1))), GOOD)
+    asked = Question("", f'error_ratio{{revision="{CANDIDATE}"}}', now + timedelta(seconds=30))
+    _, judged = step(stage, {asked: AWAY}, now + timedelta(seconds=30))
+    assert AWAY.message not in judged.gates[0].message

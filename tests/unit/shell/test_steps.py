@@ -15,7 +15,7 @@ from lockstep.api.status import (
     RevisionStatus,
     Verdict,
 )
-from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
 from lockstep.core.needs import DryRun, Needs, PodEvents, Smoke
 from lockstep.core.observed import (
@@ -361,13 +361,20 @@ QUESTION = Question("", "up", NOW)
 
 
 class Oracle:
-    """Prometheus and a pod, in one."""
+    """Prometheus, which answers everything alike."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer | Unasked) -> None:
         self.answer = answer
+        self.forgotten: list[Key] = []
 
-    async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+    async def ask(
+        self, key: Key, questions: Iterable[Question]
+    ) -> Mapping[Question, Answer | Unasked]:
+        del key
         return dict.fromkeys(questions, self.answer)
+
+    def forget(self, key: Key) -> None:
+        self.forgotten.append(key)
 
 
 class AnsweringPod:
@@ -381,18 +388,19 @@ TRIAL = DryRun(
     replica_set={"kind": "ReplicaSet", "metadata": NAMED},
     pod={"kind": "Pod", "metadata": NAMED},
 )
-OUTCOMES: dict[str, tuple[Answer, str]] = {
+OUTCOMES: dict[str, tuple[Answer | Unasked, str]] = {
     "a number": (Reply((Series(1.0),)), "answered"),
     "no data": (Reply(()), "no_data"),
     "no usable answer": (Broken("HTML"), "broken"),
+    "no answer yet": (Unasked("it is busy"), "late"),
 }
 
 
 @pytest.mark.parametrize(("answer", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
-async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
+async def test_answers_are_counted(answer: Answer | Unasked, outcome: str) -> None:
     bench = Bench()
     ask = Ask(Oracle(answer), AnsweringPod(), bench.client, bench.metrics)
-    got = await ask.ask(Needs(questions=(QUESTION,)))
+    got = await ask.ask(FRAUD, Needs(questions=(QUESTION,)))
     assert got == Answers(metrics={QUESTION: answer})
     counted = f'lockstep_prometheus_queries_total{{outcome="{outcome}"}} 1.0'
     assert counted.encode() in bench.metrics.exposed()
@@ -401,18 +409,18 @@ async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
 async def test_asking_nothing_asks_nobody() -> None:
     bench = Bench()
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
-    assert await ask.ask(Needs()) == Answers()
+    assert await ask.ask(FRAUD, Needs()) == Answers()
     assert bench.kube.log == []
 
 
 async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
     bench = Bench()
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
-    got = await ask.ask(Needs(dry_run=TRIAL))
+    got = await ask.ask(FRAUD, Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", None)
     asked = list(bench.kube.log)
     assert [line.split()[2] for line in asked] == ["ReplicaSet", "Pod"]
-    assert (await ask.ask(Needs(dry_run=TRIAL))).dry_run == got.dry_run
+    assert (await ask.ask(FRAUD, Needs(dry_run=TRIAL))).dry_run == got.dry_run
     assert bench.kube.log == asked, "a pass that was rung for meanwhile asks nothing again"
 
 
@@ -420,7 +428,7 @@ async def test_a_refused_dry_run_names_what_was_refused() -> None:
     bench = Bench()
     bench.kube.refusal = Refusal("exceeded quota", Cause.ROOM)
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
-    got = await ask.ask(Needs(dry_run=TRIAL))
+    got = await ask.ask(FRAUD, Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", "ReplicaSet: exceeded quota", Cause.ROOM, "ReplicaSet")
 
 
@@ -429,7 +437,7 @@ async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> N
     bench.kube.trouble = TransientError("away", retry_after=timedelta(seconds=1))
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
     with pytest.raises(TransientError):
-        await ask.ask(Needs(dry_run=TRIAL))
+        await ask.ask(FRAUD, Needs(dry_run=TRIAL))
 
 
 async def test_a_pods_events_are_listed_once_a_turn() -> None:
@@ -438,10 +446,10 @@ async def test_a_pods_events_are_listed_once_a_turn() -> None:
     bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
     said = PodSaid("p1", "kubelet says FailedMount: mount failed")
     for _ in range(3):
-        got = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
+        got = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
         assert got.said == said
     assert bench.kube.log == ["list payments Event involvedObject.uid=p1"]
-    await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
+    await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
     assert len(bench.kube.log) == 2
 
 
@@ -450,10 +458,10 @@ async def test_events_that_are_not_listed_stop_nothing(trouble: Exception) -> No
     bench = Bench()
     ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
     bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
-    first = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
+    first = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
     bench.kube.trouble = trouble
-    again = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
-    other = await ask.ask(Needs(events=PodEvents(namespace="payments", uid="p2", turn=0)))
+    again = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
+    other = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p2", turn=0)))
     assert (again, other.said) == (first, PodSaid("p2", ""))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lockstep.adapters.metrics.slim import number
 from lockstep.api.base import cut
-from lockstep.core.gates.question import Answer, Broken, Reply, Series
+from lockstep.core.gates.question import Answer, Broken, Reply, Series, Unasked
 
 _REFUSED: Final = re.compile(r"HTTP Status Code (\d+) \((b['\"].*)\)\Z", re.DOTALL)
 _EXCERPT: Final = 200
@@ -62,10 +62,17 @@ def late(address: str, timeout_seconds: float) -> Broken:
     return Broken(f"{shown(address)} did not answer within {timeout_seconds:g} s")
 
 
-def crowded(address: str, timeout_seconds: float, ahead: int) -> Broken:
+def under_way(address: str) -> Unasked:
+    return Unasked(f"{shown(address)} has not answered yet")
+
+
+def in_the_line(address: str) -> Unasked:
+    return Unasked(f"{shown(address)} is busy with other questions")
+
+
+def too_many_addresses(address: str, most: int) -> Broken:
     return Broken(
-        f"{shown(address)} could not be asked within {timeout_seconds:g} s: "
-        f"{ahead} other questions were under way"
+        f"{shown(address)} is not asked: questions for {most} other addresses are under way"
     )
 
 

@@ -58,4 +58,11 @@ class Broken:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """It is due, and there is no answer yet: neither a measurement nor an error. Says of whom."""
+
+    message: str
+
+
 Answer = Reply | Broken

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from lockstep.api.exit_criteria import Metric
 from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import GateStatus, Verdict
+from lockstep.core.gates import late
 from lockstep.core.gates.gate import Gate, evidence, gates_of, grid_of
 from lockstep.core.gates.judge import due, finished, is_shared, judged, since
 from lockstep.core.gates.mistakes import MOST_GATES, mistakes
-from lockstep.core.gates.question import Answer, Question
+from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.gates.trial import (
     Failed,
     Inconclusive,
@@ -52,9 +53,12 @@ def questions(trial: Trial, now: datetime) -> tuple[Question, ...]:
     return tuple(dict.fromkeys(one for gate, row in rows for one in due(gate, trial, row, now)))
 
 
-def judge(trial: Trial, answers: Mapping[Question, Answer], now: datetime) -> Judged:
+def judge(trial: Trial, answers: Mapping[Question, Answer | Unasked], now: datetime) -> Judged:
     """What the evidence amounts to with ``answers``; the same answers again change nothing."""
-    rows = [(gate, judged(gate, trial, answers, now)) for gate in _gates(trial)]
+    heard = {it: said for it, said in answers.items() if not isinstance(said, Unasked)}
+    missing = {it: said for it, said in answers.items() if isinstance(said, Unasked)}
+    measured = [(gate, judged(gate, trial, heard, now)) for gate in _gates(trial)]
+    rows = [(gate, late.told(gate, trial, row, missing)) for gate, row in measured]
     waits = [wait for gate, row in rows if (wait := _wait(gate, trial, row, now)) is not None]
     return Judged(
         gates=tuple(row for _, row in rows),

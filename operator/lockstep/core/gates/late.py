@@ -1,0 +1,30 @@
+"""What a gate's row says of a measurement that is due and not there yet. It counts for nothing."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from lockstep.api.status import GateStatus
+from lockstep.core.gates.evidence import clipped
+from lockstep.core.gates.gate import Gate, question
+from lockstep.core.gates.judge import finished
+from lockstep.core.gates.question import Question, Unasked
+from lockstep.core.gates.trial import Trial
+
+_LATE: Final = "; not measured since "
+
+
+def told(gate: Gate, trial: Trial, row: GateStatus, late: Mapping[Question, Unasked]) -> GateStatus:
+    """``row``, saying once since when an answer is awaited, and of whom."""
+    if finished(row, gate) or _LATE in row.message:
+        return row
+    due = [it for it in late if _asks(gate, trial, it)]
+    if not due:
+        return row
+    first = min(due, key=lambda it: it.at)
+    message = f"{row.message}{_LATE}{first.at:%H:%M:%SZ}: {late[first].message}"
+    return row.model_copy(update={"message": clipped(message)})
+
+
+def _asks(gate: Gate, trial: Trial, asked: Question) -> bool:
+    arms = (trial.candidate, trial.stable)
+    return any(arm and asked == question(gate, trial, arm, asked.at) for arm in arms)
