@@ -40,7 +40,7 @@ def tame(settings: kopf.OperatorSettings) -> None:
     settings.process.ultimate_exiting_timeout = None
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 5000  # one page for most: a restart asks little
+    settings.watching.chunk_size = 100  # a page of large objects is the API server's to hold
     settings.queueing.idle_timeout = 1.0  # a task and a queue per object that is quiet again
     settings.queueing.exit_timeout = 1.0
     settings.networking.request_timeout = 60

@@ -147,6 +147,7 @@ def _door(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> 
     here = Handover(asyncio.get_running_loop()).there
     overheard = Overheard(
         plurals=frozenset(plural for plural, _ in caches.scopes),
+        seen=caches.seen,
         listed=here(caches.listed),
         heard=here(caches.heard),
         connected=here(health.connected),

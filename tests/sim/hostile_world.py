@@ -198,7 +198,7 @@ class World:
         """Objects of the API server's that were listed."""
         for raw in raws:
             self.kube.objects[raw["kind"], raw["metadata"]["name"]] = raw
-            self.caches.heard(PATHS[raw["kind"]][1], None, raw)
+            self.caches.read(PATHS[raw["kind"]][1], raw)
 
     async def turn(self) -> Waits:
         """One pass; the pods that were asked for are ready at the next."""

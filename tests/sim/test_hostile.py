@@ -105,9 +105,10 @@ def taken_in(kind: str, raw: Any) -> None:
     plural = next(it.plural for it in crds.KINDS if it.kind == kind)
     good = {**hostile.GOOD[kind][0]}
     good["metadata"] = {**hostile.METADATA, "name": "beside", "uid": "u", "resourceVersion": "3"}
-    world.caches.heard(plural, "ADDED", raw)
-    world.caches.listed(plural, "", [raw, good], 11)
-    world.caches.heard(plural, "DELETED", raw)
+    world.caches.read(plural, raw, "ADDED")
+    found = [seen for it in (raw, good) if (seen := world.caches.seen(plural, it))]
+    world.caches.listed(plural, "", found, 11)
+    world.caches.read(plural, raw, "DELETED")
     names = {record.meta.name for record in world.caches._by_plural[plural]}
     assert "beside" in names
 

@@ -14,30 +14,37 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, cast
 
 import aiohttp
 from yarl import URL
 
 from lockstep.adapters.kube import version
 from lockstep.api.base import Manifest
+from lockstep.clients import listing
 from lockstep.clients.connection import Connection
 from lockstep.clients.kube import Count
+from lockstep.clients.listing import NoListError
 
 _LOG: Final = logging.getLogger(__name__)
 _OK: Final = 200
 _TOO_MANY: Final = 429
 _KNOWN_TO_KOPF: Final = {401, 403, _TOO_MANY}
 _SICK: Final = 500
+_EXCERPT: Final = 200
 _PAUSE_SECONDS: Final = 1.0
 _TOO_OLD: Final = b'{"type":"ERROR","object":{"code":410}}\n'
 
-Listed = Callable[[str, str, list[Manifest], int], None]
-"""Told of a whole list: plural, namespace (empty: all), objects, the list's version."""
+Seen = Callable[[str, Manifest], Any]
+"""Makes of an object what is kept of it, None where that is nothing; the object is let go."""
 
-Heard = Callable[[str, str, Manifest], None]
-"""Told of one event of a watch: plural, ADDED, MODIFIED or DELETED, the object."""
+Listed = Callable[[str, str, list[Any], int], None]
+"""Told of a whole list: plural, namespace (empty: all), what was kept, the list's version."""
+
+Heard = Callable[[str, str, Any], None]
+"""Told of one event of a watch: plural, ADDED, MODIFIED or DELETED, what was kept."""
 
 Connected = Callable[[str, str], None]
 """Told when the API server has accepted a watch: plural, namespace (empty: all)."""
@@ -71,11 +78,12 @@ class Overheard:
     """Listens to a session; ``plurals`` are the resources that matter."""
 
     plurals: frozenset[str]
+    seen: Seen
     listed: Listed
     heard: Heard
     connected: Connected
     count: Count
-    _pages: dict[tuple[str, str], list[Manifest]] = field(default_factory=dict)
+    _pages: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
 
     async def session(self, connection: Connection) -> aiohttp.ClientSession:
         """A session with today's credentials; whoever asked for it closes it."""
@@ -99,17 +107,34 @@ class Overheard:
             return response
         if to.watch:
             refused = response.status != _OK
-            lines = _Lines(response.content, to.plural, self.heard, refused=refused)
+            lines = _Lines(response.content, to.plural, self._event, refused=refused)
             response.content, response.status = cast("Any", lines), _OK
             return response
-        said = await response.content.read()
-        body = _json(said)
-        if response.status != _OK or not _is_list(body):
-            await _pause(f"the list of {to.plural} was answered with HTTP {response.status}", said)
-            raise aiohttp.ClientPayloadError("not a list")
-        self._take(to, body)
-        response.content = cast("Any", _Page(response.content, body["metadata"]))
+        metadata = await self._listed(to, response)
+        response.content = cast("Any", _Page(response.content, metadata))
         return response
+
+    async def _listed(self, to: Target, response: aiohttp.ClientResponse) -> Manifest:
+        """Take a page, object by object; gives the metadata of the list."""
+        kept: list[Any] = []
+        try:
+            metadata = await _page(response, partial(self._keep, to.plural, kept))
+        except NoListError as error:
+            what = f"the list of {to.plural} was answered with HTTP {response.status}"
+            await _pause(what, error.said)
+            raise aiohttp.ClientPayloadError("not a list") from error
+        self._take(to, metadata, kept)
+        return metadata
+
+    def _keep(self, plural: str, kept: list[Any], raw: Manifest) -> None:
+        seen = self.seen(plural, raw)
+        if seen is not None:
+            kept.append(seen)
+
+    def _event(self, plural: str, kind: str, raw: Manifest) -> None:
+        seen = self.seen(plural, raw)
+        if seen is not None:
+            self.heard(plural, kind, seen)
 
     async def _answered(
         self,
@@ -138,15 +163,15 @@ class Overheard:
         else:
             self.count("watch" if to.watch else "list", to.plural, code)
 
-    def _take(self, to: Target, body: Manifest) -> None:
+    def _take(self, to: Target, metadata: Manifest, kept: list[Any]) -> None:
         """Tell of a list once its last page is there."""
         where = (to.plural, to.namespace)
-        items = [*(self._pages.pop(where, []) if to.page else []), *body["items"]]
-        if body["metadata"].get("continue"):
+        items = [*(self._pages.pop(where, []) if to.page else []), *kept]
+        if metadata.get("continue"):
             self._pages[where] = items
         else:
             self._pages.pop(where, None)
-            self.listed(*where, items, version(body["metadata"].get("resourceVersion", "")))
+            self.listed(*where, items, version(metadata.get("resourceVersion", "")))
 
 
 class _Instead:
@@ -192,13 +217,13 @@ class _Lines(_Instead):
             for line in filter(None, lines):
                 said = self._said(line)
                 if said is None:
-                    await _pause(f"the watch of {self._plural} went wrong", line)
+                    await _pause(f"the watch of {self._plural} went wrong", _text(line))
                     yield _TOO_OLD
                     return
             if said:
                 yield said  # of the last line: what kopf remembers is how far it has come
         if self._refused or not (rest == b"" or rest.startswith(b"{")):
-            await _pause(f"the watch of {self._plural} went wrong", rest)
+            await _pause(f"the watch of {self._plural} went wrong", _text(rest))
             yield _TOO_OLD
 
     def _said(self, line: bytes) -> bytes | None:
@@ -233,14 +258,6 @@ def _kopf_asks_again(response: aiohttp.ClientResponse) -> bool:
     return response.status in _KNOWN_TO_KOPF or response.status >= _SICK
 
 
-def _is_list(body: object) -> TypeGuard[Manifest]:
-    match body:
-        case {"metadata": dict(), "items": list(items)}:
-            return all(isinstance(item, dict) and "metadata" in item for item in items)
-        case _:
-            return False
-
-
 def _json(text: bytes) -> object:
     try:
         return json.loads(text)
@@ -248,8 +265,18 @@ def _json(text: bytes) -> object:
         return None
 
 
-async def _pause(what: str, said: bytes) -> None:
+async def _page(response: aiohttp.ClientResponse, take: listing.Take) -> Manifest:
+    if response.status != _OK:
+        raise NoListError(_text(await response.content.read(_EXCERPT)))
+    return await listing.read(response.content.iter_any(), take)
+
+
+def _text(said: bytes) -> str:
+    return said[:_EXCERPT].decode(errors="replace")
+
+
+async def _pause(what: str, said: str) -> None:
     """Whoever answers like this is not helped by being asked at once."""
-    excerpt = " ".join(said[:200].decode(errors="replace").split())
+    excerpt = " ".join(said.split())
     _LOG.warning("%s (%s); it is tried again in %g s", what, excerpt, _PAUSE_SECONDS)
     await asyncio.sleep(_PAUSE_SECONDS)

@@ -2,7 +2,8 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from lockstep.adapters.kube import Meta, version
@@ -22,6 +23,16 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[R]):
+    """One sighting, pruned; ``record`` is None where the object cannot be read."""
+
+    at: Key
+    version: int
+    uid: str | None
+    record: R | None
 
 
 class Cache(Generic[R]):
@@ -60,19 +71,29 @@ class Cache(Generic[R]):
 
     def put(self, raw: Manifest) -> R | None:
         """Take a sighting; gives the record when it says anything new."""
-        try:
-            return self._take(raw) if is_object(raw) else None
-        except _MALFORMED as error:
-            _LOG.warning("an object that cannot be read is passed over: %r", error)
-            return None
+        seen = self.seen(raw)
+        return self.take(seen) if seen else None
 
-    def _take(self, raw: Manifest) -> R | None:
+    def seen(self, raw: Manifest) -> Seen[R] | None:
+        """Read a sighting, in whatever thread; nothing is taken yet, and ``raw`` is not kept."""
+        if not is_object(raw):
+            return None
         at, seen = _sighting(raw)
         known = self._records.get(at)
+        try:
+            record = self._renew(known, raw) if known and self._renew else self._prune(raw)
+        except _MALFORMED as error:
+            _LOG.warning("an object that cannot be read is passed over: %r", error)
+            record = None
+        return Seen(at, seen, raw["metadata"].get("uid"), record)
+
+    def take(self, sighting: Seen[R]) -> R | None:
+        """Take what was read; gives the record when it says anything new."""
+        at, seen, record = sighting.at, sighting.version, sighting.record
+        known = self._records.get(at)
         newest = max(self._gone.get(at, 0), known.meta.version if known else 0)
-        if 0 < seen <= newest:
+        if record is None or 0 < seen <= newest:
             return None
-        record = self._renew(known, raw) if known and self._renew else self._prune(raw)
         if self._over(record):
             return self._forget(at, seen)
         if known:
@@ -82,23 +103,20 @@ class Cache(Generic[R]):
             self._children.setdefault(_parent(record), {})[at.name] = record
         return None if known == record else record
 
-    def drop(self, raw: Manifest) -> R | None:
+    def drop(self, sighting: Seen[R]) -> R | None:
         """Take note of a deletion; gives the record when it was known."""
-        if not is_object(raw):
-            return None
-        at, seen = _sighting(raw)
+        at, seen = sighting.at, sighting.version
         known = self._records.get(at)
-        if known and known.meta.uid != raw["metadata"].get("uid") and known.meta.version > seen:
+        if known and known.meta.uid != sighting.uid and known.meta.version > seen:
             return None  # an older object of this name
         return self._forget(at, max(seen, known.meta.version if known else 0))
 
-    def replace(self, namespace: str, raws: Iterable[Manifest], at_version: int) -> list[R]:
+    def replace(self, namespace: str, listed: Sequence[Seen[R]], at_version: int) -> list[R]:
         """Take a whole list as of ``at_version``; gives the records that changed or vanished.
 
         What is not in it is gone, unless it was seen later than the list was made.
         """
-        listed = [raw for raw in raws if is_object(raw)]
-        names = {_sighting(raw)[0] for raw in listed}
+        names = {sighting.at for sighting in listed}
         absent = [
             at
             for at, record in self._records.items()
@@ -107,7 +125,7 @@ class Cache(Generic[R]):
             and record.meta.version <= at_version
         ]
         vanished = [self._forget(at, at_version) for at in absent]
-        return [record for record in (*vanished, *map(self.put, listed)) if record]
+        return [record for record in (*vanished, *map(self.take, listed)) if record]
 
     def _forget(self, at: Key, seen: int) -> R | None:
         self._gone[at] = seen

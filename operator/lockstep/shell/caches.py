@@ -1,7 +1,7 @@
 """Everything that is watched, and who has to be told when it changes."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from lockstep.adapters import (
@@ -23,7 +23,7 @@ from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.clients.kube import PATHS
 from lockstep.core import names
 from lockstep.core.key import Key
-from lockstep.shell.cache import Cache, is_object
+from lockstep.shell.cache import Cache, Seen
 
 MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
 CLUSTER_SCOPED: Final = frozenset({exit_criteria.CLUSTER_PLURAL})
@@ -101,21 +101,23 @@ class Caches:
         """Every ModelDeployment there is."""
         return tuple(_key(record) for record in self.model_deployments)
 
-    def listed(self, plural: str, namespace: str, raws: list[Manifest], version: int) -> None:
+    def seen(self, plural: str, raw: Manifest) -> Seen[Any] | None:
+        """Read an object, in whatever thread, so that no more than is needed is kept of it."""
+        return self._by_plural[plural].seen(raw)
+
+    def listed(self, plural: str, namespace: str, found: Sequence[Seen[Any]], version: int) -> None:
         """Take a whole list: what is not in it is gone."""
-        for record in self._by_plural[plural].replace(namespace, raws, version):
+        for record in self._by_plural[plural].replace(namespace, found, version):
             self._tell(plural, record)
         self._missing.discard((plural, namespace))
         if self.complete:
             self.completed.set()
 
-    def heard(self, plural: str, kind: str | None, raw: Manifest) -> None:
-        """Take one event of a watch; ``kind`` is kopf's: None for a listed object."""
-        if not is_object(raw):
-            return
+    def heard(self, plural: str, kind: str, seen: Seen[Any]) -> None:
+        """Take one event of a watch: ADDED, MODIFIED or DELETED."""
         cache = self._by_plural[plural]
-        before = cache.get(_at(raw))
-        record = cache.drop(raw) if kind == "DELETED" else cache.put(raw)
+        before = cache.get(seen.at)
+        record = cache.drop(seen) if kind == "DELETED" else cache.take(seen)
         if record:
             self._tell(plural, record)
             if before and before.meta.deployment != record.meta.deployment:
@@ -140,7 +142,13 @@ class Caches:
         if plural == MODEL_DEPLOYMENTS:
             self.model_deployments.put(raw)
         else:
-            self.heard(plural, None, raw)
+            self.read(plural, raw)
+
+    def read(self, plural: str, raw: Manifest, kind: str = "MODIFIED") -> None:
+        """Take an object that was read just now, as if a watch had told of it."""
+        seen = self.seen(plural, raw)
+        if seen:
+            self.heard(plural, kind, seen)
 
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""
@@ -176,11 +184,6 @@ def _named(record: ReplicaSetRecord, key: Key) -> bool:
 
 def _key(record: ModelDeploymentRecord) -> Key:
     return Key(record.meta.namespace, record.meta.name)
-
-
-def _at(raw: Manifest) -> Key:
-    metadata = raw["metadata"]
-    return Key(metadata.get("namespace", ""), metadata["name"])
 
 
 def _scopes(plurals: Iterable[str], namespaces: tuple[str, ...]) -> set[tuple[str, str]]:

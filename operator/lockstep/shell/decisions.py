@@ -35,7 +35,7 @@ async def answer(caches: Caches, kube: Kube, of: Key, action: AnswerDecision) ->
     manifest = kube_decisions.render(of.namespace, action)
     answered = await kube.answer(manifest)
     if answered is not None:
-        caches.heard(PLURAL, None, answered)
+        caches.read(PLURAL, answered)
         _LOG.info("answered Decision %s: %s", action.name, action.outcome)
 
 

@@ -156,7 +156,7 @@ class Store:
         """Read what won the race: a watch that has gone silent would never tell."""
         there = await self._kube.read(KIND, key.namespace, key.name)
         if there is not None:
-            self._caches.heard(MODEL_DEPLOYMENTS, None, there)
+            self._caches.read(MODEL_DEPLOYMENTS, there)
 
     def _keep(
         self, seen: Observed, decided: Plan, before: Manifest, after: Manifest, now: datetime

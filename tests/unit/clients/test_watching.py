@@ -43,6 +43,7 @@ async def overheard(*answers: Say) -> AsyncIterator[tuple[aiohttp.ClientSession,
     ears = Ears()
     listener = Overheard(
         plurals=frozenset({"pods"}),
+        seen=lambda _, raw: None if raw["metadata"]["name"] == "odd" else raw,
         listed=lambda *told: ears.lists.append(told),
         heard=lambda *told: ears.events.append(told),
         connected=lambda *told: ears.watches.append(told),
@@ -100,6 +101,12 @@ async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods?continue=y")
     assert ears.lists == [("pods", "", pods("a", "b"), 7)]
+
+
+async def test_what_nothing_is_kept_of_is_not_told() -> None:
+    async with overheard(page("a", "odd")) as (session, server, ears):
+        await get(session, server, "/api/v1/pods")
+    assert ears.lists == [("pods", "", pods("a"), 7)]
 
 
 async def test_an_error_is_no_list() -> None:

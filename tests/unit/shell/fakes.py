@@ -17,6 +17,7 @@ from lockstep.core.observed import Observed
 from lockstep.core.plan import Plan
 from lockstep.errors import ForeignObjectError, LostRaceError
 from lockstep.shell.act import Act
+from lockstep.shell.cache import Seen
 from lockstep.shell.caches import Caches
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
@@ -216,7 +217,7 @@ class Bench:
         """Objects that stand on the API server and were noticed."""
         for raw in raws:
             self.kube.have(raw)
-            self.caches.heard(PATHS[raw["kind"]][1], None, raw)
+            self.caches.read(PATHS[raw["kind"]][1], raw)
         return self
 
     def later(self, **by: float) -> None:
@@ -234,3 +235,8 @@ def status(**fields: Any) -> Manifest:
 
 def plan(**fields: Any) -> Plan:
     return Plan(status=ModelDeploymentStatus(**fields))
+
+
+def kept(caches: Caches, plural: str, *raws: Any) -> list[Seen[Any]]:
+    """What is kept of objects on their way into ``caches``, as a list has them."""
+    return [seen for raw in raws if (seen := caches.seen(plural, raw))]

@@ -8,7 +8,7 @@ from lockstep.adapters import kube_pods
 from lockstep.adapters.kube_pods import PodRecord
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.core.key import Key
-from lockstep.shell.cache import Cache
+from lockstep.shell.cache import Cache, Seen
 
 FRAUD = Key("pay", "fraud")
 
@@ -24,6 +24,12 @@ def pod(name: str, version: int, uid: str = "u1", ready: str = "True", ns: str =
         },
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
     }
+
+
+def seen(cache: Cache[PodRecord], raw: Manifest) -> Seen[PodRecord]:
+    found = cache.seen(raw)
+    assert found
+    return found
 
 
 def names(cache: Cache[PodRecord]) -> list[str]:
@@ -62,7 +68,7 @@ def test_what_is_over_is_kept_no_longer_and_does_not_come_back() -> None:
 def test_what_is_deleted_does_not_come_back_with_a_late_answer_of_ours() -> None:
     cache = Cache(kube_pods.prune)
     cache.put(pod("a", 5))
-    assert cache.drop(pod("a", 8))
+    assert cache.drop(seen(cache, pod("a", 8)))
     assert cache.put(pod("a", 7)) is None
     assert names(cache) == []
 
@@ -71,7 +77,9 @@ def test_a_new_object_of_the_same_name_is_another_one() -> None:
     cache = Cache(kube_pods.prune)
     cache.put(pod("a", 5, uid="old"))
     cache.put(pod("a", 9, uid="new"))
-    assert cache.drop(pod("a", 8, uid="old")) is None, "the old one's deletion, heard late"
+    assert cache.drop(seen(cache, pod("a", 8, uid="old"))) is None, (
+        "the old one's deletion, heard late"
+    )
     assert names(cache) == ["a"]
 
 
@@ -79,7 +87,7 @@ def test_a_list_removes_what_vanished_while_nobody_watched() -> None:
     cache = Cache(kube_pods.prune)
     for name in ("a", "b"):
         cache.put(pod(name, 5))
-    changed = cache.replace("", [pod("b", 5)], 20)
+    changed = cache.replace("", [seen(cache, pod("b", 5))], 20)
     assert ([it.meta.name for it in changed], names(cache)) == (["a"], ["b"])
     assert cache.put(pod("a", 12)) is None, "an event from before the list"
     assert cache.put(pod("a", 21, uid="u2"))
@@ -121,6 +129,7 @@ NO_OBJECTS: dict[str, Any] = {
 @pytest.mark.parametrize("raw", NO_OBJECTS.values(), ids=NO_OBJECTS)
 def test_what_is_no_object_is_passed_over_and_the_others_are_seen(raw: Any) -> None:
     cache = Cache(kube_pods.prune)
-    cache.replace("", [raw, pod("a", 5)], 20)
+    read = [found for it in (raw, pod("a", 5)) if (found := cache.seen(it))]
+    cache.replace("", read, 20)
     assert cache.put(raw) is None
     assert names(cache) == ["a"]

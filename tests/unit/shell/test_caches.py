@@ -3,6 +3,7 @@
 from lockstep.api.base import Manifest
 from lockstep.core.key import Key
 from lockstep.shell.caches import Caches
+from tests.unit.shell.fakes import kept
 from tests.unit.shell.written import FRAUD, callers, child, model_deployment
 
 CHURN = Key("pay", "churn")
@@ -29,39 +30,39 @@ def using(kind: str) -> Manifest:
 def test_a_child_rings_for_its_owner() -> None:
     caches = Caches(())
     bells = rung(caches)
-    caches.heard("replicasets", None, child())
-    caches.heard("services", "MODIFIED", callers({}))
-    caches.heard("replicasets", "DELETED", child(version=20))
+    caches.read("replicasets", child())
+    caches.read("services", callers({}), "MODIFIED")
+    caches.read("replicasets", child(version=20), "DELETED")
     assert bells == [FRAUD] * 3
 
 
 def test_what_says_nothing_new_rings_for_nobody() -> None:
     caches = Caches(())
-    caches.heard("replicasets", None, child())
+    caches.read("replicasets", child())
     bells = rung(caches)
-    caches.heard("replicasets", "MODIFIED", child())
-    caches.heard("replicasets", "MODIFIED", child(version=11))
+    caches.read("replicasets", child(), "MODIFIED")
+    caches.read("replicasets", child(version=11), "MODIFIED")
     assert bells == []
 
 
 def test_criteria_ring_for_whoever_refers_to_them() -> None:
     caches = Caches(())
-    caches.heard("modeldeployments", None, using("ExitCriteria"))
+    caches.read("modeldeployments", using("ExitCriteria"))
     other = model_deployment()
     other["metadata"] = {**other["metadata"], "name": "churn", "uid": "c"}
-    caches.heard("modeldeployments", None, other)
+    caches.read("modeldeployments", other)
     bells = rung(caches)
-    caches.heard("exitcriteria", "MODIFIED", criteria())
-    caches.heard("exitcriteria", "MODIFIED", criteria(namespace="elsewhere"))
-    caches.heard("clusterexitcriteria", "MODIFIED", criteria(namespace=""))
+    caches.read("exitcriteria", criteria(), "MODIFIED")
+    caches.read("exitcriteria", criteria(namespace="elsewhere"), "MODIFIED")
+    caches.read("clusterexitcriteria", criteria(namespace=""), "MODIFIED")
     assert bells == [FRAUD]
 
 
 def test_cluster_criteria_ring_in_every_namespace() -> None:
     caches = Caches(())
-    caches.heard("modeldeployments", None, using("ClusterExitCriteria"))
+    caches.read("modeldeployments", using("ClusterExitCriteria"))
     bells = rung(caches)
-    caches.heard("clusterexitcriteria", "MODIFIED", criteria(namespace=""))
+    caches.read("clusterexitcriteria", criteria(namespace=""), "MODIFIED")
     assert bells == [FRAUD]
 
 
@@ -80,13 +81,13 @@ def test_events_alone_never_make_it_complete() -> None:
     caches = Caches(())
     for plural, _ in caches.scopes:
         raw = {"metadata": {"name": "x", "namespace": "pay", "resourceVersion": "1"}}
-        caches.heard(plural, "DELETED", raw)
+        caches.read(plural, raw, "DELETED")
     assert not caches.complete
 
 
 def test_a_later_list_rings_for_what_vanished() -> None:
     caches = Caches(())
-    caches.listed("replicasets", "", [child()], 50)
+    caches.listed("replicasets", "", kept(caches, "replicasets", child()), 50)
     bells = rung(caches)
     caches.listed("replicasets", "", [], 60)
     assert bells == [FRAUD]

@@ -166,7 +166,7 @@ async def test_a_model_deployment_that_is_gone_reads_nothing_any_more() -> None:
     bench = Bench().see(model_deployment(template=reading(SETTINGS)))
     await bench.observe.look(FRAUD)
     await asyncio.sleep(0)
-    bench.caches.heard("modeldeployments", "DELETED", model_deployment(11))
+    bench.caches.read("modeldeployments", model_deployment(11), "DELETED")
     await bench.observe.look(FRAUD)
     await asyncio.sleep(0)
     assert not bench.shown.under_way
@@ -223,7 +223,7 @@ async def test_a_copy_is_forgotten_once() -> None:
     bench.kube.log.clear()
     await act(bench, PruneConfig("fraud-r1-settings"))
     assert bench.kube.log == ["delete ConfigMap fraud-r1-settings"]
-    bench.caches.heard("configmaps", "DELETED", _copy())
+    bench.caches.read("configmaps", _copy(), "DELETED")
     await act(bench, PruneConfig("fraud-r1-settings"))
     assert len(bench.kube.log) == 1
 

@@ -151,6 +151,7 @@ async def listening(
     caches, loop = Caches(namespaces), asyncio.get_running_loop()
     overheard = Overheard(
         plurals=frozenset(plural for plural, _ in caches.scopes),
+        seen=caches.seen,
         listed=lambda *told: _there(loop, caches.listed, *told),
         heard=lambda *told: _there(loop, caches.heard, *told),
         connected=lambda *_: None,

@@ -18,6 +18,7 @@ from lockstep.shell.life import Life
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
 from lockstep.shell.work import Work
+from tests.unit.shell.fakes import kept
 from tests.unit.shell.test_work import Thinking, nothing
 from tests.unit.shell.written import FRAUD, model_deployment
 
@@ -93,7 +94,7 @@ class Theatre:
     def listed(self) -> None:
         for plural, namespace in self.caches.scopes:
             raws = [model_deployment()] if plural == "modeldeployments" else []
-            self.caches.listed(plural, namespace, raws, 50)
+            self.caches.listed(plural, namespace, kept(self.caches, plural, *raws), 50)
 
 
 @pytest.fixture
@@ -111,7 +112,8 @@ async def test_nothing_is_decided_before_everything_was_listed(theatre: Theatre)
     theatre.stage.free.set()
     living = asyncio.create_task(theatre.life.live(theatre.stop))
     await until(theatre.stage.log, "listening")
-    theatre.caches.listed("modeldeployments", "", [model_deployment()], 50)
+    found = kept(theatre.caches, "modeldeployments", model_deployment())
+    theatre.caches.listed("modeldeployments", "", found, 50)
     theatre.work.ring(FRAUD)
     assert theatre.health.ready() != []
     assert theatre.thinking.passes == []

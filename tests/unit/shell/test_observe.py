@@ -196,7 +196,7 @@ async def test_criteria_are_those_the_spec_names() -> None:
     metadata = {"name": "quality", "namespace": "pay", "uid": "c", "resourceVersion": "3"}
     bench = Bench()
     found = {"metadata": metadata, "spec": {"metrics": [metric]}}
-    bench.caches.heard("exitcriteria", None, found)
+    bench.caches.read("exitcriteria", found)
     refs = [{"name": "quality"}, {"name": "missing"}]
     stages = [{"name": "a", "weight": 5, "soak": "1m", "exitCriteria": refs}]
     bench.see(model_deployment(strategy={"canary": {"stages": stages}}))
@@ -250,7 +250,7 @@ async def test_children_that_are_gone_are_not_remembered() -> None:
     bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1))
     await bench.look()
     bench.memory.settle(FRAUD, "uid-r0", 1)
-    bench.caches.heard("replicasets", "DELETED", child(version=30))
+    bench.caches.read("replicasets", child(version=30), "DELETED")
     await bench.look()
     assert bench.memory.stood == {FRAUD: {"uid-svc": bench.memory.stood[FRAUD]["uid-svc"]}}
     assert bench.memory.settled == {FRAUD: {}}

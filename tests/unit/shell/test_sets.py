@@ -142,6 +142,6 @@ async def test_an_autoscaler_of_a_deployment_of_ours_is_seen() -> None:
     raw["metadata"] |= {"name": "fraud-0a1b2c3d", "labels": labels}
     bench = Bench().see(model_deployment(), raw)
     scaler = autoscaler("fraud-0a1b2c3d", "Deployment")
-    bench.caches.heard("horizontalpodautoscalers", None, scaler)
+    bench.caches.read("horizontalpodautoscalers", scaler)
     target = ChildRef("Deployment", "fraud-0a1b2c3d")
     assert (await bench.look()).autoscalers == (Autoscaler("hpa", target),)

@@ -469,6 +469,6 @@ async def test_memory_of_what_is_gone_is_let_go() -> None:
     bench = Bench().see(model_deployment())
     await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
     raw = bench.kube.objects["ModelDeployment", "fraud"]
-    bench.caches.heard("modeldeployments", "DELETED", raw)
+    bench.caches.read("modeldeployments", raw, "DELETED")
     assert await bench.observe.look(FRAUD) is None
     assert not bench.memory.versions

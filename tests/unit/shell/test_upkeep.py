@@ -106,7 +106,7 @@ async def test_a_budget_is_removed_by_its_uid() -> None:
     seen = await bench.look()
     await bench.act.act(seen, RemoveBudget())
     assert bench.kube.log == ["delete PodDisruptionBudget fraud"]
-    bench.caches.heard("poddisruptionbudgets", "DELETED", budgeted())
+    bench.caches.read("poddisruptionbudgets", budgeted(), "DELETED")
     await bench.act.act(seen, RemoveBudget())
     assert len(bench.kube.log) == 1
 
@@ -179,18 +179,18 @@ SCALERS: dict[str, tuple[Manifest, tuple[Autoscaler, ...]]] = {
 async def test_autoscalers_of_a_child_are_seen(raw: Manifest, seen: tuple[Autoscaler, ...]) -> None:
     manifest = replica_set.replica_set(OWNER, "0a1b2c3d", rendered_template(), 2, 0)
     bench = Bench().see(model_deployment(), standing(manifest, "uid-r1"))
-    bench.caches.heard("horizontalpodautoscalers", None, raw)
+    bench.caches.read("horizontalpodautoscalers", raw)
     assert (await bench.look()).autoscalers == seen
 
 
 def test_an_autoscaler_rings_for_whom_it_scales_and_scaled_before() -> None:
     caches, bells = Caches(()), list[Key]()
     caches.ring = bells.append
-    caches.heard("horizontalpodautoscalers", None, autoscaler(CHILD, version=10))
-    caches.heard("horizontalpodautoscalers", "MODIFIED", autoscaler(CHILD, version=11))
+    caches.read("horizontalpodautoscalers", autoscaler(CHILD, version=10))
+    caches.read("horizontalpodautoscalers", autoscaler(CHILD, version=11), "MODIFIED")
     assert bells == [FRAUD]
     moved = autoscaler("fraud", "ModelDeployment", version=12)
-    caches.heard("horizontalpodautoscalers", "MODIFIED", moved)
+    caches.read("horizontalpodautoscalers", moved, "MODIFIED")
     assert bells == [FRAUD, FRAUD]
-    caches.heard("horizontalpodautoscalers", "DELETED", moved)
+    caches.read("horizontalpodautoscalers", moved, "DELETED")
     assert bells == [FRAUD, FRAUD]

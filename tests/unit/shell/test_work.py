@@ -82,7 +82,7 @@ def nothing() -> Observed | None:
 @asynccontextmanager
 async def working(thinking: Thinking, workers: int = 1) -> AsyncIterator[tuple[Work, Metrics]]:
     caches, metrics = Caches(()), Metrics()
-    caches.heard("modeldeployments", None, model_deployment())
+    caches.read("modeldeployments", model_deployment())
     work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC))
     work.ring(FRAUD)
     work.start(workers)
@@ -176,7 +176,7 @@ async def test_only_what_is_planned_goes_before_the_rest(monkeypatch: pytest.Mon
     monkeypatch.setattr("lockstep.shell.work.reconcile", passed)
     caches, thinking = Caches(()), Thinking([nothing])
     status = {"candidate": {"revision": "r2"}}
-    caches.heard("modeldeployments", None, model_deployment(status=status))
+    caches.read("modeldeployments", model_deployment(status=status))
     work = Work(Remembering(), caches, thinking, thinking, Metrics(), lambda: datetime.now(UTC))
     work.start(1)
     work.ring(FRAUD)
