@@ -8,7 +8,7 @@ from typing import Any
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
 from lockstep.api.status import GateStatus
-from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
+from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.gates.stage import Judged, Named, Trial, judge, questions
 from lockstep.core.observed import Criteria
 
@@ -75,7 +75,9 @@ def kept(judged: Judged) -> tuple[GateStatus, ...]:
     return rows
 
 
-def step(stage: Trial, answers: Mapping[Question, Answer], now: datetime) -> tuple[Trial, Judged]:
+def step(
+    stage: Trial, answers: Mapping[Question, Answer | Unasked], now: datetime
+) -> tuple[Trial, Judged]:
     """One pass, and the same once more, which must change nothing."""
     judged = judge(stage, answers, now)
     after = replace(stage, gates=kept(judged))
