@@ -9,7 +9,8 @@ from examples.demo.hands import Hands
 from examples.demo.images import pinned
 from examples.demo.play import NAMESPACE, Theatre, play
 from examples.demo.show import Show
-from tests.cluster import ClusterError, base_image, up
+from examples.demo.summary import announcement
+from tests.cluster import ClusterError, base_image, outlook, up
 from tests.e2e.deploy import deploy_operator
 
 INTERRUPTED = 130
@@ -19,6 +20,7 @@ def main() -> int:
     """The exit code: 0 only if everything went as told."""
     show = Show(Console())
     try:
+        show.say(announcement(outlook()))
         cluster = up()
         deploy_operator(cluster)
         images = pinned(cluster)

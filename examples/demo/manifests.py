@@ -1,12 +1,14 @@
 """The manifests of `examples/` with this cluster's digests in place of their tags."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 EXAMPLES = Path(__file__).resolve().parents[1]
+PINNED = EXAMPLES.parent / "build" / "demo"
+"""Where the demo leaves its manifests, with the digests of this cluster's registry."""
 NAMESPACE_FILE = EXAMPLES / "01-first-deployment" / "namespace.yaml"
 CRITERIA_FILE = EXAMPLES / "02-canary" / "exit-criteria.yaml"
 PREVIEW_CALLER_FILE = EXAMPLES / "04-blue-green" / "preview-caller.yaml"
@@ -29,11 +31,24 @@ Manifest = dict[str, Any]
 
 def rendered(file: Path, pinned: Mapping[str, str]) -> Manifest:
     """The one object in ``file``, every tag in ``pinned`` replaced by its digest."""
+    document: Manifest = yaml.safe_load(_pinned(file, pinned))
+    return document
+
+
+def _pinned(file: Path, pinned: Mapping[str, str]) -> str:
     text = file.read_text()
     for tag, reference in pinned.items():
         text = text.replace(tag, reference)
-    document: Manifest = yaml.safe_load(text)
-    return document
+    return text
+
+
+def write(folder: Path, pinned: Mapping[str, str], callers: Iterable[Manifest]) -> None:
+    """Every example below ``folder``, pinned, and the callers: to go on where the demo ended."""
+    for file in EXAMPLES.glob("0*/**/*.yaml"):
+        target = folder / file.relative_to(EXAMPLES)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_pinned(file, pinned))
+    (folder / "callers.yaml").write_text(yaml.safe_dump_all(callers, sort_keys=False))
 
 
 def body_of(file: Path) -> str:

@@ -135,6 +135,7 @@ def _approve(theatre: Theatre, heard: Heard) -> tuple[str, Played, Played]:
 
 def _prepare(theatre: Theatre) -> None:
     """An empty namespace: the demo plays the same whatever an earlier one left."""
+    manifests.write(manifests.PINNED, theatre.pinned, _caller(theatre))
     theatre.hands.clear()
     theatre.hands.apply(manifests.rendered(manifests.NAMESPACE_FILE, theatre.pinned))
     theatre.hands.wait_for("serviceaccount/default")
@@ -174,6 +175,15 @@ def _applied(theatre: Theatre, *objects: Manifest, by: Person | None = None) -> 
 @contextmanager
 def _calling(theatre: Theatre) -> Iterator[Heard]:
     """Callers, for as long as the block runs; gives what they have seen so far."""
+    theatre.hands.apply(*_caller(theatre))
+    try:
+        with theatre.hands.listening(CALLER) as log:
+            yield lambda: log.seconds
+    finally:
+        theatre.hands.stop(CALLER)
+
+
+def _caller(theatre: Theatre) -> tuple[Manifest, ...]:
     body = manifests.body_of(manifests.DEPLOYMENT_FILES[FIRST.version])
     load = Load(
         url=f"http://{NAME}/v2/models/fraud/infer",
@@ -184,12 +194,7 @@ def _calling(theatre: Theatre) -> Iterator[Heard]:
         seconds=CALLER_SECONDS,
         timeout_seconds=PATIENCE_SECONDS,
     )
-    theatre.hands.apply(*pod.manifests(CALLER, NAMESPACE, theatre.caller_image, load))
-    try:
-        with theatre.hands.listening(CALLER) as log:
-            yield lambda: log.seconds
-    finally:
-        theatre.hands.stop(CALLER)
+    return pod.manifests(CALLER, NAMESPACE, theatre.caller_image, load)
 
 
 def _all(calls: Calls) -> Tally:

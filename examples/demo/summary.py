@@ -1,6 +1,8 @@
 """What happened, in plain words and with measured numbers, and where to look further. Pure."""
 
+import math
 from collections.abc import Iterator
+from datetime import timedelta
 
 from examples.caller.caller import Tally
 from examples.demo.acts import Played
@@ -14,6 +16,31 @@ FURTHER = """\
   kubectl --namespace {namespace} get replicasets,controllerrevisions,pods --show-labels
   kubectl --namespace lockstep-system logs deployment/lockstep-operator
   make cluster-down"""
+
+
+ACTS = timedelta(minutes=5)
+IMAGES = timedelta(minutes=2)
+"""The base image, the operator's, the model server's and five models, where none is there yet."""
+
+
+def announcement(building: timedelta) -> str:
+    """How long the demo takes in all, said before it begins.
+
+    Args:
+        building: How long the programs of the cluster take that have to be built; zero: none.
+    """
+    if not building:
+        return f"This usually takes {_minutes(ACTS)}: six acts of a model's life."
+    return (
+        f"This usually takes {_minutes(building + IMAGES + ACTS)} on two cores: "
+        f"{_minutes(building)} to build Kubernetes, containerd and Prometheus from pinned source "
+        f"(kept for the next time), {_minutes(IMAGES)} for images, then six acts of a model's "
+        f"life in {_minutes(ACTS)}."
+    )
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{math.ceil(span.total_seconds() / 60)} minutes"
 
 
 def summary(story: Story) -> str:

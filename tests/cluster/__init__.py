@@ -1,6 +1,7 @@
 """The real Kubernetes of tests, demo and benchmarks: find it, feed it images, break it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from tests.cluster import existing, go_tools, kind
@@ -41,6 +42,15 @@ def up(extras: Sequence[str] = (), progress: Progress | None = None) -> Cluster:
             return kind.up(state_folder(), extras, told)
         case "local":
             return local.up(state_folder(), extras, told)
+
+
+def outlook() -> timedelta:
+    """How long the programs that ``up`` has to build usually take; zero where it builds none.
+
+    Raises:
+        ClusterError: No cluster can be had here.
+    """
+    return local.outlook() if pick(machine()).flavor == "local" else timedelta()
 
 
 def _refuse_another(flavor: Flavor) -> None:
@@ -121,6 +131,7 @@ __all__ = [
     "kill",
     "kwok_nodes",
     "load",
+    "outlook",
     "start",
     "stop",
     "up",

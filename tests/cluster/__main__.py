@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tests import cluster
 from tests.cluster import go_tools
@@ -55,6 +56,13 @@ def _build(told: argparse.Namespace) -> int:
     return 0
 
 
+def _image(told: argparse.Namespace) -> int:
+    found = load()
+    base = cluster.base_image(found)
+    print(cluster.build_image(found, told.name, told.folder, args={"BASE_IMAGE": base}))
+    return 0
+
+
 def _stop(told: argparse.Namespace) -> int:
     cluster.stop(load(), told.component)
     return 0
@@ -77,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
         ("kubeconfig", _kubeconfig, "print the path of its kubeconfig"),
         ("env", _env, 'print lines for a shell: eval "$(python -m tests.cluster env)"'),
         ("build", _build, "build programs into the cache"),
+        ("image", _image, "build an image from a folder, push it and print its digest"),
         ("stop", _stop, "stop one component"),
         ("start", _start, "start one component again"),
     ):
@@ -91,6 +100,9 @@ def _arguments(verb: argparse.ArgumentParser, does: Callable[[argparse.Namespace
         verb.add_argument("--with", dest="extras", action="append", choices=cluster.EXTRAS)
     elif does is _build:
         verb.add_argument("names", nargs="*", help="programs; all of a local cluster if none")
+    elif does is _image:
+        verb.add_argument("name", help="the repository: ml/scorer")
+        verb.add_argument("folder", type=Path, help="with a Dockerfile; ARG BASE_IMAGE is given")
     elif does in (_stop, _start):
         verb.add_argument("component")
 

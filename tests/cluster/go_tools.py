@@ -68,7 +68,7 @@ TOOLS_BY_NAME: Mapping[str, Tool] = {
         ),
         _tool("ctr", "containerd", "github.com/containerd/containerd/v2/cmd/ctr", 5),
         _tool("runc", "runc", "github.com/opencontainers/runc", 8, "seccomp", 1),
-        _tool("coredns", "coredns", "github.com/coredns/coredns", 180),
+        _tool("coredns", "coredns", ".", 95),
         _tool(
             "prometheus",
             "prometheus",
@@ -123,10 +123,14 @@ def linker_flags(family: str, released: str) -> str:
     return " ".join((STRIPPED, *stamped))
 
 
-def home(tool: Tool, go_mod: str, go_sum: str) -> str:
-    """The folder of ``tool`` in the cache: changes with whatever goes into the build."""
+def home(tool: Tool, go_mod: str, go_sum: str, main: str = "") -> str:
+    """The folder of ``tool`` in the cache: changes with whatever goes into the build.
+
+    ``main`` is the source of the program where we wrote it ourselves.
+    """
     released = version(go_mod)
     inputs = "\n".join((go_mod, go_sum, tool.tags, linker_flags(tool.family, released)))
+    inputs += main
     return f"{tool.family}-{released}-{hashlib.sha256(inputs.encode()).hexdigest()[:10]}"
 
 
@@ -134,7 +138,9 @@ def program(name: str) -> Path:
     """Where the program ``name`` is once it has been built."""
     tool = _known(name)
     family = TOOLS / tool.family
-    folder = home(tool, (family / "go.mod").read_text(), (family / "go.sum").read_text())
+    source_of_ours = family / "main.go"
+    main = source_of_ours.read_text() if source_of_ours.exists() else ""
+    folder = home(tool, (family / "go.mod").read_text(), (family / "go.sum").read_text(), main)
     return cache_folder() / "bin" / folder / name
 
 
@@ -160,6 +166,17 @@ def ensure(names: Iterable[str], progress: Progress | None = None) -> dict[str, 
     return programs
 
 
+def needs_c(name: str) -> bool:
+    """Whether the program needs a C compiler and libraries, which are packages."""
+    return bool(_known(name).cgo)
+
+
+def outlook(names: Iterable[str]) -> timedelta:
+    """How long it usually takes to build those of ``names`` that are not in the cache."""
+    missing = (TOOLS_BY_NAME[name] for name in names if not program(name).exists())
+    return sum((tool.usual for tool in missing), timedelta())
+
+
 def source(name: str) -> Path:
     """The unpacked module of the program ``name``, for what else is in it: CRDs, for example.
 
@@ -178,7 +195,7 @@ def source(name: str) -> Path:
 
 
 def _build_all(wanted: Sequence[str], programs: Mapping[str, Path], progress: Progress) -> None:
-    if any(TOOLS_BY_NAME[name].cgo for name in wanted):
+    if any(map(needs_c, wanted)):
         packages.ensure(packages.BUILD, progress)
     go = find_go()
     with locked(cache_folder() / "bin" / ".lock"):

@@ -9,6 +9,8 @@ from datetime import timedelta
 
 BEAT_SECONDS = 15.0
 TTY_BEAT_SECONDS = 1.0
+BEGAN = time.monotonic()
+"""One clock for the whole command, whoever tells its steps."""
 
 
 def span(seconds: float) -> str:
@@ -20,13 +22,10 @@ def span(seconds: float) -> str:
 
 
 class Progress:
-    """Lines on standard error, each with the time since the first."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
+    """Lines on standard error, each with the time since the command began."""
 
     def say(self, text: str) -> None:
-        print(f"{'[' + span(time.monotonic() - self._began) + ']':>14} {text}", file=sys.stderr)
+        print(f"{'[' + span(time.monotonic() - BEGAN) + ']':>14} {text}", file=sys.stderr)
 
     @contextmanager
     def step(self, text: str, usual: timedelta | None = None) -> Iterator[None]:

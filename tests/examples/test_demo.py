@@ -1,6 +1,10 @@
 """What the demo makes of what it sees: when an act is over, what breaks a promise, what is told."""
 
+import re
 from dataclasses import replace
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +27,7 @@ from examples.demo.calls import Calls
 from examples.demo.look import Arm, Gate, Look, read
 from examples.demo.people import ALICE, DANA, approval
 from examples.demo.story import Story, wrongs
-from examples.demo.summary import summary
+from examples.demo.summary import announcement, summary
 from examples.demo.view import changed, line, screen
 from lockstep.api.decision import Act as DecisionAct
 from lockstep.api.decision import DecisionSpec
@@ -282,6 +286,24 @@ def test_promises(seen: Story, told: tuple[str, ...]) -> None:
     said = wrongs(seen)
     assert len(said) == len(told), said
     assert all(words in sentence for words, sentence in zip(told, said, strict=True)), said
+
+
+def test_what_the_tutorial_tries_afterwards_is_there_pinned(tmp_path: Path) -> None:
+    manifests.write(tmp_path, PINNED, [{"kind": "Pod"}])
+    page = (manifests.EXAMPLES.parent / "docs" / "tutorial" / "first-rollout.md").read_text()
+    named = re.findall(r"build/demo/([\w/.-]+\w)", page)
+    assert len(named) > 4
+    assert not [path for path in named if not (tmp_path / path).exists()]
+    lines = (file.read_text().splitlines() for file in tmp_path.rglob("*.yaml"))
+    references = [line for line in chain(*lines) if "registry.example.com" in line]
+    assert references
+    assert all("@sha256:" in line for line in references)
+
+
+def test_the_demo_says_at_its_start_how_long_it_takes() -> None:
+    assert announcement(timedelta()) == "This usually takes 5 minutes: six acts of a model's life."
+    first = announcement(timedelta(minutes=10, seconds=30))
+    assert first.startswith("This usually takes 18 minutes on two cores: 11 minutes to build ")
 
 
 def test_the_summary_tells_what_was_measured() -> None:

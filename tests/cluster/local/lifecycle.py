@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from tests.cluster import go_tools, packages
-from tests.cluster.base import base_image, pause_image
+from tests.cluster.base import base_image, pause_image, root_file_system
 from tests.cluster.control_plane import api_server, etcd
 from tests.cluster.errors import ClusterError
 from tests.cluster.identities import introduce
@@ -52,9 +53,8 @@ def up(state: Path, extras: Sequence[str], progress: Progress) -> Cluster:
     Raises:
         ClusterError: Something does not come up.
     """
-    packages.ensure(packages.RUN, progress)
     extras = _kept(state, extras)
-    programs = go_tools.ensure((*go_tools.LOCAL, *extras), progress)
+    programs = _programs(extras, progress)
     with locked(state / ".lock"):
         layout, book = Layout(state, programs), Book(state)
         if not any(book.process(name) for name in book.names()):
@@ -71,6 +71,26 @@ def up(state: Path, extras: Sequence[str], progress: Progress) -> Cluster:
         f"ready; started {', '.join(started)}" if started else "ready; nothing had to be done"
     )
     return cluster(state)
+
+
+def _programs(extras: Sequence[str], progress: Progress) -> dict[str, Path]:
+    """What runs a node; packages and the base image's files arrive while compilers work."""
+    names = (*go_tools.LOCAL, *extras)
+    with ThreadPoolExecutor(1) as beside:
+        fetched = beside.submit(_fetch, progress)
+        built = go_tools.ensure([name for name in names if not go_tools.needs_c(name)], progress)
+        fetched.result()
+    return built | go_tools.ensure(filter(go_tools.needs_c, names), progress)
+
+
+def _fetch(progress: Progress) -> None:
+    packages.ensure((*packages.RUN, *packages.BUILD), progress)
+    root_file_system()
+
+
+def outlook() -> timedelta:
+    """How long what has to be built for ``up`` usually takes on two cores; zero: nothing has."""
+    return go_tools.outlook(go_tools.LOCAL)
 
 
 def _kept(state: Path, extras: Sequence[str]) -> Sequence[str]:

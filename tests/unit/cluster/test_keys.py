@@ -31,12 +31,16 @@ def test_a_program_is_built_again_when_its_sums_change() -> None:
     assert home(ETCD, GO_MOD, "a").startswith("etcd-v3.6.8-")
 
 
+def test_a_program_of_our_own_is_built_again_when_its_source_changes() -> None:
+    assert home(ETCD, GO_MOD, "a", "main") != home(ETCD, GO_MOD, "a", "other")
+
+
 @pytest.mark.parametrize("name", TOOLS_BY_NAME)
 def test_every_tool_is_pinned_with_its_sums(name: str) -> None:
     tool = TOOLS_BY_NAME[name]
     go_mod = (TOOLS / tool.family / "go.mod").read_text()
     go_sum = (TOOLS / tool.family / "go.sum").read_text()
-    assert tool.package.startswith(module(go_mod))
+    assert tool.package == "." or tool.package.startswith(module(go_mod))
     assert f"{module(go_mod)} {version(go_mod)} h1:" in go_sum
 
 

@@ -1,6 +1,7 @@
 """The files of the local node say what cost time to find out."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from tests.cluster import prometheus
 from tests.cluster.certificates import Leaf, extensions
 from tests.cluster.control_plane import audit_policy, kubeconfig
-from tests.cluster.go_tools import LOCAL
+from tests.cluster.go_tools import LOCAL, TOOLS
 from tests.cluster.local import render
 from tests.cluster.local.components import components, identities, kwok
 from tests.cluster.local.layout import NODE, Layout
@@ -127,6 +128,13 @@ def test_names_of_the_cluster_never_reach_the_machines_resolver() -> None:
     assert "kubernetes cluster.local 244.10.in-addr.arpa" in ours
     assert "forward" not in ours
     assert "forward . /etc/resolv.conf" in others
+
+
+def test_the_name_server_is_built_with_the_plugins_that_its_configuration_names() -> None:
+    lines = render.corefile(STATE / "k").splitlines()
+    named = {line.split()[0] for line in lines if re.match(r"  \w", line)}
+    built = re.findall(r'_ ".*/plugin/(\w+)"', (TOOLS / "coredns" / "main.go").read_text())
+    assert named == set(built)
 
 
 def test_the_audit_log_has_one_line_per_request() -> None:
