@@ -13,9 +13,14 @@ _COMPONENT: Final = "lockstep"
 _MESSAGE: Final = 1024
 
 
-def render(seen: Observed, event: Event, revision: str, now: datetime) -> Manifest:
-    """The Event's name follows from what it says, so that telling it twice makes one object."""
-    told = "\n".join((seen.uid, str(seen.generation), revision, event.reason, event.message))
+def render(seen: Observed, event: Event, trial: str, now: datetime) -> Manifest:
+    """The Event's name follows from what it says, so that telling it twice makes one object.
+
+    What is said of another ``trial``, or in another minute, is another Event: a second try and a
+    second edit by hand are told as the first was.
+    """
+    minute = f"{now:%Y-%m-%dT%H:%M}"
+    told = "\n".join((seen.uid, str(seen.generation), trial, minute, event.reason, event.message))
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
     at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
     return {

@@ -247,6 +247,11 @@ def format_duration(value: timedelta) -> str:
     return "".join(parts) or "0s"
 
 
+def whole_seconds(value: timedelta) -> str:
+    """The same without fractions of a second, as people read it."""
+    return format_duration(timedelta(seconds=round(value.total_seconds())))
+
+
 def _at_least(text: str) -> Rule:
     shortest = parse_duration(text)
     return Rule(

@@ -120,6 +120,10 @@ class RevisionStatus(Seen):
     ungated: Word = ""
     """Why its trial has no further stages: Returned (inside rollbackWindow or keepOld),
     PromotedFull, LastStageSkipped."""
+    begun_at: Instant | None = None
+    """When its trial began."""
+    took: Annotated[str, Cut(120)] | None = None
+    """How long it stood in the stages that it has passed, `half 5m12s, full 2m`."""
 
 
 class Deaths(Seen):

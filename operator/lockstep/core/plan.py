@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lockstep.api.base import Manifest
-from lockstep.api.status import ModelDeploymentStatus, Outcome
+from lockstep.api.status import ModelDeploymentStatus, Outcome, Verdict
 from lockstep.core.observed import ChildRef, Routing, Span
 
 
@@ -169,9 +169,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``look_again`` is how long the key may sleep; None until something rings."""
+    """``verdicts`` are those that gates have come to in this pass.
+
+    ``look_again`` is how long the key may sleep; None until something rings.
+    """
 
     status: ModelDeploymentStatus
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     look_again: timedelta | None = None

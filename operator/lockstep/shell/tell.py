@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.adapters import kube_events
-from lockstep.api.status import Verdict
+from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
 from lockstep.core.key import Key
 from lockstep.core.observed import Observed
@@ -38,12 +38,12 @@ class Tell:
 
     def note(self, seen: Observed, decided: Plan) -> None:
         """Take down what was stored a moment ago."""
-        self._count(seen, decided)
-        candidate = decided.status.candidate
-        revision = candidate.revision if candidate else ""
+        for verdict in decided.verdicts:
+            self._metrics.verdict(verdict)
+        trial = trial_of(decided.status, seen.status)
         for event in decided.events:
             _LOG.info("%s: %s", event.reason, event.message)
-            manifest = kube_events.render(seen, event, revision, self._clock())
+            manifest = kube_events.render(seen, event, trial, self._clock())
             untold = self._memory.untold.get(seen.key, ())
             self._memory.untold[seen.key] = (*untold, manifest)[-MOST:]
 
@@ -60,12 +60,9 @@ class Tell:
             self._memory.untold[key] = untold[1:]
         self._memory.untold.pop(key, None)
 
-    def _count(self, seen: Observed, decided: Plan) -> None:
-        before = {(gate.criteria, gate.name): gate.verdict for gate in seen.status.gates}
-        for gate in decided.status.gates:
-            verdict = gate.verdict
-            if (
-                verdict is not Verdict.MEASURING
-                and before.get((gate.criteria, gate.name)) is not verdict
-            ):
-                self._metrics.verdict(verdict)
+
+def trial_of(*statuses: ModelDeploymentStatus) -> str:
+    """Which trial and stage it is, so that each is told as often as it happens."""
+    candidate = next((it.candidate for it in statuses if it.candidate), None)
+    stage = next((it.stage for it in statuses if it.stage), None)
+    return f"{candidate and (candidate.revision, candidate.begun_at)} {stage and stage.entered_at}"

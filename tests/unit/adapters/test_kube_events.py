@@ -22,24 +22,25 @@ SEEN = Observed(
 EVENT = Event(EventType.WARNING, "RolledBack", "gate p99 was 0.9")
 
 
-def name(seen: Observed, event: Event, revision: str = "r1", later: int = 0) -> str:
+def name(seen: Observed, event: Event, trial: str = "first try", later: int = 0) -> str:
     at = NOW + timedelta(seconds=later)
-    return str(render(seen, event, revision, at)["metadata"]["name"])
+    return str(render(seen, event, trial, at)["metadata"]["name"])
 
 
-def test_the_same_event_has_the_same_name_whenever_it_is_told() -> None:
-    assert name(SEEN, EVENT) == name(SEEN, EVENT, later=90)
+def test_the_same_event_has_the_same_name_however_often_it_is_told() -> None:
+    assert name(SEEN, EVENT) == name(SEEN, EVENT, later=5)
 
 
 def test_another_event_has_another_name() -> None:
     names = {
         name(SEEN, EVENT),
         name(SEEN, replace(EVENT, message="gate p99 was 0.8")),
-        name(SEEN, EVENT, revision="r2"),
+        name(SEEN, EVENT, trial="second try"),
+        name(SEEN, EVENT, later=90),
         name(replace(SEEN, generation=4), EVENT),
         name(replace(SEEN, uid="another"), EVENT),
     }
-    assert len(names) == 5
+    assert len(names) == 6
 
 
 def test_an_event_is_about_the_model_deployment() -> None:

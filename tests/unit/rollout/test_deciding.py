@@ -361,7 +361,7 @@ def test_history_names_those_who_approved() -> None:
         status={"stage": last, "approvals": (approved("half"),)},
     )
     done = plan(seen.observed(), NOW).status
-    assert done.history[-1].message == "every stage passed; approved by alice (half)"
+    assert done.history[-1].message == "every stage passed (full 1m); approved by alice (half)"
     assert done.approvals == ()
 
 

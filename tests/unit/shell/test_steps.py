@@ -345,12 +345,9 @@ async def test_what_a_broken_pass_stored_is_told_by_the_next() -> None:
 
 async def test_a_verdict_is_counted_when_it_falls() -> None:
     bench = Bench().see(model_deployment())
-    gate = GateStatus(name="p99", criteria="C/s", verdict=Verdict.FAIL)
-    fallen = Plan(status=ModelDeploymentStatus(gates=(gate,)))
     seen = await bench.look()
-    bench.tell.note(seen, fallen)
-    await bench.store.store(seen, fallen, NOW)
-    bench.tell.note(await bench.look(), fallen)
+    bench.tell.note(seen, Plan(status=ModelDeploymentStatus(), verdicts=(Verdict.FAIL,)))
+    bench.tell.note(seen, Plan(status=ModelDeploymentStatus()))
     assert b'lockstep_gate_verdicts_total{verdict="Fail"} 1.0' in bench.metrics.exposed()
 
 

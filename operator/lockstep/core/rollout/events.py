@@ -1,22 +1,22 @@
-"""What is told: the difference between two statuses, so that it is told once."""
+"""What is told of a ModelDeployment: the difference between two statuses, so it is told once.
+
+What a trial has gone through in between is ``happened``'s.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lockstep.api.status import (
     Condition,
-    GateStatus,
     ModelDeploymentStatus,
     Outcome,
     Phase,
     StageStatus,
     Truth,
-    Verdict,
 )
 from lockstep.core.observed import Observed
 from lockstep.core.plan import Action, Event, EventType, PutReplicaSet, SetTraffic
-from lockstep.core.rollout.messages import named
-from lockstep.core.rollout.stages import PROMOTED_FULL, RETURNED, SKIPPED
+from lockstep.core.rollout.stages import PROMOTED_FULL, SKIPPED
 
 _TOLD_OTHERWISE: Final = {"RolledBack", PROMOTED_FULL, SKIPPED}
 """What became of a revision by a rollback or a Decision, which have events of their own."""
@@ -57,8 +57,8 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
 
 
 def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
-    yield from _trial(before, after)
-    yield from _gates(before.gates, after.gates)
+    if after.candidate:
+        yield from _deaths(before.stage, after.stage)
     yield from _decisions(before, after)
     yield from _history(before, after)
     if after.rejected and before.rejected != after.rejected:
@@ -68,38 +68,11 @@ def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Ite
         yield Event(EventType.WARNING, _reason(after), after.message)
 
 
-def _trial(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
-    candidate, stage = after.candidate, after.stage
-    if candidate is None:
-        return
-    if before.candidate is None or before.candidate.revision != candidate.revision:
-        begins = "returned to, without stages" if candidate.ungated == RETURNED else "on trial"
-        yield Event(EventType.NORMAL, "RolloutStarted", f"{named(candidate)} is {begins}")
-    entered = stage is not None and stage.entered_at is not None
-    if stage and entered and (before.stage is None or before.stage.entered_at != stage.entered_at):
-        weight = after.weights.desired if after.weights else 0
-        yield Event(
-            EventType.NORMAL,
-            "StageEntered",
-            f"stage {stage.name}: {weight}% of new connections reach {named(candidate)}",
-        )
-    yield from _deaths(before.stage, stage)
-
-
 def _deaths(before: StageStatus | None, after: StageStatus | None) -> Iterator[Event]:
     known = before.deaths.count if before and before.deaths else 0
     if after and after.deaths and after.deaths.count > known:
         counted = f"{after.deaths.count} so far in stage {after.name}"
         yield Event(EventType.WARNING, "PodDied", f"{after.deaths.message} ({counted})")
-
-
-def _gates(before: tuple[GateStatus, ...], after: tuple[GateStatus, ...]) -> Iterator[Event]:
-    known = {(gate.criteria, gate.name): gate.verdict for gate in before}
-    for gate in after:
-        told = gate.verdict is not Verdict.MEASURING
-        if told and known.get((gate.criteria, gate.name)) is not gate.verdict:
-            kind = EventType.NORMAL if gate.verdict is Verdict.PASS else EventType.WARNING
-            yield Event(kind, f"Gate{gate.verdict.value}", gate.message or gate.name)
 
 
 def _history(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:

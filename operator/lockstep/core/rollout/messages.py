@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lockstep.api.base import API_VERSION, Manifest, format_duration
+from lockstep.api.base import API_VERSION, Manifest, format_duration, whole_seconds
 from lockstep.api.model_deployment import KIND, SmokeTest
 from lockstep.api.status import Approved, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
@@ -78,9 +78,13 @@ def _kept(view: View) -> str:
     return f"; version {kept.version} keeps its pods for a return until {_clock(kept.until)}"
 
 
-def promoted(candidate: RevisionStatus, approved: Sequence[Approved]) -> str:
-    """Told once, with the last step."""
-    return _how(candidate) + _approvers(approved)
+def promoted(candidate: RevisionStatus, view: View, *, again: bool) -> str:
+    """Told once, with the last step. ``again``: it was made before what is stable until now."""
+    way = "a return through the stages: " if again and not candidate.ungated else ""
+    since = candidate.begun_at
+    took = f" in {whole_seconds(view.now - since)}" if since else ""
+    stages = f" ({candidate.took})" if candidate.took else ""
+    return f"{way}{_how(candidate)}{took}{stages}{_approvers(view.memory.approvals)}"
 
 
 def _approvers(approved: Sequence[Approved]) -> str:

@@ -9,7 +9,7 @@ from lockstep.core.conditions import Claim
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.proving import SMOKE_FAILED, judged_by
-from lockstep.core.rollout.returns import COMPLETED, FAILED
+from lockstep.core.rollout.returns import COMPLETED, FAILED, is_older
 from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Stance, View, soonest
@@ -36,10 +36,14 @@ def promoted(view: View) -> View:
     candidate = view.memory.candidate
     if candidate is None:
         return view
-    said = messages.promoted(candidate, view.memory.approvals)
+    said = messages.promoted(candidate, view, again=is_older(view, candidate.revision))
     history = view.remember(candidate, COMPLETED, said)
-    stable = candidate.model_copy(update={"ungated": ""})
-    return view.recall(stable=stable, history=history, kept=_kept(view), **NO_TRIAL)
+    return view.recall(stable=completed(candidate), history=history, kept=_kept(view), **NO_TRIAL)
+
+
+def completed(candidate: RevisionStatus) -> RevisionStatus:
+    """The revision without what was about its trial."""
+    return candidate.model_copy(update={"ungated": "", "begun_at": None, "took": None})
 
 
 def _kept(view: View) -> Kept | None:
@@ -118,8 +122,7 @@ def rejected(view: View, failure: Failure) -> View:
         keep_until=view.now + view.spec.rollback.keep_failed,
     )
     history = view.remember(candidate, FAILED, failure.message)
-    left = {**NO_TRIAL, "gates": view.memory.gates}
-    return view.recall(rejected=rejection, history=history, **left)
+    return view.recall(rejected=rejection, history=history, **NO_TRIAL)
 
 
 def condemned(view: View, rejected: Rejection) -> Stance:
@@ -158,5 +161,6 @@ def again(view: View, candidate: RevisionStatus) -> View:
 
 def begun(view: View, candidate: RevisionStatus) -> View:
     """``candidate`` is on trial from its first stage on."""
-    view = view.recall(**{**NO_TRIAL, "candidate": candidate, "kept": None})
+    begins = candidate.model_copy(update={"begun_at": view.now})
+    view = view.recall(**{**NO_TRIAL, "candidate": begins, "kept": None})
     return view.recall(stage=StageStatus(name=walk(view)[0].name, index=0))

@@ -202,7 +202,8 @@ def _recalled(view: View) -> View:
 def _kept_serving(view: View, candidate: RevisionStatus) -> View:
     """A first revision that already has callers is what the next one has to beat."""
     serving = view.memory.stable is None and view.routing == Only(candidate.revision)
-    return view.recall(stable=candidate) if serving and candidate.smoke_tested else view
+    proven = serving and candidate.smoke_tested
+    return view.recall(stable=outcome.completed(candidate)) if proven else view
 
 
 def classify(view: View) -> Situation:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Final
 
+from lockstep.api.base import whole_seconds
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import StageStatus
 from lockstep.core.observed import Arm
@@ -27,6 +28,16 @@ def smoked(view: View, candidate: Arm) -> View:
 def proven(view: View) -> bool:
     """Whether the candidate may be called at all."""
     return view.memory.candidate is not None and view.memory.candidate.smoke_tested
+
+
+def timed(view: View, stage: StageStatus) -> View:
+    """Note how long a stage has taken that ends now, from when its weight was reached."""
+    candidate = view.memory.candidate
+    if candidate is None or candidate.ungated or stage.entered_at is None:
+        return view
+    last = f"{stage.name} {whole_seconds(view.now - stage.entered_at)}"
+    took = f"{candidate.took}, {last}" if candidate.took else last
+    return view.recall(candidate=candidate.model_copy(update={"took": took}))
 
 
 def judged_by(spec: ModelDeploymentSpec) -> str:

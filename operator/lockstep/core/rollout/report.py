@@ -36,6 +36,7 @@ from lockstep.core.rollout import (
     config,
     deciding,
     events,
+    happened,
     restart,
     standing,
     upkeep,
@@ -57,10 +58,12 @@ def plan(view: View, stance: Stance) -> Plan:
         status=status,
         actions=actions,
         events=(
+            *happened.events(view, status),
             *events.between(before, status),
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
         ),
+        verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
         look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view), blockers.wait(view)),
     )
 

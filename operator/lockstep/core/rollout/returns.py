@@ -61,8 +61,13 @@ def why(view: View) -> str:
 
     Only the way back is free: a revision that is younger than stable was left for a reason.
     """
-    back = view.wanted.revision in _older(view) and (_is_kept(view) or _is_inside(view))
+    back = is_older(view, view.wanted.revision) and (_is_kept(view) or _is_inside(view))
     return RETURNED if back else ""
+
+
+def is_older(view: View, revision: str) -> bool:
+    """Whether a known revision was made before stable."""
+    return revision in _older(view)
 
 
 def _older(view: View) -> set[str]:

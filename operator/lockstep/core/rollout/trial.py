@@ -486,6 +486,7 @@ def _asking(trial: Trial, ballot: Ballot) -> Stance:
 
 
 def _onwards(trial: Trial) -> Stance:
+    trial = replace(trial, view=proving.timed(trial.view, trial.status))
     walked = walk(trial.view)
     following = trial.status.index + 1
     if following == len(walked):

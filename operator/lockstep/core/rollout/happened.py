@@ -1,0 +1,108 @@
+"""What happened in a pass, also where nothing of it is left at its end.
+
+A stage that passes takes its gates with it, and several stages may end in one pass: what is told
+follows from where the pass began and what it found, not from what it leaves.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lockstep.api.status import GateStatus, ModelDeploymentStatus, RevisionStatus, Verdict
+from lockstep.core.gates import stage as gates
+from lockstep.core.plan import Event, EventType
+from lockstep.core.rollout import changes, trial
+from lockstep.core.rollout.messages import named
+from lockstep.core.rollout.stages import FIRST, RETURNED, Step, walk
+from lockstep.core.rollout.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A gate that has come to another verdict, in the stage of this name."""
+
+    stage: str
+    gate: GateStatus
+
+
+def events(view: View, after: ModelDeploymentStatus) -> Iterator[Event]:
+    """What is told of a trial: its beginning, its stages, its verdicts, each once."""
+    candidate = after.candidate or view.memory.candidate
+    if candidate is None:
+        return
+    if after.candidate and _trial(view.observed.status.candidate) != _trial(after.candidate):
+        yield _began(view, after.candidate)
+    yield from (_verdict(it) for it in reached(view, after))
+    for step in entered(view, after):
+        says = f"stage {step.name}: {step.weight}% of new connections reach {named(candidate)}"
+        yield Event(EventType.NORMAL, "StageEntered", says)
+
+
+def _trial(candidate: RevisionStatus | None) -> tuple[object, ...]:
+    return (candidate.revision, candidate.begun_at) if candidate else ()
+
+
+def _began(view: View, candidate: RevisionStatus) -> Event:
+    free = candidate.ungated == RETURNED
+    begins = "is returned to, without stages" if free else f"is on trial{changes.said(view)}"
+    return Event(EventType.NORMAL, "RolloutStarted", f"{named(candidate)} {begins}")
+
+
+def _verdict(it: Reached) -> Event:
+    kind = EventType.NORMAL if it.gate.verdict is Verdict.PASS else EventType.WARNING
+    says = f"stage {it.stage}: gate {it.gate.name} ({it.gate.criteria}) {it.gate.message}"
+    return Event(kind, f"Gate{it.gate.verdict.value}", says)
+
+
+def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:
+    """The verdicts of this pass, also of a stage that it has ended."""
+    stage, memory = trial.current(view), view.memory
+    if stage is None or memory.stage is None or memory.candidate is None:
+        return ()
+    rows = after.gates if _goes_on(memory, after) else _judged(view, stage)
+    known = {(it.criteria, it.name): it.verdict for it in memory.gates}
+    return tuple(
+        Reached(stage.name, row)
+        for row in rows
+        if row.verdict not in {Verdict.MEASURING, known.get((row.criteria, row.name))}
+    )
+
+
+def entered(view: View, after: ModelDeploymentStatus) -> Iterator[Step]:
+    """The steps whose weight was reached in this pass, also those that it has ended."""
+    status, candidate, now = view.memory.stage, view.memory.candidate, after.stage
+    if status and candidate:
+        for step in walk(view)[status.index : _passed(view, candidate, after)]:
+            known = step.name == status.name and status.entered_at is not None
+            if not known and step.name != FIRST:
+                yield step
+    again = now and status and (now.index, now.entered_at) == (status.index, status.entered_at)
+    if now and now.entered_at and not again:
+        yield from walk(replace(view, memory=after))[now.index : now.index + 1]
+
+
+def _passed(view: View, candidate: RevisionStatus, after: ModelDeploymentStatus) -> int:
+    """How many steps the trial has behind it; none where it ended otherwise than in promotion."""
+    if after.candidate is not None and after.candidate.revision == candidate.revision:
+        return after.stage.index if after.stage else 0
+    promoted = after.stable is not None and after.stable.revision == candidate.revision
+    return len(walk(view)) if promoted and after.candidate is None else 0
+
+
+def _goes_on(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> bool:
+    """Whether the stage of the pass's beginning is under way at its end."""
+    if None in (before.stage, after.stage, before.candidate, after.candidate):
+        return False
+    return _place(before) == _place(after)
+
+
+def _place(status: ModelDeploymentStatus) -> tuple[str, int, str]:
+    assert status.stage  # noqa: S101 (asked before)
+    assert status.candidate  # noqa: S101 (asked before)
+    return status.candidate.revision, status.stage.index, status.stage.name
+
+
+def _judged(view: View, stage: Step) -> tuple[GateStatus, ...]:
+    """The gates of a stage that is over, as its end has found them."""
+    status = view.memory.stage
+    asked = trial.gate_trial(view, stage, status) if status else None
+    return gates.judge(asked, view.observed.answers.metrics, view.now).gates if asked else ()

@@ -1,0 +1,213 @@
+"""What is told of a pass: everything that happened, by its names, as often as it happens."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lockstep.adapters import kube_events
+from lockstep.api.decision import Act
+from lockstep.api.status import StageStatus, Verdict
+from lockstep.core.observed import Answers, DryRunResult, Observed, Only
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.planner import needs, plan
+from lockstep.shell.tell import trial_of
+from tests.sim.obey import obey
+from tests.unit.rollout.test_deciding import MINUTE, decision
+from tests.unit.rollout.test_gated import BAD, GOOD, REF, SPEC, criteria
+from tests.unit.rollout.test_returns import ALL, back
+from tests.unit.rollout.worlds import (
+    NOW,
+    V1,
+    V2,
+    V3,
+    arm,
+    named,
+    rejection,
+    template,
+    trial,
+    world,
+)
+
+SECONDS = timedelta(seconds=1)
+STAGES: dict[str, Any] = {
+    "strategy": {
+        "canary": {
+            "stages": [
+                {"name": "half", "weight": 50, "exitCriteria": [{"name": "serving"}]},
+                {"name": "rest", "weight": 100},
+            ]
+        }
+    }
+}
+
+
+def entered(ago: timedelta = MINUTE, soak: timedelta = timedelta(0)) -> StageStatus:
+    begun = NOW - ago
+    return StageStatus(
+        name="half", index=0, entered_at=begun, soak_until=begun + soak, deadline=NOW + 9 * MINUTE
+    )
+
+
+def measured(seen: Observed, candidate: Any, stable: Any) -> tuple[Plan, Plan]:
+    """The two passes in which a gate is measured, and stable is heard."""
+    plans = []
+    for _ in range(2):
+        asked = needs(seen, NOW).questions
+        answers = {one: stable if V1 in one.query else candidate for one in asked}
+        decided = plan(replace(seen, answers=Answers(metrics=answers)), NOW)
+        plans.append(decided)
+        seen = replace(seen, status=decided.status)
+    return plans[0], plans[1]
+
+
+def reasons(decided: Plan) -> list[str]:
+    return [event.reason for event in decided.events]
+
+
+def saying(decided: Plan, reason: str) -> str:
+    return next(event.message for event in decided.events if event.reason == reason)
+
+
+def test_a_gate_that_passes_and_ends_its_stage_at_once_is_told_and_counted() -> None:
+    base = trial(stage=entered(), spec=STAGES, rest={"criteria": {REF: criteria(count=1)}})
+    passed, _ = measured(base.observed(), GOOD, GOOD)
+    assert passed.status.stage is not None
+    assert (passed.status.stage.name, passed.status.gates) == ("rest", ())
+    assert passed.verdicts == (Verdict.PASS,)
+    assert saying(passed, "GatePass") == (
+        "stage half: gate errors (ExitCriteria/serving) was 0.001, allowed at most 0.01; "
+        "1 of 1 measurement"
+    )
+
+
+def test_a_gate_that_ends_the_trial_is_told_and_counted_and_leaves_nothing_behind() -> None:
+    base = trial(stage=entered(soak=2 * MINUTE), spec=SPEC, rest={"criteria": {REF: criteria()}})
+    _, failed = measured(base.observed(), BAD, GOOD)
+    assert reasons(failed) == ["GateFail", "RolledBack"]
+    assert failed.verdicts == (Verdict.FAIL,)
+    assert saying(failed, "GateFail").startswith("stage half: gate errors (ExitCriteria/serving) ")
+    assert failed.status.gates == (), "the sentence of the rollback says it"
+
+
+def test_a_stage_that_ends_as_it_begins_is_told_too() -> None:
+    last = StageStatus(name="rest", index=1)
+    seen = trial(
+        4, stable=1, stage=last, spec=STAGES, routing=Only(V2), rest={"criteria": {REF: criteria()}}
+    ).observed()
+    promoted = plan(seen, NOW)
+    assert promoted.status.stable is not None
+    assert promoted.status.stable.revision == V2
+    assert reasons(promoted) == ["StageEntered", "Promoted"]
+    assert saying(promoted, "StageEntered").startswith("stage rest: 100%")
+
+
+def test_every_try_is_told_as_the_first_was() -> None:
+    seen, names = world(answers=Answers(dry_run=DryRunResult(V2, None))).observed(), []
+    for number in range(2):
+        now = NOW + number * SECONDS
+        begun = plan(seen, now)
+        event = next(it for it in begun.events if it.reason == "RolloutStarted")
+        told = kube_events.render(seen, event, trial_of(begun.status, seen.status), NOW)
+        names.append(told["metadata"]["name"])
+        aborted = replace(obey(seen, begun), decisions=(decision(Act.ABORT, revision=V2),))
+        after = plan(aborted, now)
+        assert after.status.rejected is not None
+        again = replace(obey(aborted, after), decisions=(decision(Act.RETRY, revision=V2),))
+        seen = replace(again, answers=Answers(dry_run=DryRunResult(V2, None)))
+    assert len(set(names)) == 2
+
+
+def test_a_stage_that_is_measured_anew_is_entered_anew() -> None:
+    seen = trial(2, stage=entered(soak=5 * MINUTE), spec={"retry": "again", **STAGES}).observed()
+    seen = replace(seen, criteria={REF: criteria(count=3)})
+    anew = plan(seen, NOW)
+    assert reasons(anew) == ["StageEntered"]
+    before, after = trial_of(seen.status), trial_of(anew.status)
+    assert before != after, "or the Event would have the name of the first one"
+
+
+VERSION_AND_LABELS = "; changed since stable: spec.model.version, spec.template.metadata.labels"
+CHANGED: dict[str, tuple[Observed, str]] = {
+    "another version": (
+        world().observed(),
+        VERSION_AND_LABELS,
+    ),
+    "by somebody who is known": (
+        world(rest={"author": "alice"}).observed(),
+        f"{VERSION_AND_LABELS}, last written by alice",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "says"), CHANGED.values(), ids=CHANGED)
+def test_what_has_changed_is_told_with_the_beginning(seen: Observed, says: str) -> None:
+    begun = plan(seen, NOW)
+    assert saying(begun, "RolloutStarted") == f"version 2.0.0 (revision {V2}) is on trial{says}"
+
+
+def test_a_config_map_that_has_changed_is_named_and_nobody_is_blamed_for_it() -> None:
+    reads = {
+        **template("1.0.0"),
+        "spec": {
+            "containers": template("1.0.0")["spec"]["containers"],
+            "volumes": [{"name": "c", "configMap": {"name": "scorer-config"}}],
+        },
+    }
+    base = world(version="1.0.0", stored=(V1,), rest={"author": "alice"}).observed()
+    inputs = {"template": reads, "version": "1.0.0", "configMaps": {"scorer-config": "old"}}
+    kept = replace(base.stored[0], inputs=inputs)
+    seen = replace(base, template=reads, stored=(kept,), configs={"scorer-config": "new"})
+    asked = needs(seen, NOW).dry_run
+    assert asked is not None
+    tried = Answers(dry_run=DryRunResult(asked.revision, None))
+    begun = plan(replace(seen, answers=tried), NOW)
+    assert saying(begun, "RolloutStarted").endswith(
+        " is on trial; changed since stable: ConfigMap scorer-config"
+    )
+
+
+def history(seen: Observed) -> str:
+    return plan(seen, NOW).status.history[-1].message
+
+
+def test_history_says_how_a_revision_came_and_how_long_it_took() -> None:
+    last = StageStatus(
+        name="rest", index=1, entered_at=NOW - MINUTE, soak_until=NOW, deadline=NOW + MINUTE
+    )
+    begun = {"begunAt": NOW - 9 * MINUTE, "took": "half 5m12s"}
+    there: dict[str, Any] = {"ready": 4, "stable": 1, "stage": last, "spec": STAGES}
+    rest = {"criteria": {REF: criteria()}}
+    new = trial(**there, rest=rest, candidate=named(V2, **begun), routing=Only(V2))
+    assert history(new.observed()) == "every stage passed in 9m (half 5m12s, rest 1m)"
+    arms = (arm(V3, 1), arm(V2, 4))
+    older = trial(
+        **there, rest=rest, candidate=named(V2, **begun), routing=Only(V2), stored=(V1, V2, V3)
+    )
+    seen = replace(older, stable=V3, arms=arms).observed()
+    assert history(seen).startswith("a return through the stages: every stage passed in 9m (half")
+
+
+def test_what_is_stable_remembers_nothing_of_its_trial() -> None:
+    done = plan(
+        trial(
+            4, stable=1, stage=StageStatus(name="rest", index=1), spec=STAGES, routing=Only(V2),
+            candidate=named(V2, begunAt=NOW - MINUTE, took="half 1m"),
+            rest={"criteria": {REF: criteria()}},
+        ).observed(),
+        NOW,
+    ).status  # fmt: skip
+    assert done.stable is not None
+    assert (done.stable.begun_at, done.stable.took) == (None, None)
+
+
+def test_a_return_without_stages_is_told_by_its_own_words() -> None:
+    begun = plan(back("2.0.0", *ALL).observed(), NOW)
+    assert "changed since stable" not in saying(begun, "RolloutStarted")
+
+
+def test_a_rejection_that_stands_is_told_once() -> None:
+    seen = world(rejected=rejection(V2)).observed()
+    first = plan(seen, NOW)
+    assert plan(replace(seen, status=first.status), NOW).events == ()
