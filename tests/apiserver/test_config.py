@@ -151,7 +151,7 @@ async def test_an_operator_that_starts_anew_starts_no_rollout(world: Lab) -> Non
     dice = itertools.count()
 
     def late(asked: Asked) -> Fault | None:
-        return Say(500) if "fieldSelector" in asked.query and next(dice) < 4 else None
+        return Say(500) if about_config(asked) and next(dice) < 4 else None
 
     world.proxy.rule = late
     world.start()
@@ -317,12 +317,29 @@ async def test_no_content_of_a_secret_is_ever_asked_for(world: Lab) -> None:
     assert not [it for it in world.proxy.seen if "/secrets/" in it.path]
 
 
+async def test_a_namespace_costs_one_watch_for_each_kind_whatever_is_read_there(world: Lab) -> None:
+    await secret(world, "one")
+    for number in range(5):
+        await config(world, "careful", f"settings-{number}")
+        sources = [{"configMapRef": {"name": f"settings-{it}"}} for it in range(number + 1)]
+        written = reading("1.0.0", *sources, {"secretRef": {"name": "key"}})
+        await world.apply("1.0.0", f"model-{number}", template=written)
+    for number in range(5):
+        await world.healthy("1.0.0", f"model-{number}")
+    assert sorted(it.path.split("/")[-1] for it in watches(world)) == ["configmaps", "secrets"]
+    assert {it.accept for it in watches(world)} == {
+        "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+    }
+    names = [it.query["fieldSelector"] for it in world.proxy.seen if "fieldSelector" in it.query]
+    assert sorted(names) == sorted({*names}), "each is read once, whoever reads it"
+
+
 async def test_two_that_read_the_same_share_a_watch_and_both_move(world: Lab) -> None:
     await config(world, "careful")
     for name in ("fraud", "churn"):
         await world.apply("1.0.0", name, template=reading("1.0.0"))
     before = {name: stable_of(await world.healthy("1.0.0", name)) for name in ("fraud", "churn")}
-    assert len(by_name(world)) == 1
+    assert len(watches(world)) == 1
     await config(world, "bold")
     for name, revision in before.items():
         await another(world, revision, name)
@@ -340,9 +357,13 @@ async def test_an_idle_operator_asks_nothing_about_config(world: Lab) -> None:
     assert reason_of(status) == "Completed"
 
 
-def by_name(world: Lab) -> list[Asked]:
-    """The watches of single objects that are under way."""
-    return [it for it in world.proxy.open if it.watch and "fieldSelector" in it.query]
+def about_config(asked: Asked) -> bool:
+    return "PartialObjectMetadata" in asked.accept or "fieldSelector" in asked.query
+
+
+def watches(world: Lab) -> list[Asked]:
+    """Those of users' config that are under way."""
+    return [it for it in world.proxy.open if it.watch and about_config(it)]
 
 
 async def test_watches_that_break_lose_no_change(world: Lab) -> None:
@@ -352,11 +373,11 @@ async def test_watches_that_break_lose_no_change(world: Lab) -> None:
     faults: list[Fault] = [Cut(), Say(410), Say(500), Cut()]
 
     def rule(asked: Asked) -> Fault | None:
-        met = "fieldSelector" in asked.query and faults
+        met = about_config(asked) and faults
         return faults.pop() if met else None
 
     world.proxy.rule = rule
-    for watch in by_name(world):
+    for watch in watches(world):
         world.proxy.cut(watch)
     await config(world, "1")
     await another(world, revision)
@@ -369,10 +390,10 @@ async def test_watches_end_with_their_last_reader(world: Lab) -> None:
     await secret(world, "one")
     await serve(world, "1.0.0", READS, {"secretRef": {"name": "key"}})
     await world.healthy("1.0.0")
-    assert len(by_name(world)) == 2
+    assert len(watches(world)) == 2
     await world.api("DELETE", world.path())
 
     async def silent() -> bool:
-        return not by_name(world)
+        return not watches(world)
 
     await eventually(world, silent)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -11,7 +11,8 @@ from lockstep.adapters.kube_refusals import Refusal
 from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.clients.kube import PATHS, Kube
-from lockstep.core.config import Source
+from lockstep.clients.kube_named import Place
+from lockstep.core.config import Kind, Source
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
 from lockstep.core.needs import Smoke
@@ -31,6 +32,8 @@ from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
 
 FRAUD = Key("pay", "fraud")
+_TICKS = 8
+"""Turns of the event loop until what a watch tells of was read."""
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ANSWERS: tuple[Answer | Unasked, ...] = (
     Reply(()),
@@ -150,12 +153,14 @@ class Asks:
 class NothingThere:
     """No user's ConfigMap or Secret exists."""
 
-    async def follow(
-        self, namespace: str, source: Source, seen: Callable[[Manifest | None], None]
-    ) -> None:
-        del namespace, source
-        seen(None)
+    async def follow(self, namespace: str, kind: Kind, place: Place) -> None:
+        del namespace, kind
+        place.begins()
         await asyncio.Event().wait()
+
+    async def read(self, namespace: str, source: Source) -> Manifest | None:
+        del namespace, source
+        return None
 
 
 @dataclass
@@ -202,7 +207,8 @@ class World:
 
     async def turn(self) -> Waits:
         """One pass; the pods that were asked for are ready at the next."""
-        await asyncio.sleep(0)  # what a watch has seen
+        for _ in range(_TICKS):
+            await asyncio.sleep(0)
         try:
             return await reconcile(FRAUD, self.steps, planner, self._clock)
         finally:

@@ -22,10 +22,13 @@ class CopyRecord:
 
 
 def prune(raw: Manifest) -> CopyRecord:
-    """Read a ConfigMap of ours; its digest is that of what it holds, whatever it says of itself."""
+    """Read a ConfigMap of ours; its digest is that of what it holds, whatever it says of itself.
+
+    What has no owner is nobody's copy, and is not looked into: anybody may set a label.
+    """
     known = meta(raw)
     source = (raw["metadata"].get("annotations") or {}).get(SOURCE)
-    if not source:
+    if not source or not known.owner_uid:
         return CopyRecord(known, None)
     return CopyRecord(
         known,

@@ -17,7 +17,7 @@ from lockstep.api.base import Manifest
 from lockstep.core import names
 
 MOST: Final = 64
-"""ConfigMaps and Secrets that one template may read; each costs the operator a watch."""
+"""ConfigMaps and Secrets that one template may read; the operator reads each of them."""
 
 _LONGEST: Final = 253
 _HASH: Final = 8

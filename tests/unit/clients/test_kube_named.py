@@ -1,4 +1,4 @@
-"""Watches of single objects, against answers that are told; every wait is for a sighting."""
+"""Watches of a namespace, against answers that are told; every wait is for a word of theirs."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from lockstep.clients.kube_named import NamedWatches
 from lockstep.core.config import Kind, Source
+from lockstep.errors import TransientError
 from tests.unit.clients.scripted import connection
 
 SOON = 5.0
@@ -52,7 +53,15 @@ class Refusal:
     text: str = "{}"
 
 
-Answer = Listed | Watched | Refusal
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One answer to lists, another to watches."""
+
+    listed: Listed
+    watched: Watched
+
+
+Answer = Listed | Watched | Refusal | Either
 
 
 @dataclass
@@ -67,6 +76,8 @@ class Server:
         accept = request.headers.get("Accept", "")
         self.asked.append((request.path, dict(request.query), accept))
         said = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(said, Either):
+            said = said.watched if "watch" in request.query else said.listed
         match said:
             case Listed(version, items):
                 metadata = {"resourceVersion": str(version)}
@@ -95,19 +106,22 @@ class Following:
     """What was told, and the requests behind it."""
 
     server: Server
+    named: NamedWatches
     counted: list[tuple[str, str, str]]
-    told: list[Raw | None] = field(default_factory=list)
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    told: list[str] = field(default_factory=list)
 
-    def seen(self, raw: Raw | None) -> None:
-        self.told.append(raw)
+    def begins(self) -> None:
+        self.told.append("begins")
 
-    async def until(self, count: int) -> list[Any]:
-        """What the objects held, once so many sightings were told."""
+    def changed(self, name: str) -> None:
+        self.told.append(name)
+
+    async def until(self, count: int) -> list[str]:
+        """What was told, once that is so much."""
         async with asyncio.timeout(SOON):
             while len(self.told) < count:
                 await asyncio.sleep(0.001)
-        return [None if raw is None else raw["data"].get("mode") for raw in self.told]
+        return self.told
 
     @property
     def verbs(self) -> list[str]:
@@ -115,7 +129,7 @@ class Following:
 
 
 @asynccontextmanager
-async def following(*answers: Answer, source: Source = SETTINGS) -> AsyncIterator[Following]:
+async def serving(*answers: Answer, most: int = 8) -> AsyncIterator[Following]:
     server = Server(list(answers))
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", server.answer)
@@ -125,120 +139,176 @@ async def following(*answers: Answer, source: Source = SETTINGS) -> AsyncIterato
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     counted: list[tuple[str, str, str]] = []
     named = NamedWatches(
-        connection(server.url), lambda *it: counted.append(it), pause=timedelta(milliseconds=1)
+        connection(server.url),
+        lambda *it: counted.append(it),
+        pause=timedelta(milliseconds=1),
+        most=most,
+        turn=timedelta(milliseconds=10),
     )
-    made = Following(server, counted)
-    task = asyncio.create_task(named.follow("pay", source, made.seen))
     try:
-        yield made
-        assert not task.done(), "a watch never ends by itself"
+        yield Following(server, named, counted)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         await named.close()
         await runner.cleanup()
 
 
+@asynccontextmanager
+async def following(*answers: Answer, kind: Kind = Kind.CONFIG_MAP) -> AsyncIterator[Following]:
+    async with serving(*answers) as made:
+        task = asyncio.create_task(made.named.follow("pay", kind, made))
+        try:
+            yield made
+            assert not task.done(), "a watch never ends by itself"
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
 LIST = Listed(5, (thing(4, mode="a"),))
 STAYS = Watched(stays=True)
-STORIES: dict[str, tuple[list[Answer], list[str | None], list[str]]] = {
-    "a list tells how things stand": ([LIST, STAYS], ["a"], ["list 200"]),
-    "an object that is not there is told as well": ([Listed(5), STAYS], [None], ["list 200"]),
-    "a watch tells changes": (
-        [LIST, Watched([event("MODIFIED", 6, mode="b"), event("DELETED", 7)], stays=True)],
-        ["a", "b", None],
+STORIES: dict[str, tuple[list[Answer], list[str], list[str]]] = {
+    "it begins by asking how far the API server has come": (
+        [LIST, STAYS],
+        ["begins"],
+        ["list 200"],
+    ),
+    "a watch tells what changes": (
+        [LIST, Watched([event("MODIFIED", 6), event("DELETED", 7)], stays=True)],
+        ["begins", "settings", "settings"],
         ["list 200", "watch 200"],
     ),
     "a bookmark is no change": (
-        [LIST, Watched([event("BOOKMARK", 9), event("ADDED", 10, mode="b")], stays=True)],
-        ["a", "b"],
+        [LIST, Watched([event("BOOKMARK", 9), event("ADDED", 10)], stays=True)],
+        ["begins", "settings"],
         ["list 200", "watch 200"],
     ),
     "a watch that ended goes on": (
-        [LIST, Watched(), Watched([event("MODIFIED", 6, mode="b")], stays=True)],
-        ["a", "b"],
+        [LIST, Watched(), Watched([event("MODIFIED", 6)], stays=True)],
+        ["begins", "settings"],
         ["list 200", "watch 200", "watch 200"],
     ),
-    "after a cut everything is looked at again": (
-        [LIST, Watched([event("MODIFIED", 6, mode="b")], cut=True), Listed(9), STAYS],
-        ["a", "b", None],
+    "after a cut it begins again": (
+        [LIST, Watched([event("MODIFIED", 6)], cut=True), Listed(9), STAYS],
+        ["begins", "settings", "begins"],
         ["list 200", "watch 200", "list 200"],
     ),
-    "a version that is too old is followed by a list": (
-        [LIST, Refusal(410), Listed(9, (thing(8, mode="b"),)), STAYS],
-        ["a", "b"],
+    "with a version that is too old as well": (
+        [LIST, Refusal(410), Listed(9), STAYS],
+        ["begins", "begins"],
         ["list 200", "watch 410", "list 200"],
     ),
-    "an error event of that sense as well": (
+    "and after an error event of that sense": (
         [LIST, Watched([{"type": "ERROR", "object": {"code": 410}}]), Listed(9), STAYS],
-        ["a", None],
+        ["begins", "begins"],
         ["list 200", "watch 200", "list 200"],
     ),
-    "any other error event too": (
+    "or of any other": (
         [LIST, Watched([{"type": "ERROR", "object": {"code": 500}}]), Listed(9), STAYS],
-        ["a", None],
+        ["begins", "begins"],
         ["list 200", "watch 200", "list 200"],
     ),
     "what is refused is asked for again": (
         [Refusal(403), Refusal(500), Refusal(429), LIST, STAYS],
-        ["a"],
+        ["begins"],
         ["list 403", "list 500", "list 429", "list 200"],
     ),
-    "what is no answer is no sighting": (
+    "what is no answer is no beginning": (
         [Refusal(200, "<html>"), Refusal(200, "{}"), Refusal(200, "[]"), LIST, STAYS],
-        ["a"],
+        ["begins"],
         ["list 200", "list 200", "list 200", "list 200"],
     ),
     "an event of unknown shape neither": (
         [LIST, Watched([{"type": "MODIFIED"}]), Listed(9), STAYS],
-        ["a", None],
+        ["begins", "begins"],
         ["list 200", "watch 200", "list 200"],
     ),
 }
 
 
 @pytest.mark.parametrize(("answers", "told", "requests"), STORIES.values(), ids=STORIES)
-async def test_follow(answers: list[Answer], told: list[str | None], requests: list[str]) -> None:
+async def test_follow(answers: list[Answer], told: list[str], requests: list[str]) -> None:
     async with following(*answers) as made:
         assert await made.until(len(told)) == told
         assert made.verbs[: len(requests)] == requests
 
 
 async def test_a_watch_goes_on_where_the_last_one_ended() -> None:
-    ended = Watched([event("MODIFIED", 6, mode="b"), event("BOOKMARK", 9)])
-    last = Watched([event("MODIFIED", 12, mode="c")], stays=True)
+    ended = Watched([event("MODIFIED", 6), event("BOOKMARK", 9)])
+    last = Watched([event("MODIFIED", 12)], stays=True)
     async with following(LIST, ended, last) as made:
         await made.until(3)
         versions = [query.get("resourceVersion") for _, query, _ in made.server.asked]
     assert versions == [None, "5", "9"]
 
 
-async def test_one_object_is_asked_for_and_no_other() -> None:
-    async with following(LIST, Watched([event("MODIFIED", 6)], stays=True)) as made:
-        await made.until(2)
-        paths = {path for path, _, _ in made.server.asked}
-        selectors = {query["fieldSelector"] for _, query, _ in made.server.asked}
-    assert (paths, selectors) == (
-        {"/api/v1/namespaces/pay/configmaps"},
-        {"metadata.name=settings"},
-    )
-
-
-async def test_of_a_secret_nothing_but_metadata_is_asked_for() -> None:
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_of_a_namespace_nothing_but_metadata_is_asked_for_and_nothing_is_listed(
+    kind: Kind,
+) -> None:
     answers = (LIST, Watched([event("MODIFIED", 6)], stays=True))
-    async with following(*answers, source=KEY) as made:
+    async with following(*answers, kind=kind) as made:
         await made.until(2)
-        accepted = [accept for _, _, accept in made.server.asked]
-    assert accepted == [
+        (listed, limited, at_once), (watched, _, on) = made.server.asked
+    assert listed == watched == f"/api/v1/namespaces/pay/{kind.lower()}s"
+    assert limited == {"limit": "1"}
+    assert [at_once, on] == [
         "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
         "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
     ]
 
 
+READS: dict[Source, str] = {
+    SETTINGS: "application/json",
+    KEY: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+}
+
+
+@pytest.mark.parametrize(("source", "accept"), READS.items())
+async def test_one_object_is_read_by_name_a_secret_without_its_content(
+    source: Source, accept: str
+) -> None:
+    async with serving(LIST) as made:
+        assert await made.named.read("pay", source) == thing(4, mode="a")
+        (asked,) = made.server.asked
+    assert asked[1:] == ({"fieldSelector": f"metadata.name={source.name}"}, accept)
+
+
+async def test_what_is_not_there_is_none_and_what_is_not_known_is_an_error() -> None:
+    async with serving(Listed(5), Refusal(500), Refusal(200, "<html>")) as made:
+        assert await made.named.read("pay", SETTINGS) is None
+        for _ in range(2):
+            with pytest.raises(TransientError):
+                await made.named.read("pay", SETTINGS)
+
+
 async def test_a_line_may_be_a_mebibyte_long() -> None:
     large = event("MODIFIED", 6, mode="x" * 2**20)
-    async with following(LIST, Watched([large, event("MODIFIED", 7, mode="b")], stays=True)) as it:
-        assert [len(mode) for mode in await it.until(3)] == [1, 2**20, 1]
+    async with following(LIST, Watched([large, event("MODIFIED", 7)], stays=True)) as made:
+        assert await made.until(3) == ["begins", "settings", "settings"]
+
+
+async def test_where_more_is_watched_than_there_are_connections_for_all_take_turns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What happens meanwhile is told in the next turn: a watch goes on where it was."""
+    async with serving(Either(LIST, STAYS), most=2) as made:
+        tasks = [
+            asyncio.create_task(made.named.follow(f"team-{number}", Kind.SECRET, made))
+            for number in range(5)
+        ]
+        async with asyncio.timeout(SOON):
+            while len(set(watches(made))) < 5 or len(watches(made)) < 20:
+                assert len(made.named._slots._held) <= 2
+                await asyncio.sleep(0.001)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert made.told == ["begins"] * 5, "nobody had to begin again"
+    assert "are watched in more than 2 places" in caplog.text
+
+
+def watches(made: Following) -> list[str]:
+    return [path for path, query, _ in made.server.asked if "watch" in query]
 
 
 async def test_a_server_that_is_away_is_waited_for() -> None:
@@ -246,7 +316,8 @@ async def test_a_server_that_is_away_is_waited_for() -> None:
     named = NamedWatches(
         connection("http://127.0.0.1:9"), lambda *it: counted.append(it[2]), timedelta(0)
     )
-    task = asyncio.create_task(named.follow("pay", SETTINGS, lambda _: None))
+    told = Following(Server([]), named, [])
+    task = asyncio.create_task(named.follow("pay", Kind.CONFIG_MAP, told))
     async with asyncio.timeout(SOON):
         while len(counted) < 3:
             await asyncio.sleep(0.001)

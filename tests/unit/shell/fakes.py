@@ -1,7 +1,7 @@
 """An API server in a dict, and the shell's parts around it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -12,7 +12,8 @@ from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import PATHS, Kube
-from lockstep.core.config import Source
+from lockstep.clients.kube_named import Place
+from lockstep.core.config import Kind, Source
 from lockstep.core.observed import Observed
 from lockstep.core.plan import Plan
 from lockstep.errors import ForeignObjectError, LostRaceError
@@ -159,20 +160,32 @@ def _notes(patch: Manifest) -> Manifest:
 
 @dataclass
 class Shown:
-    """What watches by name show, as soon as it is put here; ``under_way`` are those that last."""
+    """What there is of users' config, once it is put here; ``under_way`` are watches that last."""
 
-    under_way: dict[tuple[str, Source], Callable[[Manifest | None], None]] = field(
-        default_factory=dict
-    )
+    under_way: dict[tuple[str, Kind], Place] = field(default_factory=dict)
+    there: dict[tuple[str, Source], Manifest | None] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
 
-    async def follow(
-        self, namespace: str, source: Source, seen: Callable[[Manifest | None], None]
-    ) -> None:
-        self.under_way[namespace, source] = seen
+    async def follow(self, namespace: str, kind: Kind, place: Place) -> None:
+        self.under_way[namespace, kind] = place
+        place.begins()
         try:
             await asyncio.Event().wait()
         finally:
-            del self.under_way[namespace, source]
+            del self.under_way[namespace, kind]
+
+    async def read(self, namespace: str, source: Source) -> Manifest | None:
+        while (namespace, source) not in self.there:
+            await asyncio.sleep(0.001)
+        self.reads.append(f"{namespace}/{source.name}")
+        return self.there[namespace, source]
+
+    async def show(self, namespace: str, source: Source, raw: Manifest | None) -> None:
+        """It is so from now on, and whoever watches has heard of it and looked."""
+        self.there[namespace, source] = raw
+        self.under_way[namespace, source.kind].changed(source.name)
+        for _ in range(10):
+            await asyncio.sleep(0.001)
 
 
 @dataclass

@@ -1,16 +1,19 @@
 """Which objects are watched, for whom, and how long a pass waits for a first sight."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from lockstep.api.base import Manifest
+from lockstep.clients.kube_named import Place
 from lockstep.core import config
 from lockstep.core.config import Kind, Source
 from lockstep.core.key import Key
 from lockstep.core.plan import Action, PruneConfig, StoreConfig
-from lockstep.errors import ForeignObjectError, LostRaceError
+from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
+from lockstep.shell import place
 from lockstep.shell.configs import Configs
 from tests.unit.shell.fakes import Bench, Shown
 from tests.unit.shell.written import FRAUD, TEMPLATE, model_deployment
@@ -19,7 +22,7 @@ CHURN = Key("pay", "churn")
 ELSEWHERE = Key("shop", "fraud")
 SETTINGS = Source(Kind.CONFIG_MAP, "settings")
 CREDENTIAL = Source(Kind.SECRET, "key")
-AT = ("pay", SETTINGS)
+AT = ("pay", Kind.CONFIG_MAP)
 
 
 def reading(*sources: Source) -> Manifest:
@@ -46,8 +49,13 @@ class Room:
         await asyncio.sleep(0)  # what has begun is under way, what was left has ended
         return known
 
-    def show(self, raw: Manifest | None, at: tuple[str, Source] = AT) -> None:
-        self.shown.under_way[at](raw)
+    async def show(self, raw: Manifest | None, source: Source = SETTINGS) -> None:
+        await self.shown.show("pay", source, raw)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "_TOGETHER", timedelta(0))
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ async def test_who_reads_nothing_costs_nothing(room: Room) -> None:
 async def test_what_was_never_seen_is_not_missing(room: Room) -> None:
     assert not await room.look(FRAUD, SETTINGS)
     assert not await room.look(FRAUD, SETTINGS)
-    room.show(None)
+    await room.show(None)
     assert await room.look(FRAUD, SETTINGS)
     assert room.rung == [FRAUD]
     assert room.configs.digests(FRAUD) == {}
@@ -75,36 +83,82 @@ async def test_what_was_never_seen_is_not_missing(room: Room) -> None:
 
 async def test_content_is_known_by_its_digest(room: Room) -> None:
     await room.look(FRAUD, SETTINGS)
-    room.show(settings())
+    await room.show(settings())
     assert room.configs.digests(FRAUD) == {"settings": config.digest(settings())}
 
 
 async def test_what_says_nothing_new_rings_for_nobody(room: Room) -> None:
     await room.look(FRAUD, SETTINGS)
-    room.show(settings())
-    room.show(settings(version=6))
+    await room.show(settings())
+    await room.show(settings(version=6))
     assert room.rung == [FRAUD]
-    room.show(settings("b"))
-    room.show(None)
+    await room.show(settings("b"))
+    await room.show(None)
     assert room.rung == [FRAUD] * 3
 
 
-async def test_readers_of_one_object_share_its_watch(room: Room) -> None:
+async def test_readers_of_one_object_share_what_is_known(room: Room) -> None:
     await room.look(FRAUD, SETTINGS)
-    room.show(settings())
+    await room.show(settings())
     assert await room.look(CHURN, SETTINGS), "what is known is known to all"
     assert not await room.look(ELSEWHERE, SETTINGS), "another namespace is another object"
-    assert set(room.shown.under_way) == {AT, ("shop", SETTINGS)}
+    assert set(room.shown.under_way) == {AT, ("shop", Kind.CONFIG_MAP)}
     room.rung.clear()
-    room.show(settings("b"))
+    await room.show(settings("b"))
     assert room.rung == [CHURN, FRAUD]
+
+
+async def test_a_namespace_is_watched_once_for_each_kind_whatever_is_read_there(room: Room) -> None:
+    for number in range(20):
+        sources = (Source(kind, f"c{it}") for kind in Kind for it in range(number + 1))
+        await room.look(Key("pay", f"model-{number}"), *sources)
+    assert set(room.shown.under_way) == {AT, ("pay", Kind.SECRET)}
+
+
+async def test_what_nobody_reads_is_not_looked_at(room: Room) -> None:
+    await room.look(FRAUD, SETTINGS)
+    await room.show(settings())
+    room.shown.under_way[AT].changed("somebody-elses")
+    await room.show(settings("b"))
+    assert set(room.shown.reads) == {"pay/settings"}
+
+
+async def test_when_a_watch_begins_again_all_that_is_read_is_looked_at(room: Room) -> None:
+    await room.look(FRAUD, SETTINGS)
+    await room.show(settings())
+    room.shown.there["pay", SETTINGS] = settings("b")
+    room.shown.under_way[AT].begins()
+    for _ in range(10):
+        await asyncio.sleep(0.001)
+    assert room.configs.digests(FRAUD) == {"settings": config.digest(settings("b"))}
+
+
+class AwayOnce(Shown):
+    away = True
+
+    async def read(self, namespace: str, source: Source) -> Manifest | None:
+        if self.away:
+            self.away = False
+            raise TransientError("away")
+        return await super().read(namespace, source)
+
+
+async def test_what_cannot_be_read_now_is_read_later(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_PAUSE", timedelta(0))
+    room.shown = AwayOnce()
+    room.configs = Configs(room.shown, room)
+    await room.look(FRAUD, SETTINGS)
+    await room.show(settings())
+    assert room.configs.digests(FRAUD) == {"settings": config.digest(settings())}
 
 
 async def test_a_watch_ends_with_its_last_reader(room: Room) -> None:
     await room.look(FRAUD, SETTINGS, CREDENTIAL)
     await room.look(CHURN, SETTINGS)
     await room.look(FRAUD, CREDENTIAL)
-    assert set(room.shown.under_way) == {AT, ("pay", CREDENTIAL)}
+    assert set(room.shown.under_way) == {AT, ("pay", Kind.SECRET)}
     room.configs.forget(CHURN)
     room.configs.forget(FRAUD)
     await asyncio.sleep(0)
@@ -117,29 +171,28 @@ async def test_names_that_no_object_has_are_not_watched(room: Room) -> None:
     assert not room.shown.under_way
 
 
-async def test_a_template_that_reads_too_much_is_watched_no_further(room: Room) -> None:
+async def test_a_template_that_reads_too_much_is_read_no_further(room: Room) -> None:
     await room.look(FRAUD, *(Source(Kind.SECRET, f"s{number}") for number in range(1000)))
-    assert len(room.shown.under_way) == config.MOST
+    assert len(room.configs._reads[FRAUD]) == config.MOST
 
 
 class BreaksOnce(Shown):
     broken = False
 
-    async def follow(
-        self, namespace: str, source: Source, seen: Callable[[Manifest | None], None]
-    ) -> None:
+    async def follow(self, namespace: str, kind: Kind, place: Place) -> None:
         if not self.broken:
             self.broken = True
             raise RuntimeError("boom")
-        await super().follow(namespace, source, seen)
+        await super().follow(namespace, kind, place)
 
 
 async def test_a_watch_that_crashed_begins_anew_with_the_next_pass(room: Room) -> None:
-    room.configs = Configs(BreaksOnce(room.shown.under_way), room)
+    room.shown = BreaksOnce()
+    room.configs = Configs(room.shown, room)
     assert not await room.look(FRAUD, SETTINGS)
     await asyncio.sleep(0)
     assert not await room.look(FRAUD, SETTINGS)
-    room.show(settings())
+    await room.show(settings())
     assert await room.look(FRAUD, SETTINGS)
 
 
@@ -151,10 +204,10 @@ async def test_a_pass_waits_for_the_first_sight_without_a_word() -> None:
     bench = Bench().see(raw)
     assert await bench.observe.look(FRAUD) is None
     await asyncio.sleep(0)
-    bench.shown.under_way[AT](settings())
+    await bench.shown.show("pay", SETTINGS, settings())
     assert await bench.observe.look(FRAUD) is None
     secret = {"metadata": {"name": "key", "uid": "s", "resourceVersion": "7"}}
-    bench.shown.under_way["pay", CREDENTIAL](secret)
+    await bench.shown.show("pay", CREDENTIAL, secret)
     seen = await bench.look()
     assert seen.configs == {"settings": config.digest(settings())}
     assert seen.secrets["key"].version == "7"
