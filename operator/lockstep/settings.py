@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     api_timeout_seconds: Seconds = 10.0
     """For one request; watches are not meant."""
 
+    object_metrics: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    """ModelDeployments that have metrics of their own at most; a trial with three gates has some
+    fifteen series."""
+
     lease_name: Annotated[str, Field(min_length=1)] = "lockstep-operator"
     lease_namespace: Annotated[str, Field(min_length=1)] = "lockstep-system"
     lease_seconds: Annotated[float, Field(ge=5, le=300)] = 15.0

@@ -37,6 +37,7 @@ from lockstep.shell.life import Life
 from lockstep.shell.measure import Measure
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
+from lockstep.shell.objects import ObjectMetrics
 from lockstep.shell.observe import Observe
 from lockstep.shell.queue import Queue
 from lockstep.shell.store import Store
@@ -109,6 +110,9 @@ async def _operator(
         queue_depth=queue.depth,
         rollouts=lambda: _phases(caches),
         leading=lambda: float(health.standing == "leading"),
+    )
+    metrics.add(
+        ObjectMetrics(caches, memory, lambda: health.standing == "leading", settings.object_metrics)
     )
     try:
         async with probes.serving(

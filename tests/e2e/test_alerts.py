@@ -1,5 +1,6 @@
 """The shipped alert rules in a real Prometheus that scrapes what an operator says of itself."""
 
+import re
 import subprocess
 import threading
 import time
@@ -13,14 +14,22 @@ import pytest
 import requests
 import yaml
 
+from lockstep.api.base import Manifest
 from lockstep.api.status import Phase
+from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
+from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
+from lockstep.shell.objects import ObjectMetrics
 from tests.cluster import ensure
 from tests.cluster.probe import free_ports
+from tests.unit.manifests.test_dashboard import ASKED
+from tests.unit.shell.test_objects import CANARY, CRITERIA, STATUS
+from tests.unit.shell.written import model_deployment
 
 pytestmark = pytest.mark.e2e
 
 RULES = Path(__file__).parents[2] / "manifests" / "prometheus" / "alerts.yaml"
+[SHIPPED] = yaml.safe_load(RULES.with_name("relabelling.yaml").read_text())["scrape_configs"]
 DEADLINE_SECONDS = 60.0
 SCRAPES = 8
 ROLLOUTS = {Phase.HEALTHY.value: 7, Phase.DEGRADED.value: 2, Phase.PAUSED.value: 3}
@@ -29,10 +38,23 @@ ROLLOUTS = {Phase.HEALTHY.value: 7, Phase.DEGRADED.value: 2, Phase.PAUSED.value:
 class Well:
     """An operator with nothing to complain about; ``happens`` is called before every scrape."""
 
+    most = 10
+
     def __init__(self) -> None:
         self.metrics = Metrics()
         self.scrapes = 0
+        self.caches = Caches(())
+        self.metrics.add(ObjectMetrics(self.caches, Memory(), lambda: True, self.most))
+        self.begins()
+
+    def begins(self) -> None:
         self.watch(age=3.0, depth=0.0, rollouts={Phase.HEALTHY.value: 7})
+        self.see("fraud", {"phase": Phase.HEALTHY.value})
+
+    def see(self, name: str, status: Manifest) -> None:
+        raw = model_deployment(self.scrapes + 10, status, strategy=CANARY)
+        raw["metadata"] |= {"name": name, "uid": name}
+        self.caches.read(MODEL_DEPLOYMENTS, raw)
 
     def watch(self, *, age: float, depth: float, rollouts: dict[str, int]) -> None:
         self.metrics.watch(
@@ -55,14 +77,24 @@ class Well:
 
 
 class Ill(Well):
-    """An operator with everything to complain about, but for being there."""
+    """An operator with everything to complain about, but for being there.
 
-    def __init__(self) -> None:
-        self.metrics = Metrics()
-        self.scrapes = 0
+    The phase of one object comes and goes from scrape to scrape.
+    """
+
+    most = 3
+
+    def begins(self) -> None:
         self.watch(age=900.0, depth=4.0, rollouts=ROLLOUTS)
+        self.caches.read("exitcriteria", CRITERIA)
+        self.see("fraud", {"phase": Phase.DEGRADED.value})
+        self.see("scorer", STATUS | {"phase": Phase.PAUSED.value})
+        for name in ("torn", "unseen"):
+            self.see(name, {"phase": Phase.HEALTHY.value})
 
     def happens(self) -> None:
+        back = Phase.PROGRESSING if self.scrapes % 2 else Phase.PAUSED
+        self.see("scorer", STATUS | {"phase": back.value})
         self.metrics.passed("crashed")
         self.metrics.requested("patch", "services", "none")
         self.metrics.requested("list", "pods", "403")
@@ -93,8 +125,10 @@ SAID = {
     "LockstepPassesFail": 'end as "crashed"',
     "LockstepForbidden": "does not let Lockstep list pods",
     "LockstepPrometheusUnanswered": "no usable answer to 100%",
-    "LockstepDegraded": "2 ModelDeployments",
-    "LockstepPaused": "3 ModelDeployments",
+    "LockstepDegraded": "ModelDeployment pay/fraud is rolled back",
+    "LockstepPaused": "ModelDeployment pay/scorer has been waiting",
+    "LockstepCandidateDies": "candidate of pay/scorer have died 3 times",
+    "LockstepObjectsWithoutSeries": "1 ModelDeployments have no metrics of their own",
 }
 
 
@@ -136,7 +170,16 @@ def prometheus(folder: Path, scraped_port: int) -> Iterator[str]:
         },
         "rule_files": [str(RULES)],
         "scrape_configs": [
-            {"job_name": "x", "static_configs": [{"targets": [f"127.0.0.1:{scraped_port}"]}]}
+            {
+                "job_name": "x",
+                "static_configs": [
+                    {
+                        "targets": [f"127.0.0.1:{scraped_port}"],
+                        "labels": {"namespace": "lockstep-system"},
+                    }
+                ],
+                "metric_relabel_configs": SHIPPED["metric_relabel_configs"],
+            }
         ],
     }
     config, log = folder / "prometheus.yml", folder / "log"
@@ -200,3 +243,14 @@ def test_alerts(operator: Callable[[], Well], wanted: set[str], tmp_path: Path) 
         until(lambda: said.scrapes >= SCRAPES, f"scraped {SCRAPES} times")
         until(lambda: alerts(address, wanted), f"alerting of {sorted(wanted) or 'nothing'}")
         until(lambda: health(address) == dict.fromkeys(ALL, "ok"), "healthy in every rule")
+
+
+def test_every_panel_of_the_dashboard_is_answered(tmp_path: Path) -> None:
+    said = Ill()
+    with exposing(said) as port, prometheus(tmp_path, port) as address:
+        until(lambda: said.scrapes >= SCRAPES, f"scraped {SCRAPES} times")
+        for title, expr in ASKED:
+            query = re.sub(r"\$\w+", ".*", expr)
+            got = requests.get(f"{address}/query", params={"query": query}, timeout=5).json()
+            assert got["status"] == "success", (title, got)
+            assert got["data"]["result"], (title, query)

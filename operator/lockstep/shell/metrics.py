@@ -12,6 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.registry import Collector
 
 from lockstep.api.status import Phase, Verdict
 
@@ -96,6 +97,10 @@ class Metrics:
         )
         for phase in Phase:
             phases.labels(phase.value).set_function(_one(rollouts, phase.value))
+
+    def add(self, collector: Collector) -> None:
+        """Read a collector, too, whenever somebody scrapes."""
+        self._registry.register(collector)
 
     def exposed(self) -> bytes:
         return generate_latest(self._registry)

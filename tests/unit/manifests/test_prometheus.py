@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lockstep.shell.caches import Caches
+from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
+from lockstep.shell.objects import ObjectMetrics
 from tests.cluster.prometheus import RELABELLING
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +29,7 @@ def measured() -> set[str]:
         rollouts=dict,
         leading=lambda: 1.0,
     )
+    metrics.add(ObjectMetrics(Caches(()), Memory(), lambda: True, 10))
     return set(re.findall(r"^# TYPE (\S+)", metrics.exposed().decode(), re.MULTILINE))
 
 
