@@ -14,7 +14,7 @@ from lockstep.core.rollout.view import reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects
 from tests.sim.promises import keep
-from tests.sim.written import KEY, Nature
+from tests.sim.written import KEY, USUAL_PORT, Nature
 
 TROUBLES: Final = {
     Nature.NO_IMAGE: Trouble("ImagePullFailed", "manifest unknown"),
@@ -66,6 +66,7 @@ class Cluster:
         self.agenda, self.rng, self.weather = agenda, rng, weather
         self.objects, self.natures = objects, natures
         self.calm_at: float | None = None
+        self.listens: dict[str, int] = {}
         self.endpoints: frozenset[str] = frozenset()
         self.reached_since: dict[str, float] = {}
         self.previewed_since: dict[str, float] = {}
@@ -140,6 +141,22 @@ class Cluster:
         else:
             self.objects.put(SERVICE, service)
         self._reroute()
+
+    def hears(self, revision: str, port: int | str) -> bool:
+        """Whether a revision's pods listen there."""
+        return self.listens.get(revision, USUAL_PORT) == port
+
+    def misled(self) -> list[str]:
+        """Who is asked, as the Service stands, at a port where nobody listens."""
+        service = self.service()
+        asked = {port.target_port for port in service.ports} if service else set()
+        selected = {pod.revision for pod in self.selected()}
+        return sorted(
+            f"{revision} at {port}"
+            for revision in selected
+            for port in asked
+            if not self.hears(revision, port)
+        )
 
     def uid_of_service(self) -> str:
         service = self.service()

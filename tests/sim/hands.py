@@ -25,6 +25,7 @@ from lockstep.core.observed import (
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
+    NotePorts,
     Plan,
     PruneConfig,
     PruneRevision,
@@ -182,6 +183,8 @@ class Hands:
         match action:
             case StoreRevision():
                 self._store_revision(action)
+            case NotePorts():
+                self._note(action)
             case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
                 self._size(action)
             case SetTraffic():
@@ -215,7 +218,7 @@ class Hands:
         if isinstance(action, RemovePreview):
             self._write(lambda: self.objects.drop(PREVIEW))
         else:
-            preview = CallerService(uid="v", routing=Only(action.revision))
+            preview = CallerService(uid="v", routing=Only(action.revision), ports=action.ports)
             self.cluster.previewed_since.setdefault(action.revision, self.cluster.agenda.seconds)
             self._refuse_foreign("Service", preview_name(KEY.name))
             self._write(lambda: self.objects.put(PREVIEW, preview))
@@ -234,6 +237,13 @@ class Hands:
         key = ("stored", after.name)
         if key not in self.objects.truth:
             self._write(lambda: self.objects.put(key, after))
+        self.objects.learn(key)
+
+    def _note(self, action: NotePorts) -> None:
+        key = ("stored", action.name)
+        known = self.objects.truth.get(key)
+        if known is not None:
+            self._write(lambda: self.objects.put(key, replace(known, ports=action.ports)))
         self.objects.learn(key)
 
     def _put(self, action: PutReplicaSet) -> None:
@@ -259,7 +269,8 @@ class Hands:
         if action.exists and self.cluster.service() is None:
             raise TransientError("the Service is gone")
         self._refuse_foreign("Service", KEY.name)
-        service = CallerService(uid=self.cluster.uid_of_service(), routing=action.routing)
+        uid = self.cluster.uid_of_service()
+        service = CallerService(uid=uid, routing=action.routing, ports=action.ports)
         self._write(lambda: self.cluster.route(service))
         self.objects.learn(SERVICE)
 

@@ -17,6 +17,7 @@ from lockstep.core.observed import (
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
+    NotePorts,
     Plan,
     PruneConfig,
     PruneRevision,
@@ -47,14 +48,17 @@ def carried_out(observed: Observed, action: Action) -> Observed:
     match action:
         case StoreRevision():
             return replace(observed, stored=(*observed.stored, _stored(observed, action)))
+        case NotePorts():
+            return replace(observed, stored=tuple(_noted(observed, action)))
         case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
             return _with(observed, _sized(observed, action))
-        case SetTraffic(routing=routing):
+        case SetTraffic(routing=routing, ports=ports):
             uid = observed.service.uid if observed.service else "s"
-            return replace(observed, service=CallerService(uid=uid, routing=routing))
-        case SetPreview(revision=revision):
+            service = CallerService(uid=uid, routing=routing, ports=ports)
+            return replace(observed, service=service)
+        case SetPreview(revision=revision, ports=ports):
             uid = observed.preview.uid if observed.preview else "v"
-            preview = CallerService(uid=uid, routing=Only(revision))
+            preview = CallerService(uid=uid, routing=Only(revision), ports=ports)
             return replace(observed, preview=preview)
         case RemovePreview():
             return replace(observed, preview=None)
@@ -93,7 +97,13 @@ def _stored(observed: Observed, action: StoreRevision) -> StoredRevision:
         inputs=action.inputs,
         template=action.template,
         authors=action.authors,
+        ports=action.ports,
     )
+
+
+def _noted(observed: Observed, action: NotePorts) -> Iterator[StoredRevision]:
+    for it in observed.stored:
+        yield replace(it, ports=action.ports) if it.name == action.name else it
 
 
 def _copies(observed: Observed, action: StoreConfig | PruneConfig) -> Iterator[ConfigCopy]:

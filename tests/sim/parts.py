@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.needs import DryRun, Needs, Smoke
@@ -119,7 +120,8 @@ class Parts:
 
     def _smoke(self, asked: Smoke) -> SmokeResult:
         pod = self._pod(asked.pod_uid)
-        if pod is None or not pod.ready:
+        port = urlsplit(asked.url).port or 80
+        if pod is None or not pod.ready or not self.cluster.hears(pod.revision, port):
             return SmokeResult(asked.revision, "connection refused")
         if self._lies():
             return SmokeResult(asked.revision, "no answer within 5s")

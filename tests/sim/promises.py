@@ -310,8 +310,9 @@ OF_PASSES = (
 class Standing:
     """The truth of one moment: the pods of each revision, whom the Service selects.
 
-    ``edited``: the spec was changed or a child scaled up by hand a moment ago, and pods are still
-    on the way to what is asked for.
+    ``misled``: which revisions are asked at a port that they do not have. ``edited``: the spec was
+    changed or a child scaled up by hand a moment ago, and pods are still on the way to what is
+    asked for.
     """
 
     spec: ModelDeploymentSpec
@@ -319,6 +320,7 @@ class Standing:
     arms: Mapping[str, Arm]
     routing: Routing | None
     proven: frozenset[str]
+    misled: tuple[str, ...] = ()
     edited: bool = False
 
     def ready(self, revision: str) -> int:
@@ -368,7 +370,17 @@ def a_switch_takes_all_callers(now: Standing) -> None:
         keep("blue-green moves all callers at once", now.routing != Everyone(), str(now.routing))
 
 
-OF_MOMENTS = (the_unproven_is_out_of_reach, weight_is_not_exceeded, a_switch_takes_all_callers)
+def everybody_is_asked_where_they_listen(now: Standing) -> None:
+    """Callers of the Service come to no pod at a port on which it does not listen."""
+    keep("no pod is asked where it does not listen", not now.misled, ", ".join(now.misled))
+
+
+OF_MOMENTS = (
+    the_unproven_is_out_of_reach,
+    weight_is_not_exceeded,
+    a_switch_takes_all_callers,
+    everybody_is_asked_where_they_listen,
+)
 
 
 def is_held_up(now: Standing) -> bool:

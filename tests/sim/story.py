@@ -25,8 +25,8 @@ from tests.sim.objects import RESOURCE, Objects
 from tests.sim.parts import ALLOWED, Parts
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.resource import Resource, wire
-from tests.sim.transcript import Transcript
-from tests.sim.written import KEY, Nature, criteria, revision_of, template
+from tests.sim.transcript import VERSIONS, Transcript
+from tests.sim.written import KEY, Nature, criteria, moves_ports, port_of, revision_of, template
 
 PASS_SECONDS: Final = 0.005
 MOST_PASSES: Final = 6000
@@ -96,6 +96,8 @@ class Story:
         natures = {revision_of(it): nature for it, nature in setting.natures.items()}
         self.cluster = Cluster(self.agenda, self.rng, setting.weather, self.objects, natures)
         self.cluster.calm_at = setting.calm_at
+        if moves_ports(setting.spec):
+            self.cluster.listens = {revision_of(it): port_of(it) for it in VERSIONS}
         self.parts = Parts(
             cluster=self.cluster, rng=self.rng, latency=setting.latency, lies=setting.lies
         )
@@ -260,6 +262,7 @@ class Story:
             arms=self.arms(),
             routing=service.routing if service else None,
             proven=frozenset(self.parts.proven),
+            misled=tuple(self.cluster.misled()),
             edited=self.agenda.seconds < self.edited_at + FOLLOW_SECONDS,
         )
         if self.meddled_at is None:

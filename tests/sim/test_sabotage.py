@@ -61,9 +61,7 @@ def _on_trial(decided: Plan) -> tuple[str, str] | None:
 
 def _routed(seen: Observed, decided: Plan, routing: Routing) -> Plan:
     service = spec_of(seen).service
-    opened = SetTraffic(
-        routing=routing, port=service.port, target_port=service.target_port, exists=True
-    )
+    opened = SetTraffic(routing=routing, ports=service.served(), exists=True)
     kept = tuple(it for it in decided.actions if not isinstance(it, SetTraffic))
     standing = seen.service is not None and seen.service.routing == routing
     return replace(decided, actions=kept if standing else (opened, *kept))

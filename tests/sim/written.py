@@ -108,8 +108,24 @@ def spec(
 
 
 def of_version(before: ModelDeploymentSpec, version: str) -> ModelDeploymentSpec:
-    other = spec(Way.ROLLING, version)
-    return before.model_copy(update={"model": other.model, "template": other.template})
+    other, service = spec(Way.ROLLING, version), before.service
+    if moves_ports(before):
+        service = service.model_copy(update={"target_port": port_of(version)})
+    changes = {"model": other.model, "template": other.template, "service": service}
+    return before.model_copy(update=changes)
+
+
+USUAL_PORT: Final = 8080
+
+
+def port_of(version: str) -> int:
+    """Where a version listens in a story in which every version listens elsewhere."""
+    return USUAL_PORT + int(version.partition(".")[0])
+
+
+def moves_ports(written: ModelDeploymentSpec) -> bool:
+    """Whether every version of a story listens elsewhere, as the first one does."""
+    return written.service.target_port != USUAL_PORT
 
 
 def criteria() -> dict[CriteriaRef, Criteria]:

@@ -9,8 +9,7 @@ from typing import Any, Final
 from lockstep.api.base import Manifest
 
 REPLICA_SET: Final = ("minReadySeconds", "selector", "template")
-SERVICE: Final = ("ports",)
-"""Fields of a spec that are ours and never planned, as replicas and callers are."""
+"""Fields of a spec that are ours and never planned, as replicas are."""
 
 _QUANTITIES: Final = {"limits", "requests", "overhead"}
 _QUANTITY_FIELDS: Final = {"sizeLimit", "divisor", "storage"}

@@ -1,10 +1,17 @@
 """A ControllerRevision of ours, read back."""
 
+import json
 from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from lockstep.adapters.kube import Meta, meta
-from lockstep.api.base import Manifest
+from lockstep.api.base import PORTS_ANNOTATION, Manifest
+from lockstep.api.service import Ports
 from lockstep.core.observed import StoredRevision
+
+_PORTS: Final[TypeAdapter[Ports]] = TypeAdapter(Ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ def prune(raw: Manifest) -> RevisionRecord:
                 inputs=inputs,
                 template=template,
                 authors=_authors(rest.get("authors")),
+                ports=_noted(raw) or _ports(rest.get("ports")),
             )
             return RevisionRecord(known, stored)
         case _:
@@ -37,3 +45,20 @@ def prune(raw: Manifest) -> RevisionRecord:
 def _authors(written: object) -> tuple[str, ...]:
     """Absent in what was stored before there were any."""
     return tuple(map(str, written)) if isinstance(written, list) else ()
+
+
+def _noted(raw: Manifest) -> Ports:
+    """Empty too where somebody wrote what are no ports."""
+    text = (raw["metadata"].get("annotations") or {}).get(PORTS_ANNOTATION)
+    try:
+        return _ports(json.loads(text)) if text else ()
+    except ValueError:
+        return ()
+
+
+def _ports(written: object) -> Ports:
+    """Absent in what was stored before there were any."""
+    try:
+        return _PORTS.validate_python(written or ())
+    except ValidationError:
+        return ()

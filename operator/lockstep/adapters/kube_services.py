@@ -1,24 +1,38 @@
-"""The callers' Service as it stands in the cluster."""
+"""The callers' Service as it stands in the cluster, and what a write of ours changes in it.
 
+What stands and what a later write would touch are asked in one place: nothing that others added is
+let stand now and taken away later.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import Meta, meta, taken
-from lockstep.api.base import Manifest
+from lockstep.adapters.kube import MANAGER, Meta, meta, taken
+from lockstep.api.base import OWN_PREFIX, Manifest
+from lockstep.api.service import Ports, ServedPort, alike
+
+_MAPS: Final = ("labels", "annotations")
+_ELSEWHERE: Final = "ExternalName"
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRecord:
-    """``redirected``: somebody else wrote the selector.
+    """``redirected``: somebody else wrote the selector; ``edited``: or some of the ports.
 
-    ``body`` keeps the fields that are ours as they stand, to be compared with what we render.
+    ``astray``: callers are sent out of the cluster, or to pods that are not ready. ``body`` keeps
+    what else may be ours as it stands, ``owned`` the keys of labels and annotations that we wrote.
     """
 
     meta: Meta
     selector: dict[str, str]
-    ports: frozenset[int]
+    ports: Ports
     redirected: bool
+    edited: bool
+    astray: bool
     body: Manifest
+    owned: Mapping[str, frozenset[str]]
 
 
 def prune(raw: Manifest) -> ServiceRecord:
@@ -27,7 +41,79 @@ def prune(raw: Manifest) -> ServiceRecord:
     return ServiceRecord(
         meta=meta(raw),
         selector=dict(spec.get("selector") or {}),
-        ports=frozenset(port["port"] for port in spec.get("ports") or ()),
+        ports=ports(raw),
         redirected=taken(raw, "selector"),
-        body=kube_drift.part(raw, kube_drift.SERVICE),
+        edited=taken(raw, "ports"),
+        astray=spec.get("type") == _ELSEWHERE or bool(spec.get("publishNotReadyAddresses")),
+        body=_body(raw),
+        owned={field: frozenset(_owned(raw, field)) for field in _MAPS},
     )
+
+
+def ports(raw: Manifest) -> Ports:
+    """The ports of a Service, found or rendered."""
+    return tuple(map(_port, raw["spec"].get("ports") or ()))
+
+
+def _port(raw: Manifest) -> ServedPort:
+    return ServedPort(
+        name=raw.get("name") or "",
+        port=raw["port"],
+        target_port=raw.get("targetPort") or raw["port"],
+        protocol=raw.get("protocol") or "TCP",
+        app_protocol=raw.get("appProtocol") or "",
+        node_port=raw.get("nodePort") or None,
+    )
+
+
+def _body(raw: Manifest) -> Manifest:
+    metadata, spec = raw["metadata"], raw["spec"]
+    return {
+        **{field: metadata.get(field) or {} for field in _MAPS},
+        **({"type": spec["type"]} if spec.get("type") else {}),
+    }
+
+
+def _owned(raw: Manifest, field: str) -> set[str]:
+    """The keys of a map of its metadata that we wrote, but for those that are always ours."""
+    found: set[str] = set()
+    for entry in raw["metadata"].get("managedFields") or ():
+        if entry.get("manager") == MANAGER:
+            written = entry.get("fieldsV1", {}).get("f:metadata", {}).get(f"f:{field}", {})
+            found |= {key.removeprefix("f:") for key in written if key.startswith("f:")}
+    return {key for key in found if not key.startswith(OWN_PREFIX)}
+
+
+def stands(rendered: Manifest, known: ServiceRecord) -> bool:
+    """Whether a Service is as rendered, whomever it selects at which ports."""
+    ours = _body(rendered)
+    gone = any(_gone(ours, known, field) for field in _MAPS)
+    return not known.astray and not gone and kube_drift.stands(ours, known.body)
+
+
+def patch(rendered: Manifest, known: ServiceRecord) -> Manifest:
+    """What of a rendered Service differs from the one that stands, as a merge patch of it."""
+    metadata: Manifest = {}
+    spec: Manifest = {}
+    if not stands(rendered, known):
+        ours = _body(rendered)
+        metadata = {field: {**_gone(ours, known, field), **ours[field]} for field in _MAPS}
+        kind = ours.get("type") or ("ClusterIP" if known.body.get("type") == _ELSEWHERE else None)
+        spec = {"publishNotReadyAddresses": False, "externalName": None}
+        spec |= {"type": kind} if kind else {}
+    selector = rendered["spec"]["selector"]
+    if known.selector != selector:
+        gone = dict.fromkeys(known.selector.keys() - selector.keys())
+        spec["selector"] = {**gone, **selector}
+    if not alike(ports(rendered), known.ports):
+        spec["ports"] = rendered["spec"]["ports"]
+    changes: dict[str, Any] = {"spec": spec} if spec else {}
+    if metadata or spec:
+        changes["metadata"] = {**metadata, "uid": known.meta.uid}
+    return changes
+
+
+def _gone(ours: Manifest, known: ServiceRecord, field: str) -> dict[str, None]:
+    """What we wrote once and render no more; what others wrote stays."""
+    there = known.owned[field] & known.body[field].keys()
+    return dict.fromkeys(sorted(there - ours[field].keys()))

@@ -37,6 +37,8 @@ SURPLUS_ANNOTATION: Final = f"{GROUP}/surplus"
 """On a ReplicaSet: how many of its replicas are there only while a restart replaces pods."""
 EDITED_ANNOTATION: Final = f"{GROUP}/edited"
 """On a ReplicaSet: from when until when, with a slash between, its template was not ours."""
+PORTS_ANNOTATION: Final = f"{GROUP}/ports"
+"""On a ControllerRevision: through which ports callers reach it, where others than at first."""
 
 TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
 """On a pod: the digest of the rendered template that it was made from."""

@@ -18,15 +18,14 @@ from lockstep.api.base import (
     Number,
     ObjectName,
     PinnedReference,
-    Port,
     PositiveDuration,
     Rule,
     Rules,
     SemVer,
     Spec,
-    TargetPort,
     Weight,
 )
+from lockstep.api.service import Service
 
 KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
@@ -147,15 +146,6 @@ class Model(Spec):
     native sidecars too."""
     mount_path: Annotated[str, Field(max_length=256, pattern="^/")] = "/mnt/models"
     """Where the artifact is mounted, read-only."""
-
-
-class Service(Spec):
-    """The Service that callers use. It has the name of the ModelDeployment."""
-
-    port: Port = 80
-    """The port that callers use."""
-    target_port: TargetPort = 8080
-    """The pod's port behind it, by number or name."""
 
 
 class Expectation(Spec):

@@ -9,6 +9,7 @@ from lockstep.api.base import Manifest
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.service import Ports
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
 from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.key import Key
@@ -219,11 +220,19 @@ Routing = Nobody | Only | Everyone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerService:
-    """The Service that callers use, as it stands in the cluster."""
+    """The Service that callers use, as it stands in the cluster.
+
+    ``drifted``: what is ours in it and the same for all revisions is not as we would write it.
+    ``edited``: somebody else has written some of its ports. ``astray``: callers are sent to no pod
+    of ours, or to pods that are not ready, whatever it selects.
+    """
 
     uid: str
     routing: Routing
+    ports: Ports = ()
     drifted: bool = False
+    edited: bool = False
+    astray: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +288,8 @@ class StoredRevision:
     """A ControllerRevision of ours: what the user wrote (``inputs``) and what we made of it, once.
 
     ``number`` grows with every new revision of this ModelDeployment. ``authors`` had a hand in it
-    when it began, whoever tries it again later.
+    when it began, whoever tries it again later. ``ports``: through which callers reached it then;
+    empty in what was stored before that was kept.
     """
 
     name: str
@@ -289,6 +299,7 @@ class StoredRevision:
     inputs: Manifest
     template: Manifest
     authors: tuple[str, ...] = ()
+    ports: Ports = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from lockstep.api.base import Manifest
+from lockstep.api.service import Ports, Service
 from lockstep.api.status import ModelDeploymentStatus, Outcome, Verdict
 from lockstep.core.observed import ChildRef, Routing, Span
+
+PLAIN: Final = Service()
+"""A Service of which the spec says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,18 @@ class StoreRevision:
     inputs: Manifest
     template: Manifest
     authors: tuple[str, ...] = ()
+    ports: Ports = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotePorts:
+    """Keep beside a stored revision through which ports callers reach it from now on.
+
+    ``name`` is its ControllerRevision's. It goes before any write of the Service.
+    """
+
+    name: str
+    ports: Ports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +74,15 @@ class RemovePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetTraffic:
-    """Let callers reach these revisions and no others."""
+    """Let callers reach these revisions and no others, through these ports; both in one write.
+
+    ``service``: what the spec says of the Service for every revision.
+    """
 
     routing: Routing
-    port: int
-    target_port: int | str
+    ports: Ports
     exists: bool
+    service: Service = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +97,9 @@ class SetPreview:
     """Let those who use the preview Service reach this revision and no other."""
 
     revision: str
-    port: int
-    target_port: int | str
+    ports: Ports
     exists: bool
+    service: Service = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +157,7 @@ class AnswerDecision:
 
 Action = (
     StoreRevision
+    | NotePorts
     | PutReplicaSet
     | RemoveReplicaSet
     | RemovePod

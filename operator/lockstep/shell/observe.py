@@ -17,24 +17,22 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
-from lockstep.core import belonging, names
-from lockstep.core.children import replica_set, service
+from lockstep.core import belonging
+from lockstep.core.children import replica_set
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
 from lockstep.core.observed import (
     Arm,
-    CallerService,
     ChildReplicaSet,
     ConfigCopy,
     Criteria,
     Foreign,
-    Nobody,
     Observed,
     Pod,
     StoredRevision,
     Unreadable,
 )
-from lockstep.shell import decisions, upkeep
+from lockstep.shell import decisions, services, upkeep
 from lockstep.shell.caches import Caches
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
@@ -83,6 +81,9 @@ class Observe:
         if not self._configs.look(key, kube_configs.templates(record, stored)):
             return None
         arms, strangers = self._arms(owner, record, {it.revision: it for it in stored})
+        callers, preview = services.find(
+            self._caches, self._memory, self._router, owner, record.spec
+        )
         return Observed(
             key=key,
             uid=record.meta.uid,
@@ -92,8 +93,8 @@ class Observe:
             status=self._status(key, record),
             arms=arms,
             strangers=strangers,
-            service=self._service(owner, record, key.name),
-            preview=self._service(owner, record, names.preview_name(key.name)),
+            service=callers,
+            preview=preview,
             stored=stored,
             criteria=self._criteria(key, record),
             foreign=foreign,
@@ -186,24 +187,6 @@ class Observe:
             for record in self._caches.copies.children(owner.key)
             if record.copy and record.meta.owner_uid == owner.uid and not record.meta.terminating
         )
-
-    def _service(
-        self, owner: Owner, record: ModelDeploymentRecord, name: str
-    ) -> CallerService | None:
-        seen = self._caches.services.get(Key(owner.key.namespace, name))
-        if seen is None or seen.meta.owner_uid != owner.uid:
-            return None
-        routing = self._router.read(owner.key.name, seen.selector)
-        if isinstance(record.spec, Unreadable):
-            return CallerService(uid=seen.meta.uid, routing=routing or Nobody())
-        wanted = record.spec.service
-        rendered = service.service(owner, name, {}, wanted.port, wanted.target_port)
-        ours = kube_drift.part(rendered, kube_drift.SERVICE)
-        uid = seen.meta.uid
-        settled = self._memory.is_settled(owner.key, uid, seen.meta.version)
-        redirected = routing is None or seen.redirected
-        drifted = redirected or not (settled or self._stands(owner.key, uid, ours, seen.body))
-        return CallerService(uid=seen.meta.uid, routing=routing or Nobody(), drifted=drifted)
 
     def _criteria(
         self, key: Key, record: ModelDeploymentRecord

@@ -38,6 +38,10 @@ def _value(at: str, says: str, refused: object, allowed: object) -> Case:
 _STAGE: Final = "spec.strategy.canary.stages[0]"
 _TEMPLATE: Final = "spec.template"
 _EXPECT: Final = "spec.smokeTest.expect"
+_SERVICE: Final = "spec.service"
+_SERVICE_KEYS: Final = (
+    "keys that begin with lockstep.dev/ are set by the operator, and none is above 317 characters"
+)
 _ONE_STRATEGY: Final = "strategy needs exactly one of canary, blueGreen, rolling"
 _LETTER: Final = (
     "metadata.name must be a DNS label of at most 50 characters that begins with a letter: "
@@ -93,6 +97,41 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     "port 0": _value("spec.service.targetPort", _PORT, 0, 1),
     "a port name without a letter": _value("spec.service.targetPort", _PORT, "8-0", "8-o"),
     "a port name that ends in a dash": _value("spec.service.targetPort", _PORT, "web-", "w-eb"),
+    "a label of the Service that is ours": _deployment(
+        f"{_SERVICE}.labels",
+        _SERVICE_KEYS,
+        {f"{_SERVICE}.labels": {"lockstep.dev/deployment": "x"}},
+        {f"{_SERVICE}.labels": {"team": "x"}},
+    ),
+    "an annotation of the Service with a key that is too long": _value(
+        f"{_SERVICE}.annotations", _SERVICE_KEYS, {"k" * 318: ""}, {"k" * 317: ""}
+    ),
+    "two ports of one number": _deployment(
+        f"{_SERVICE}.ports",
+        "two ports of one number and protocol: callers could not tell them apart",
+        {f"{_SERVICE}.ports": [{"name": "a", "port": 80}, {"name": "b", "port": 80}]},
+        {
+            f"{_SERVICE}.ports": [
+                {"name": "a", "port": 80},
+                {"name": "b", "port": 80, "protocol": "UDP"},
+            ]
+        },
+    ),
+    "a node's port inside the cluster": _deployment(
+        _SERVICE,
+        "nodePort needs type NodePort or LoadBalancer",
+        {f"{_SERVICE}.ports": [{"name": "a", "port": 80, "nodePort": 30080}]},
+        {
+            f"{_SERVICE}.ports": [{"name": "a", "port": 80, "nodePort": 30080}],
+            f"{_SERVICE}.type": "NodePort",
+        },
+    ),
+    "a headless load balancer": _deployment(
+        _SERVICE,
+        "headless needs type ClusterIP: a Service without an address has no other one either",
+        {f"{_SERVICE}.headless": True, f"{_SERVICE}.type": "LoadBalancer"},
+        {f"{_SERVICE}.headless": True, f"{_SERVICE}.type": "ClusterIP"},
+    ),
     "bounds without a path": _deployment(
         _EXPECT,
         "min and max need jsonPath: they bound the number found there",

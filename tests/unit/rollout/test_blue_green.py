@@ -9,7 +9,7 @@ from lockstep.api.status import Kept, StageStatus
 from lockstep.core.observed import Answers, CallerService, DryRunResult, Foreign, Only
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import did, reason
-from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, named, trial, world
+from tests.unit.rollout.worlds import NOW, PORTS, V1, V2, V3, World, arm, named, trial, world
 
 MINUTE = timedelta(minutes=1)
 
@@ -28,7 +28,7 @@ def at(step: str, index: int, **changes: Any) -> World:
         "stage": StageStatus(name=step, index=index),
         "routing": Only(V1),
         "arms": (arm(V1, 4), arm(V2, 1)),
-        "rest": {"preview": CallerService(uid="v", routing=Only(V2))},
+        "rest": {"preview": CallerService(uid="v", routing=Only(V2), ports=PORTS)},
     }
     return trial(**(facts | changes))
 
@@ -179,13 +179,15 @@ CASES: dict[str, tuple[World, str, str]] = {
             "pre-promotion",
             0,
             spec=blue_green(prePromotion={"soak": "1h"}),
-            rest={"preview": CallerService(uid="v", routing=Only(V1))},
+            rest={"preview": CallerService(uid="v", routing=Only(V1), ports=PORTS)},
         ),
         "Moving",
         "preview 2",
     ),
     "a preview Service is taken away when nothing is on trial": (
-        world(version="1.0.0", rest={"preview": CallerService(uid="v", routing=Only(V2))}),
+        world(
+            version="1.0.0", rest={"preview": CallerService(uid="v", routing=Only(V2), ports=PORTS)}
+        ),
         "Completed",
         "no preview",
     ),

@@ -31,7 +31,7 @@ from lockstep.core.observed import (
 from lockstep.core.plan import Action, Plan, PruneConfig, PutReplicaSet, StoreConfig, StoreRevision
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
-from tests.unit.rollout.worlds import KEY, NOW, arm, spec_of, template
+from tests.unit.rollout.worlds import KEY, NOW, PORTS, arm, spec_of, template
 
 DRAIN = timedelta(seconds=5)
 SETTINGS = {"configMapRef": {"name": "settings"}}
@@ -113,7 +113,9 @@ class World:
                 observed_generation=7,
             ),
             arms={it.revision: it for it in self.arms},
-            service=CallerService(uid="s", routing=Only(self.stable)) if self.stable else None,
+            service=CallerService(uid="s", routing=Only(self.stable), ports=PORTS)
+            if self.stable
+            else None,
             stored=self.stored,
             foreign=self.foreign,
             configs=self.configs,
@@ -405,7 +407,7 @@ def test_a_secret_that_changed_during_the_trial_is_told_once_it_is_promoted() ->
         ON_TRIAL, secrets={"key": TWO}, seen=(TWO,), tried=(ONE,),
         spec={"strategy": {"rolling": {}}}, arms=(arm(D, 1), arm(E, 4)),
     )  # fmt: skip
-    seen = replace(last.observed(), service=CallerService(uid="s", routing=Only(E)))
+    seen = replace(last.observed(), service=CallerService(uid="s", routing=Only(E), ports=PORTS))
     promoted = plan(seen, NOW)
     assert promoted.status.stable is not None
     assert promoted.status.stable.revision == E

@@ -43,6 +43,7 @@ from tests.sim.resource import wire
 from tests.unit.rollout.worlds import (
     KEY,
     NOW,
+    PORTS,
     V1,
     V2,
     V3,
@@ -282,7 +283,7 @@ def world_of(facts: Facts) -> Observed:
         template=template(version),
         status=_status(facts),
         arms=_arms(facts),
-        service=CallerService(uid="s", routing=routing) if routing else None,
+        service=CallerService(uid="s", routing=routing, ports=PORTS) if routing else None,
         stored=STORED,
         criteria=CRITERIA,
         answers=Answers(smoke=smoke, dry_run=DryRunResult(WANTED[version], None)),

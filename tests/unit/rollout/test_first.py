@@ -13,7 +13,7 @@ from lockstep.core.rollout.planner import look, needs, plan
 from lockstep.core.rollout.stages import Step, walk
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble
-from tests.unit.rollout.worlds import NOW, V2, World, arm, first, named, world
+from tests.unit.rollout.worlds import NOW, PORTS, V2, World, arm, first, named, world
 
 MINUTE = timedelta(minutes=1)
 SERVING = [{"name": "serving"}]
@@ -28,7 +28,7 @@ GATE: dict[str, Any] = {
     "initialRollout": "Gate",
     "strategy": {"canary": {"stages": STAGES[:2]}},
 }
-HIDDEN = CallerService(uid="p", routing=Only(V2))
+HIDDEN = CallerService(uid="p", routing=Only(V2), ports=PORTS)
 
 
 def gated(ready: int = 4, since: timedelta | None = None, **changes: Any) -> World:

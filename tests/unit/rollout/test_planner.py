@@ -8,6 +8,7 @@ import pytest
 
 from lockstep.adapters.kube_custom import read_status, write_status
 from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.service import Service
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import (
     Answers,
@@ -26,6 +27,7 @@ from lockstep.core.observed import (
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
+    NotePorts,
     Plan,
     PruneConfig,
     PruneRevision,
@@ -80,6 +82,13 @@ UNPROVEN = named(V2, smoke_tested=False)
 MINUTES = timedelta(minutes=1)
 
 
+_VERBS: dict[type[Action], str] = {
+    AnswerDecision: "answer",
+    PruneRevision: "forget",
+    NotePorts: "note ports of",
+}
+
+
 def say(action: Action) -> str:
     match action:
         case StoreRevision(revision=name):
@@ -97,10 +106,8 @@ def say(action: Action) -> str:
             return "no preview"
         case PutBudget() | RemoveBudget() | SetOwnership() | StoreConfig() | PruneConfig():
             return type(action).__name__
-        case AnswerDecision(name=name):
-            return f"answer {name}"
-        case PruneRevision(name):
-            return f"forget {name}"
+        case AnswerDecision(name=name) | PruneRevision(name) | NotePorts(name):
+            return f"{_VERBS[type(action)]} {name}"
 
 
 def _callers(routing: Routing) -> str:
@@ -479,9 +486,12 @@ CASES: dict[str, tuple[World, str, str]] = {
         "v1=5",
     ),
     "the port that a smoke test asks at was mended": (
-        world(rejected=rejection(V2, **BY_SMOKE), spec={**SMOKE, "service": {"targetPort": 9000}}),
+        world(
+            rejected=rejection(V2, **BY_SMOKE),
+            spec={**SMOKE, "service": {"targetPort": 9000}, "strategy": {"blueGreen": {}}},
+        ),
         "Moving",
-        "v2=1",
+        f"note ports of fraud-{V2}, preview 2, v2=4",
     ),
     "a smoke test that was taken away is none to fail": (
         world(rejected=rejection(V2, **BY_SMOKE)),
@@ -676,7 +686,11 @@ def test_a_named_port_is_found_in_the_template() -> None:
     seen = trial(1, spec=raw, candidate=UNPROVEN, routing=Only(V1)).observed()
     ports = [{"name": "http", "containerPort": 9000}]
     known = tuple(
-        replace(it, template={"spec": {"containers": [{"name": "server", "ports": ports}]}})
+        replace(
+            it,
+            template={"spec": {"containers": [{"name": "server", "ports": ports}]}},
+            ports=Service(target_port="http").served(),
+        )
         for it in seen.stored
     )
     smoke_test = needs(replace(seen, stored=known), NOW).smoke
@@ -696,7 +710,9 @@ def test_a_port_that_no_container_has_is_said_with_those_that_there_are() -> Non
 def test_a_smoke_test_asks_no_port_that_is_a_guess() -> None:
     raw: dict[str, Any] = {"service": {"port": 80, "targetPort": "htpp"}, **SMOKE}
     seen = trial(1, spec=raw, candidate=UNPROVEN, routing=Only(V1)).observed()
-    assert needs(seen, NOW).smoke is None
+    noted = Service(target_port="htpp").served()
+    stored = tuple(replace(it, ports=noted) for it in seen.stored)
+    assert needs(replace(seen, stored=stored), NOW).smoke is None
 
 
 def test_old_revisions_beyond_the_limit_are_forgotten() -> None:

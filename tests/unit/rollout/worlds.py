@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.service import Service
 from lockstep.api.status import (
     ModelDeploymentStatus,
     Rejection,
@@ -33,6 +34,7 @@ from lockstep.core.observed import (
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY = Key("payments", "fraud")
+PORTS = Service().served()
 IMAGE = "registry.example.com/fraud@sha256:" + "a" * 64
 
 
@@ -75,6 +77,7 @@ def stored(name: str, number: int, authors: tuple[str, ...] = ()) -> StoredRevis
         inputs=written,
         template=revision.render("fraud", name, written, timedelta(seconds=5)),
         authors=authors,
+        ports=PORTS,
     )
 
 
@@ -143,7 +146,11 @@ class World:
         )
         spec = spec_of(self.version, **self.spec)
         budget = Budget(uid="b") if spec.replicas >= NEEDED_FROM else None
-        service = None if self.routing is None else CallerService(uid="s", routing=self.routing)
+        service = (
+            None
+            if self.routing is None
+            else CallerService(uid="s", routing=self.routing, ports=PORTS)
+        )
         return Observed(
             key=KEY,
             uid="u",

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from lockstep.adapters import kube_services
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.service import Service, alike
 from lockstep.api.status import Phase
 from lockstep.core.children import controller_revision
 from lockstep.core.observed import CallerService, Foreign, Nobody, Observed, Only, Unreadable
@@ -35,6 +37,7 @@ STORED = StoreRevision(
     template=rendered_template(),
 )
 REVISION = standing(controller_revision.controller_revision(OWNER, STORED), "uid-rev")
+PORTS = Service().served()
 ONLY_R1 = {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "r1"}
 
 
@@ -161,19 +164,62 @@ async def test_a_difference_that_an_apply_did_not_change_is_notation() -> None:
 
 async def test_the_service_says_whom_callers_reach() -> None:
     seen = await Bench().see(model_deployment(), callers(ONLY_R1)).look()
-    assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"))
+    assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"), ports=PORTS)
 
 
 async def test_a_selector_that_is_not_ours_is_drift_towards_nobody_we_know() -> None:
     seen = await Bench().see(model_deployment(), callers({"app": "x"})).look()
-    assert seen.service == CallerService(uid="uid-svc", routing=Nobody(), drifted=True)
+    assert seen.service == CallerService(uid="uid-svc", routing=Nobody(), ports=PORTS, drifted=True)
 
 
-async def test_another_port_is_drift() -> None:
-    raw = model_deployment(service={"port": 8000, "targetPort": 8080})
-    seen = await Bench().see(raw, callers(ONLY_R1)).look()
-    assert seen.service is not None
-    assert seen.service.drifted
+STRAY: dict[str, tuple[Manifest, bool]] = {
+    "callers sent out of the cluster": (
+        {"spec": {"type": "ExternalName", "externalName": "elsewhere.example.com"}}, True),
+    "callers sent to pods that are not ready": ({"spec": {"publishNotReadyAddresses": True}}, True),
+    "what the spec says of it": ({"metadata": {"annotations": {"mesh": "off"}}}, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "astray"), STRAY.values(), ids=STRAY)
+async def test_what_is_ours_of_a_service_is_put_back(edit: Manifest, *, astray: bool) -> None:
+    raw = callers(ONLY_R1, version=20)
+    changed = {part: {**raw[part], **edit.get(part, {})} for part in ("metadata", "spec")}
+    asked = {"annotations": {"mesh": "on"}}
+    as_asked = callers(ONLY_R1)
+    as_asked["metadata"]["annotations"] = {"mesh": "on"}
+    bench = Bench().see(model_deployment(service=asked), as_asked)
+    seen = (await bench.look()).service
+    edited = (await bench.see({**raw, **changed}).look()).service
+    assert seen is not None
+    assert edited is not None
+    assert (seen.drifted, seen.astray) == (False, False)
+    assert (edited.drifted, edited.astray) == (True, astray)
+
+
+async def test_what_others_add_to_a_service_and_no_write_of_ours_touches_stays() -> None:
+    raw = callers(ONLY_R1)
+    raw["metadata"] |= {"annotations": {"lb": "big"}}
+    raw["metadata"]["labels"] |= {"team": "a"}
+    raw["spec"] |= {"type": "NodePort", "sessionAffinity": "ClientIP"}
+    raw["spec"]["ports"][0]["nodePort"] = 30080
+    seen = (await Bench().see(model_deployment(), raw).look()).service
+    assert seen is not None
+    assert not seen.drifted
+    assert alike(PORTS, seen.ports), "a node's port that nobody asked for is the cluster's"
+
+
+async def test_a_label_that_the_spec_says_no_more_is_ours_to_take_away() -> None:
+    raw = callers(ONLY_R1)
+    raw["metadata"]["labels"] |= {"team": "a", "theirs": "b"}
+    fields: Manifest = {"f:metadata": {"f:labels": {".": {}, "f:team": {}}}}
+    raw["metadata"]["managedFields"] = [{"manager": "lockstep", "fieldsV1": fields}]
+    seen = (await Bench().see(model_deployment(), raw).look()).service
+    assert seen is not None
+    assert seen.drifted
+    known, rendered = kube_services.prune(raw), callers(ONLY_R1)
+    rendered["spec"] |= {"publishNotReadyAddresses": False}
+    assert kube_services.patch(rendered, known)["metadata"]["labels"]["team"] is None
+    assert "theirs" not in kube_services.patch(rendered, known)["metadata"]["labels"]
 
 
 async def test_a_service_of_somebody_else_is_not_seen_as_ours() -> None:
@@ -188,7 +234,7 @@ async def test_a_spec_that_cannot_be_read_is_seen_with_its_children() -> None:
     seen = await Bench().see(raw, REVISION, child(), callers(ONLY_R1)).look()
     assert isinstance(seen.spec, Unreadable)
     assert seen.arm("r1").replica_set is not None
-    assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"))
+    assert seen.service == CallerService(uid="uid-svc", routing=Only("r1"), ports=PORTS)
 
 
 async def test_criteria_are_those_the_spec_names() -> None:
@@ -252,7 +298,7 @@ async def test_children_that_are_gone_are_not_remembered() -> None:
     bench.memory.settle(FRAUD, "uid-r0", 1)
     bench.caches.read("replicasets", child(version=30), "DELETED")
     await bench.look()
-    assert bench.memory.stood == {FRAUD: {"uid-svc": bench.memory.stood[FRAUD]["uid-svc"]}}
+    assert bench.memory.stood == {FRAUD: {}}
     assert bench.memory.settled == {FRAUD: {}}
     bench.memory.forget(FRAUD)
     assert (bench.memory.stood, bench.memory.settled) == ({}, {})

@@ -8,6 +8,7 @@ import pytest
 
 from lockstep.adapters.kube_refusals import Refusal
 from lockstep.api.base import Manifest
+from lockstep.api.service import Service
 from lockstep.api.status import (
     GateStatus,
     ModelDeploymentStatus,
@@ -69,7 +70,7 @@ def put(revision: str = "r1", replicas: int = 2, *, exists: bool = True) -> PutR
 
 
 def traffic(port: int = 80, *, exists: bool = True) -> SetTraffic:
-    return SetTraffic(routing=Everyone(), port=port, target_port=8080, exists=exists)
+    return SetTraffic(routing=Everyone(), ports=Service(port=port).served(), exists=exists)
 
 
 # Store
@@ -232,8 +233,7 @@ ACTIONS: dict[str, tuple[Action, list[str]]] = {
         RemoveReplicaSet("r1"), ["delete ReplicaSet fraud-r1"]),
     "one that is gone needs no removal": (RemoveReplicaSet("r9"), []),
     "to move callers, only the selector is sent": (traffic(), ["merge Service fraud"]),
-    "another port replaces the ports first": (
-        traffic(8000), ["merge Service fraud", "apply Service fraud"]),
+    "another port goes with the selector": (traffic(8000), ["merge Service fraud"]),
     "a revision is stored once": (
         StoreRevision(revision="r2", scheme="1", number=2, inputs={}, template=TEMPLATE),
         ["create ControllerRevision fraud-r2"]),
@@ -266,7 +266,7 @@ async def test_an_apply_that_changed_nothing_settles_the_difference() -> None:
     bench = Bench().see(model_deployment(), child(), callers(ONLY_R1))
     seen = await bench.look()
     await bench.act.act(seen, put())
-    same = SetTraffic(routing=Only("r1"), port=80, target_port=8080, exists=True)
+    same = SetTraffic(routing=Only("r1"), ports=Service().served(), exists=True)
     await bench.act.act(seen, same)
     assert bench.memory.settled == {FRAUD: {"uid-r1": 1, "uid-svc": 10}}
     await bench.act.act(seen, put(replicas=3))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lockstep.api.base import API_VERSION, DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
+from lockstep.api.service import Service
 from lockstep.core.children import replica_set, service
 from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
@@ -59,4 +60,8 @@ def rendered_template(revision: str = "r1") -> Manifest:
 
 
 def callers(selector: dict[str, str], version: int = 10) -> Manifest:
-    return standing(service.service(OWNER, FRAUD.name, selector, 80, 8080), "uid-svc", version)
+    return standing(
+        service.service(OWNER, FRAUD.name, selector, Service().served(), Service()),
+        "uid-svc",
+        version,
+    )

@@ -1,6 +1,9 @@
 """What was written and what was rendered from it, kept as an immutable ControllerRevision."""
 
-from lockstep.api.base import Manifest
+import json
+
+from lockstep.api.base import PORTS_ANNOTATION, Manifest
+from lockstep.api.service import Ports, ServedPort
 from lockstep.core import names
 from lockstep.core.children.owner import Owner, metadata
 from lockstep.core.plan import StoreRevision
@@ -19,5 +22,15 @@ def controller_revision(owner: Owner, revision: StoreRevision) -> Manifest:
             "inputs": revision.inputs,
             "template": revision.template,
             "authors": list(revision.authors),
+            "ports": [_port(it) for it in revision.ports],
         },
     }
+
+
+def ports_patch(ports: Ports) -> Manifest:
+    """What changes in its metadata when its ports do: its data never does."""
+    return {"annotations": {PORTS_ANNOTATION: json.dumps([_port(it) for it in ports])}}
+
+
+def _port(port: ServedPort) -> Manifest:
+    return port.model_dump(mode="json", by_alias=True, exclude_defaults=True)

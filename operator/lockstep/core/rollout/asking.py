@@ -1,14 +1,13 @@
 """What a rollout asks of the world before it decides: a dry run, a smoke test, the gates."""
 
 from lockstep.api.base import Manifest
-from lockstep.core import pod_spec
 from lockstep.core.children import replica_set
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
 from lockstep.core.needs import DryRun, Smoke
 from lockstep.core.observed import Arm, Pod
 from lockstep.core.revision import render
-from lockstep.core.rollout import proving, restart, trial
+from lockstep.core.rollout import ports, proving, restart, trial
 from lockstep.core.rollout.view import View
 
 
@@ -44,7 +43,7 @@ def smoke(view: View, candidate: Arm) -> Smoke | None:
     pod = _askable(candidate)
     if test is None or pod is None or proving.proven(view):
         return None
-    port = _port(view, candidate)
+    port = ports.asked_at(view, candidate.revision)
     if port is None:
         return None
     return Smoke(
@@ -64,12 +63,6 @@ def _askable(arm: Arm) -> Pod | None:
 
 def _host(ip: str) -> str:
     return f"[{ip}]" if ":" in ip else ip
-
-
-def _port(view: View, candidate: Arm) -> int | None:
-    """The port at which the Service will ask; None where no container has it."""
-    rendered = template(view, candidate.revision) or {"spec": {}}
-    return pod_spec.port(rendered["spec"], view.spec.service.target_port)
 
 
 def questions(view: View) -> tuple[Question, ...]:

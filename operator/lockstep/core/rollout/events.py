@@ -14,7 +14,7 @@ from lockstep.api.status import (
     StageStatus,
     Truth,
 )
-from lockstep.core.observed import Observed
+from lockstep.core.observed import CallerService, Observed
 from lockstep.core.plan import Action, Event, EventType, PutReplicaSet, SetTraffic
 from lockstep.core.rollout.stages import PROMOTED_FULL, SKIPPED
 
@@ -43,8 +43,7 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         and any(isinstance(it, PutReplicaSet) and it.revision == child.revision for it in actions)
         and child.drifted
     ]
-    rerouted = any(isinstance(action, SetTraffic) for action in actions)
-    if rerouted and observed.service and observed.service.drifted:
+    if observed.service and _edited(observed.service, actions):
         drifted.append(f"Service {observed.key.name}")
     return tuple(
         Event(
@@ -54,6 +53,14 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         )
         for child in drifted
     )
+
+
+def _edited(service: CallerService, actions: Sequence[Action]) -> bool:
+    """Whether an action undoes what somebody did to the Service; else it moves callers."""
+    found = next((it for it in actions if isinstance(it, SetTraffic)), None)
+    if found is None:
+        return False
+    return service.drifted or (service.edited and found.routing == service.routing)
 
 
 def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lockstep.api.base import API_VERSION, Manifest, format_duration, whole_seconds
 from lockstep.api.model_deployment import KIND, SmokeTest
+from lockstep.api.service import ServedPort
 from lockstep.api.status import Approved, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
@@ -391,10 +392,32 @@ def _children(left: Sequence[ChildRef]) -> str:
     return one if len(left) == 1 else f"{one} and {len(left) - 1} more children"
 
 
-def no_such_port(name: str, version: str, known: Iterable[Manifest]) -> str:
+def no_such_port(field: str, port: ServedPort, version: str, known: Iterable[Manifest]) -> str:
     named = [f"{it['name']} ({it['containerPort']})" for it in known if it.get("name")]
     there = f"they name {', '.join(named[:8])}" if named else "they name none"
     return (
-        f"spec.service.targetPort is {name}, a TCP port that no container of version {version} "
-        f"has: {there}; correct the name, name the port in the template, or write its number"
+        f"{field} is {port.target_port}, a {port.protocol} port that no container of version "
+        f"{version} has: {there}; correct the name, name the port in the template, or write its "
+        "number"
+    )
+
+
+def ports_differ(stable: RevisionStatus, version: str, ours: ServedPort, theirs: ServedPort) -> str:
+    return (
+        f"port {theirs.port} of the Service leads to {_behind(ours)} in {named(stable)} and to "
+        f"{_behind(theirs)} in version {version}: while callers are split one Service cannot do "
+        "both; give the port one name in both templates and write that as targetPort, or move all "
+        "callers at once (strategy blueGreen, or stages of weight 100 only with maxSurge of at "
+        f"least replicas); callers stay on version {stable.version}"
+    )
+
+
+def _behind(port: ServedPort) -> str:
+    return f"{port.target_port}{f' ({port.app_protocol})' if port.app_protocol else ''}"
+
+
+def astray(name: str) -> str:
+    return (
+        f"somebody made Service {name} send callers out of the cluster (type ExternalName) or to "
+        "pods that are not ready (publishNotReadyAddresses): it is being put back"
     )

@@ -136,7 +136,8 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         memory=observed.status,
         now=now,
     )
-    return deciding.taken(_recalled(_forgiven(_let_go(_recovered(causes.told(view))))))
+    recalled = _recalled(_forgiven(_let_go(_recovered(causes.told(view)))))
+    return ports.renewed(deciding.taken(recalled))
 
 
 def _recovered(view: View) -> View:
@@ -231,7 +232,8 @@ def _beginning(view: View) -> Situation:
     if view.paused:
         return Held("Paused", messages.held(view))
     described = returns.described(view)
-    problem = plan_problem(view, described) or ports.problem(view) or config.problem(view)
+    problem = plan_problem(view, described) or ports.problem(view, described)
+    problem = problem or config.problem(view)
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:
@@ -268,7 +270,7 @@ def answer(view: View) -> Stance:
         case Condemned(rejected):
             return outcome.condemned(view, rejected)
         case Settled():
-            return outcome.settled(view)
+            return _settled(view)
         case First(candidate):
             return first.answer(view, candidate)
         case OnTrial(stable, candidate):
@@ -282,6 +284,15 @@ def answer(view: View) -> Stance:
             return _start(view)
         case other:
             assert_never(other)
+
+
+def _settled(view: View) -> Stance:
+    """Stable serves; what spec.service says of it may be wrong all the same, and is not done."""
+    claim = ports.problem(view)
+    if claim is None:
+        return outcome.settled(view)
+    stance = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
+    return outcome.invalid(stance, claim)
 
 
 def _standing(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.service import alike
 from lockstep.api.status import ModelDeploymentStatus, Phase, RevisionStatus, Truth, Weights
 from lockstep.core import conditions, revision
 from lockstep.core.conditions import Claim, truth
@@ -37,6 +38,8 @@ from lockstep.core.rollout import (
     deciding,
     events,
     happened,
+    messages,
+    ports,
     restart,
     standing,
     upkeep,
@@ -168,9 +171,8 @@ def _answering(view: View, stance: Stance) -> int:
 
 
 def _claims(view: View, stance: Stance, answering: int) -> dict[str, Claim]:
-    said = f"{answering} pods answer callers" if answering else "no pod answers callers"
     claims = {
-        "Available": Claim(truth(answering), "PodsReady" if answering else "NoPodReady", said),
+        "Available": _available(view, answering),
         **_progress(stance.phase, stance.reason, stance.message),
         "SpecValid": stance.valid,
     }
@@ -184,6 +186,14 @@ def _claims(view: View, stance: Stance, answering: int) -> dict[str, Claim]:
     if approximate:
         claims["WeightApproximate"] = approximate
     return claims
+
+
+def _available(view: View, answering: int) -> Claim:
+    service = view.observed.service
+    if service and service.astray:
+        return Claim(Truth.UNKNOWN, "CallersAstray", messages.astray(view.observed.key.name))
+    said = f"{answering} pods answer callers" if answering else "no pod answers callers"
+    return Claim(truth(answering), "PodsReady" if answering else "NoPodReady", said)
 
 
 def _progress(phase: Phase, reason: str, message: str) -> dict[str, Claim]:
@@ -227,6 +237,7 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
     yield from _store(view, stance.aim.counts)
     yield from config.actions(view, stance)
+    yield from ports.notes(view, stance.memory)
     yield from _traffic(view, stance.aim.routing)
     yield from _preview(view, stance.aim.preview)
     yield from _removals(view, stance, routing)
@@ -262,6 +273,7 @@ def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
             inputs=wanted.inputs,
             template=template(view, wanted.revision) or {},
             authors=tuple(sorted(approving.authors(view).people)),
+            ports=ports.stored(view),
         )
 
 
@@ -288,13 +300,16 @@ def _stands(child: ChildReplicaSet, count: int, surplus: int) -> bool:
 
 def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:
     service = view.observed.service
-    if routing is None or (service and service.routing == routing and not service.drifted):
+    if routing is None:
+        return
+    there = service is not None and service.routing == routing
+    if there and service and not service.drifted and not ports.drifted(view, routing):
         return
     yield SetTraffic(
         routing=routing,
-        port=view.spec.service.port,
-        target_port=view.spec.service.target_port,
+        ports=ports.offered(view, routing),
         exists=service is not None,
+        service=view.spec.service,
     )
 
 
@@ -303,13 +318,17 @@ def _preview(view: View, revision: str | None) -> Iterator[SetPreview | RemovePr
     if revision is None:
         if preview:
             yield RemovePreview()
-    elif preview is None or preview.drifted or preview.routing != Only(revision):
-        yield SetPreview(
-            revision=revision,
-            port=view.spec.service.port,
-            target_port=view.spec.service.target_port,
-            exists=preview is not None,
-        )
+        return
+    offered = ports.of(view, revision)
+    there = preview is not None and preview.routing == Only(revision)
+    if there and preview and not preview.drifted and alike(offered, preview.ports):
+        return
+    yield SetPreview(
+        revision=revision,
+        ports=offered,
+        exists=preview is not None,
+        service=view.spec.service,
+    )
 
 
 def _prune(view: View, stance: Stance) -> Iterator[PruneRevision]:

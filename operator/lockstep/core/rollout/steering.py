@@ -2,7 +2,7 @@
 
 from lockstep.api.model_deployment import RollbackSpeed
 from lockstep.core.observed import Arm, Everyone, Nobody, Only, Routing
-from lockstep.core.rollout import strangers
+from lockstep.core.rollout import ports, strangers
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
@@ -66,7 +66,7 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     clear = view.routing == everybody or not (stable.ready and strangers.within(view, candidate))
     if step_.weight == WHOLE and candidate.ready and complete and clear:
         return everybody
-    if not step_.shared:
+    if not (step_.shared and ports.fit(view)):
         return everybody if _stands_in(view, stable, candidate) else back(view, stable)
     if _in_the_way(view, stable, candidate) or strangers.beside(view):
         alone = view.routing == everybody and candidate.ready
@@ -183,8 +183,9 @@ def _paced_return(view: View, stable: Arm) -> Aim:
 
 
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
-    """Both arms, once stable answers and nobody could meet a third revision."""
+    """Both arms, once stable answers and nobody could meet a third revision, or miss a port."""
     third = _in_the_way(view, stable, failed) or bool(strangers.beside(view))
     if third and view.routing == Only(failed.revision) and failed.ready:
         return Only(failed.revision)
-    return Everyone() if stable.ready and not third else back(view, stable)
+    split = stable.ready and not third and ports.fit(view)
+    return Everyone() if split else back(view, stable)
