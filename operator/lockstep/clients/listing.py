@@ -63,12 +63,8 @@ async def _list(text: "_Text", take: Take) -> Manifest:
 
 
 async def _items(text: "_Text", take: Take) -> int:
-    """How many there are, each an object; a list of none may be null."""
+    """How many there are, each an object."""
     count = 0
-    if await text.peek() != "[":
-        if await text.value() is not None:
-            raise ValueError
-        return count
     await text.expect("[")
     while await text.peek() != "]":
         item = await text.value()
