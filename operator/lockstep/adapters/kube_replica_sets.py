@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import Meta, condition, created, instant, meta, taken, taken_since
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
+from lockstep.core import names
 from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildReplicaSet, Span, Trouble
 from lockstep.core.refusals import REASONS, Cause, cause
 
@@ -13,7 +14,10 @@ _DIGITS = 6  # of more pods than a cluster has
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSetRecord:
-    """``body`` keeps the fields that are ours as they stand, to be compared with what we render."""
+    """``body`` keeps the fields that are ours as they stand, to be compared with what we render.
+
+    Of what only carries our label nothing is kept: anybody may set one, on objects of a MiB.
+    """
 
     meta: Meta
     child: ChildReplicaSet
@@ -57,8 +61,13 @@ def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
             create_failure=_create_failure(raw),
             created=created(raw),
         ),
-        body=kube_drift.part(raw, kube_drift.REPLICA_SET),
+        body=kube_drift.part(raw, kube_drift.REPLICA_SET if _may_be_ours(known) else ()),
     )
+
+
+def _may_be_ours(known: Meta) -> bool:
+    child = names.child_name(known.deployment, known.revision)
+    return known.owner_uid != "" and known.name == child
 
 
 def _surplus(raw: Manifest) -> int:

@@ -16,7 +16,10 @@ _PORTS: Final[TypeAdapter[Ports]] = TypeAdapter(Ports)
 
 @dataclass(frozen=True, slots=True)
 class RevisionRecord:
-    """``stored`` is None when the data is not in our form: it is then no revision to us."""
+    """``stored`` is None when the data is not in our form: it is then no revision to us.
+
+    Nor is what has no owner and only carries our label, which anybody may set.
+    """
 
     meta: Meta
     stored: StoredRevision | None
@@ -25,7 +28,7 @@ class RevisionRecord:
 def prune(raw: Manifest) -> RevisionRecord:
     """Read a ControllerRevision."""
     known = meta(raw)
-    match raw.get("data"):
+    match raw.get("data") if known.owner_uid else None:
         case {"scheme": str(scheme), "inputs": dict(inputs), "template": dict(template), **rest}:
             stored = StoredRevision(
                 name=known.name,

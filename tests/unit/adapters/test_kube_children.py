@@ -40,6 +40,31 @@ def test_a_deployment_is_its_owners() -> None:
     assert (record.child.revision, record.child.replicas, record.child.available) == ("r1", 3, 2)
 
 
+LABELLED = {key: value for key, value in METADATA.items() if key != "ownerReferences"}
+NOT_OURS: dict[str, Manifest] = {
+    "no owner": LABELLED,
+    "a name that no child has": {**METADATA, "name": "fraud-r1-x7k2p"},
+    "an owner that does not control it": {**LABELLED, "ownerReferences": [{"uid": "uid-fraud"}]},
+}
+
+
+@pytest.mark.parametrize("metadata", NOT_OURS.values(), ids=NOT_OURS)
+def test_of_what_only_carries_our_label_nothing_large_is_kept(metadata: Manifest) -> None:
+    large = {**deployment(), "metadata": metadata}
+    large["spec"] = {**large["spec"], "template": {"spec": {"x": "y" * 2**20}}}
+    assert kube_replica_sets.prune(large).body["spec"] == {}
+    assert kube_replica_sets.prune({**large, "metadata": METADATA}).body["spec"] == {
+        field: large["spec"][field] for field in ("minReadySeconds", "selector", "template")
+    }
+
+
+def test_a_revision_without_an_owner_is_none() -> None:
+    data = {"scheme": "1", "inputs": {}, "template": {}}
+    raw = {"metadata": METADATA, "revision": 1, "data": data}
+    assert kube_revisions.prune(raw).stored
+    assert kube_revisions.prune({**raw, "metadata": LABELLED}).stored is None
+
+
 def test_a_deployment_without_a_status_has_nothing_available() -> None:
     raw = {"metadata": METADATA, "spec": {"selector": {}, "template": {}}}
     child = kube_replica_sets.prune(raw).child

@@ -58,6 +58,12 @@ SIGHTINGS: dict[str, tuple[Kind, dict[str, Any] | None, object]] = {
 }
 
 
+def test_what_has_no_owner_is_not_looked_into() -> None:
+    made = standing(config_map(OWNER, STORE, SOURCE), "uid-copy")
+    labelled = {key: it for key, it in made["metadata"].items() if key != "ownerReferences"}
+    assert prune({**made, "metadata": labelled, "data": "no map at all"}).copy is None
+
+
 @pytest.mark.parametrize(("kind", "raw", "seen"), SIGHTINGS.values(), ids=SIGHTINGS)
 def test_sighting(kind: Kind, raw: dict[str, Any] | None, seen: object) -> None:
     got = sighting(kind, raw)
