@@ -16,12 +16,14 @@ import yaml
 
 from lockstep.api.base import Manifest
 from lockstep.api.status import Phase
+from lockstep.core.gates.names import lookup
 from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.objects import ObjectMetrics
 from tests.cluster import ensure
 from tests.cluster.probe import free_ports
+from tests.unit.api.test_criteria_page import RENDERED
 from tests.unit.manifests.test_dashboard import ASKED
 from tests.unit.shell.test_objects import CANARY, CRITERIA, STATUS
 from tests.unit.shell.written import model_deployment
@@ -254,3 +256,13 @@ def test_every_panel_of_the_dashboard_is_answered(tmp_path: Path) -> None:
             got = requests.get(f"{address}/query", params={"query": query}, timeout=5).json()
             assert got["status"] == "success", (title, got)
             assert got["data"]["result"], (title, query)
+
+
+def test_every_query_of_the_page_about_exit_criteria_is_understood(tmp_path: Path) -> None:
+    with exposing(Well()) as port, prometheus(tmp_path, port) as address:
+        for query in RENDERED:
+            got = requests.get(f"{address}/query", params={"query": query}, timeout=5).json()
+            assert got["status"] == "success", (query, got)
+        for names in map(lookup, RENDERED):
+            got = requests.get(f"{address}/query", params={"query": names}, timeout=5).json()
+            assert got["data"]["result"] == [], (names, got)

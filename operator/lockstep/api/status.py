@@ -219,6 +219,8 @@ class GateStatus(Seen):
     suspect: bool = False
     """A limit is exceeded and stable is looked at too: while Measuring that is still to come, with
     Inconclusive stable was found to exceed it as well."""
+    refused: bool | None = None
+    """Prometheus cannot read its query: only an edit of the criteria helps."""
     measured_at: Instant | None = None
     """When it was last measured."""
     generation: int = 0

@@ -180,7 +180,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("text", "sentence"), REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal(text: str, sentence: str) -> None:
-    assert prometheus.refused(URL, text) == Broken(f"{URL} {sentence}")
+    mistaken = "HTTP 400" in sentence
+    assert prometheus.refused(URL, text) == Broken(f"{URL} {sentence}", invalid=mistaken)
 
 
 def test_a_long_refusal_is_cut() -> None:

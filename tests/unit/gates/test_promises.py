@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lockstep.api.status import Verdict
 from lockstep.core.gates.question import Answer, Broken, Reply
-from lockstep.core.gates.stage import Failed, Inconclusive, Measuring, Passed, Shared
+from lockstep.core.gates.stage import Failed, Inconclusive, Invalid, Measuring, Passed, Shared
 from tests.unit.gates.stages import (
     DOWN,
     NAN,
@@ -145,6 +145,9 @@ def test_whoever_waits_knows_for_what(
             assert judged.look_again is None
         case Passed():
             assert judged.gates[0].verdict is Verdict.PASS
+        case Invalid(message):
+            assert message
+            assert judged.look_again is not None
     if judged.look_again is not None:
         assert timedelta(0) < judged.look_again <= timedelta(seconds=30)
 

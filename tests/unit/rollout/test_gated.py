@@ -97,6 +97,14 @@ OUTCOMES: dict[str, tuple[Criteria, dict[str, Any], Answer, Answer, str, str]] =
         "callers 1, v2=1, v1=4",
     ),
     "a Prometheus that is down rolls nothing back": (criteria(), {}, DOWN, DOWN, "Measuring", ""),
+    "a query that cannot be read makes the spec invalid and moves nobody": (
+        criteria(),
+        {},
+        Broken("http://prom refused the query (HTTP 400): parse error", invalid=True),
+        GOOD,
+        "CriteriaInvalid",
+        "",
+    ),
     "a value between the limits pauses": (
         criteria(failWhen={"min": 0.2}),
         {},

@@ -18,6 +18,7 @@ from lockstep.core.gates.question import Answer, Broken, Reply, Series, Unasked
 _REFUSED: Final = re.compile(r"HTTP Status Code (\d+) \((b['\"].*)\)\Z", re.DOTALL)
 _EXCERPT: Final = 200
 _UNAUTHORIZED: Final = (401, 403)
+_BAD_REQUEST: Final = 400
 
 
 def read(result: object, address: str) -> Answer:
@@ -51,7 +52,8 @@ def refused(address: str, text: str) -> Broken:
     status, body = int(found[1]), _decoded(found[2])
     if status in _UNAUTHORIZED:
         return Broken(f"{shown(address)} did not accept the operator's credentials (HTTP {status})")
-    return Broken(f"{shown(address)} refused the query (HTTP {status}): {_reason(body)}")
+    why = f"{shown(address)} refused the query (HTTP {status}): {_reason(body)}"
+    return Broken(why, invalid=status == _BAD_REQUEST)
 
 
 def no_address() -> Broken:

@@ -35,7 +35,9 @@ def counted(
         after = _requests(row, gate.rule, reading)
     else:
         after = _metric(row, gate.rule, limits(gate.rule, gate.args), reading, weight)
-    return after.model_copy(update={"measured_at": at, "message": clipped(after.message)})
+    refused = True if isinstance(reading, Broken) and reading.invalid else None
+    update = {"measured_at": at, "refused": refused, "message": clipped(after.message)}
+    return after.model_copy(update=update)
 
 
 def tolerance(row: GateStatus, metric: Metric) -> str:
@@ -64,7 +66,8 @@ def _metric(
 def _broken(row: GateStatus, tolerated: int, broken: Broken) -> GateStatus:
     errors = row.errors + 1
     times = f"{_plural(errors, 'time')} in a row, {tolerated} tolerated"
-    message = f"could not be measured ({times}): {broken.message}"
+    why = "is refused as it is written" if broken.invalid else f"could not be measured ({times})"
+    message = f"{why}: {broken.message}"
     return row.model_copy(update={"errors": errors, "value": None, "message": message})
 
 
@@ -107,7 +110,7 @@ def _mute(row: GateStatus, metric: Metric, stable: str, weight: int) -> GateStat
 def waiting(row: GateStatus, metric: Metric, at: datetime) -> GateStatus:
     """``row`` when missing data is no failure yet: the stage is younger than what is looked at."""
     after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
-    update = {"measured_at": at, "message": clipped(_waits(after, metric))}
+    update = {"measured_at": at, "refused": None, "message": clipped(_waits(after, metric))}
     return after.model_copy(update=update)
 
 

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.status import GateStatus, Verdict
-from lockstep.core.gates import mute
+from lockstep.core.gates import hint, mute
 from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
 from lockstep.core.gates.gate import Gate, evidence, first_look, grid_of, question
 from lockstep.core.gates.question import Answer, Broken, Question
@@ -29,6 +29,9 @@ def due(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Iterator[Qu
     at = grid_of(gate, trial).latest(now)
     if at > since(gate, trial, row):
         yield question(gate, trial, trial.candidate, at)
+        names = hint.asked(gate, row, at)
+        if names:
+            yield names
         if row.no_data and mute.is_asked(gate, trial) and trial.stable:
             yield question(gate, trial, trial.stable, at)
 
@@ -70,9 +73,11 @@ def judged(
     news = None if finished(row, gate) else _newest(gate, trial, row, answers, now)
     if news is not None:
         reading = mute.heard(gate, trial, answers, news)
+        before = row
         row = mute.counted_early(row, gate, trial, reading, news.at) or counted(
             row, gate, reading, news.at, trial.weight
         )
+        row = hint.hinted(row, before, gate, answers)
         if isinstance(gate.rule, Metric) and row.failures > gate.rule.failure_limit:
             if isinstance(reading, Mute):
                 return _failed(row)

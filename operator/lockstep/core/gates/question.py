@@ -53,9 +53,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """No usable answer: refused, late, HTML, an error of Prometheus. The sentence says which."""
+    """No usable answer: refused, late, HTML, an error of Prometheus. The sentence says which.
+
+    ``invalid``: Prometheus cannot read the query, and no waiting will mend it.
+    """
 
     message: str
+    invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.gates.trial import (
     Failed,
     Inconclusive,
+    Invalid,
     Judged,
     Measuring,
     Named,
@@ -30,6 +31,7 @@ from lockstep.core.gates.trial import (
 __all__ = [
     "Failed",
     "Inconclusive",
+    "Invalid",
     "Judged",
     "Measuring",
     "Named",
@@ -100,6 +102,9 @@ def _outcome(trial: Trial, rows: Sequence[Row]) -> Outcome:
     shared = [row for _, row in rows if is_shared(row)]
     if shared:
         return Shared(_told(shared))
+    refused = [row for _, row in rows if row.refused]
+    if refused:
+        return Invalid(_mend(refused[0]))
     unclear = [(gate, row) for gate, row in rows if row.verdict is Verdict.INCONCLUSIVE]
     if unclear:
         heals = not any(finished(row, gate) for gate, row in unclear)
@@ -128,6 +133,10 @@ def _told(rows: Sequence[GateStatus]) -> str:
     first, *others = rows
     more = f"; likewise {', '.join(row.name for row in others[:3])}" if others else ""
     return _sentence(first) + more
+
+
+def _mend(row: GateStatus) -> str:
+    return f"metric {row.name} of {row.criteria} {row.message}; mend its query"
 
 
 def _sentence(row: GateStatus) -> str:

@@ -80,7 +80,14 @@ class Shared:
     message: str
 
 
-Outcome = Passed | Measuring | Failed | Inconclusive | Shared
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A query cannot be read by Prometheus: the criteria have to be mended."""
+
+    message: str
+
+
+Outcome = Passed | Measuring | Failed | Inconclusive | Shared | Invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,13 +218,18 @@ def problem(view: View, step: Step) -> Claim | None:
     return next(_problems(view, step), None)
 
 
+def criteria_invalid(sentence: str) -> Claim:
+    """What stands in a stage's criteria cannot be measured."""
+    return Claim(Truth.FALSE, "CriteriaInvalid", sentence)
+
+
 def _problems(view: View, step: Step) -> Iterator[Claim]:
     for ref in step.exit_criteria:
         yield from _unusable(view, step, ref)
     readable = found(view, step)
     sentence = gates.problems(step, readable)
     if sentence:
-        yield Claim(Truth.FALSE, "CriteriaInvalid", sentence)
+        yield criteria_invalid(sentence)
     soak = gates.soak(step, readable)
     if step.deadline is not None and step.deadline <= soak:
         yield Claim(

@@ -22,7 +22,15 @@ from lockstep.core.rollout import (
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts
-from lockstep.core.rollout.stages import RETURNED, Step, deadline, found, problem, walk
+from lockstep.core.rollout.stages import (
+    RETURNED,
+    Step,
+    criteria_invalid,
+    deadline,
+    found,
+    problem,
+    walk,
+)
 from lockstep.core.rollout.steering import advance, hidden
 from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
 
@@ -220,6 +228,8 @@ def classify(trial: Trial) -> Situation:
     astray, claim = returns.problem(view) or ports.problem(view), problem(view, trial.stage)
     if astray:
         return Astray(astray)
+    if isinstance(verdict, gates.Invalid):
+        claim = claim or criteria_invalid(verdict.message)
     if claim:
         return Unjudgeable(claim)
     if trial.status.standing_since is None or not _is_held(trial):
