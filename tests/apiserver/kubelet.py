@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from tests.apiserver.api import MERGE, Api, Manifest, Refused
-from tests.apiserver.deployments import Deployments, owned
+from tests.apiserver.deployments import Deployments, controllers, owned
 
 WELL = {"ready": True, "state": {"running": {}}}
 CRASHING = {
@@ -44,10 +44,13 @@ class Kubelet:
         sets = await self._api.items(self._sets)
         pods = await self._api.items(self._pods)
         for one in sets:
+            for pod in pods:
+                if not controllers(pod) and _matches(one, pod):
+                    await self._adopt(one, pod)
             await self._manage(one, owned(pods, one))
         kept = {pod["metadata"]["uid"] for one in sets for pod in owned(pods, one)}
         for pod in pods:
-            if pod["metadata"]["uid"] not in kept:
+            if _of_a_set(pod) and pod["metadata"]["uid"] not in kept:
                 await self._remove(pod)
         await self._deployments.turn(sets)
 
@@ -63,19 +66,18 @@ class Kubelet:
             await self._tend(pod)
         await self._report(one, pods)
 
+    async def _adopt(self, one: Manifest, pod: Manifest) -> None:
+        """A ReplicaSet takes in whatever its labels match and nobody manages yet."""
+        pod["metadata"]["ownerReferences"] = [_reference(one)]
+        patch = {"metadata": {"ownerReferences": [_reference(one)]}}
+        await self._api("PATCH", f"{self._pods}/{pod['metadata']['name']}", patch, MERGE)
+
     async def _create(self, one: Manifest) -> None:
         name, template = one["metadata"]["name"], one["spec"]["template"]
-        reference = {
-            "apiVersion": "apps/v1",
-            "kind": "ReplicaSet",
-            "name": name,
-            "uid": one["metadata"]["uid"],
-            "controller": True,
-        }
         metadata = {
             **template["metadata"],
             "generateName": f"{name}-",
-            "ownerReferences": [reference],
+            "ownerReferences": [_reference(one)],
         }
         await self._api("POST", self._pods, {"metadata": metadata, "spec": template["spec"]})
 
@@ -121,6 +123,25 @@ class Kubelet:
         except Refused as refused:
             if refused.code != 404:
                 raise
+
+
+def _reference(one: Manifest) -> Manifest:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "name": one["metadata"]["name"],
+        "uid": one["metadata"]["uid"],
+        "controller": True,
+    }
+
+
+def _matches(one: Manifest, pod: Manifest) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    return bool(one["spec"]["selector"]["matchLabels"].items() <= labels.items())
+
+
+def _of_a_set(pod: Manifest) -> bool:
+    return any(it["kind"] == "ReplicaSet" for it in controllers(pod))
 
 
 def _created(pod: Manifest) -> str:

@@ -10,6 +10,7 @@ from lockstep.adapters.kube import Meta, meta
 from lockstep.api.base import PORTS_ANNOTATION, Manifest
 from lockstep.api.service import Ports
 from lockstep.core.observed import StoredRevision
+from lockstep.core.revision import is_rendering
 
 _PORTS: Final[TypeAdapter[Ports]] = TypeAdapter(Ports)
 
@@ -39,6 +40,7 @@ def prune(raw: Manifest) -> RevisionRecord:
                 template=template,
                 authors=_authors(rest.get("authors")),
                 ports=_noted(raw) or _ports(rest.get("ports")),
+                rendered=is_rendering(known.deployment, known.revision, inputs, template),
             )
             return RevisionRecord(known, stored)
         case _:

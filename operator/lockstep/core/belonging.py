@@ -1,4 +1,4 @@
-"""Whose a pod is. The only place that says so, and it goes by more than labels and owner.
+"""Whose a pod or a stored revision is. The only place that says so: labels and owner are no proof.
 
 Anybody who may make pods in a namespace can give them our labels, and a ReplicaSet takes in what
 matches its selector and has no controller yet. What was measured is what runs only as long as such
@@ -12,9 +12,10 @@ from enum import Enum
 from typing import Final
 
 from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest
+from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.names import child_name
-from lockstep.core.observed import DEPLOYMENT, Arm, ChildReplicaSet, Pod
+from lockstep.core.observed import DEPLOYMENT, Arm, ChildReplicaSet, Pod, StoredRevision
 
 SKEW: Final = timedelta(seconds=30)
 """By how much the clocks of two API servers may differ; they stamp whole seconds."""
@@ -58,6 +59,17 @@ def _made(child: ChildReplicaSet, pod: Pod, mark: str) -> bool:
     """A ReplicaSet comes first, lets the name be generated, and copies the template."""
     early = child.created and pod.created and pod.created < child.created - SKEW
     return pod.generated and not early and mark in {"", pod.mark}
+
+
+def is_own(of: Key, stored: StoredRevision, status: ModelDeploymentStatus) -> bool:
+    """Whether a stored revision is ours: status says that it began, or nobody could forge it.
+
+    Its owner is no proof: anybody may refer to one, and so have another template run in the name of
+    a revision to come.
+    """
+    named = (status.stable, status.candidate, status.rejected, status.kept, *status.history)
+    begun = any(it and it.revision == stored.revision for it in named)
+    return stored.name == child_name(of.name, stored.revision) and (begun or stored.rendered)
 
 
 def mark_of(template: Manifest) -> str:

@@ -290,6 +290,7 @@ class StoredRevision:
     ``number`` grows with every new revision of this ModelDeployment. ``authors`` had a hand in it
     when it began, whoever tries it again later. ``ports``: through which callers reached it then;
     empty in what was stored before that was kept.
+    ``rendered``: the template is what any operator makes of the inputs.
     """
 
     name: str
@@ -300,6 +301,7 @@ class StoredRevision:
     template: Manifest
     authors: tuple[str, ...] = ()
     ports: Ports = ()
+    rendered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

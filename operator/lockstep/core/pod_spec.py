@@ -15,6 +15,11 @@ def containers(spec: Manifest) -> list[Manifest]:
     return [*_dicts(spec.get("containers")), *early]
 
 
+def every_container(spec: Manifest) -> list[Manifest]:
+    """Those that run first as well."""
+    return [*_dicts(spec.get("containers")), *_dicts(spec.get("initContainers"))]
+
+
 def port(spec: Manifest, target: int | str, protocol: str = "TCP") -> int | None:
     """The number of a port that a Service sends callers to; None where no container has it."""
     if isinstance(target, int):

@@ -7,6 +7,7 @@ Since scheme 2 the digest is over the namespace and the name as well: equal mani
 are two revisions, whatever a metric that names only the revision says of them together.
 """
 
+import copy
 import hashlib
 import json
 import math
@@ -159,6 +160,46 @@ def _marked(template: Manifest) -> Manifest:
 
 def _mark(template: Manifest) -> str:
     return _digest("template", template)[:_MARK_LENGTH]
+
+
+def is_rendering(name: str, revision: str, written: Manifest, template: Manifest) -> bool:
+    """Whether some operator made the template of what was written, and nobody else of anything.
+
+    How it drains and where the model is mounted may be another operator's; the rest is the user's.
+    """
+    asked, sources = written.get("template"), written.get("configMaps", {})
+    if not isinstance(asked, dict) or not isinstance(sources, dict):
+        return False
+    return _bare(config.renamed(asked, copy_names(name, revision, written))) == _bare(template)
+
+
+def _bare(template: Manifest) -> Any:  # noqa: ANN401 (a template may hold anything)
+    """The pod's spec without what an operator adds."""
+    spec = copy.deepcopy(template.get("spec"))
+    if not isinstance(spec, dict):
+        return spec
+    spec.pop("terminationGracePeriodSeconds", None)
+    _without(spec, "volumes", MODEL_VOLUME)
+    for container in pod_spec.every_container(spec):
+        _without(container, "volumeMounts", MODEL_VOLUME)
+        lifecycle = container.get("lifecycle")
+        if isinstance(lifecycle, dict) and _sleeps(lifecycle.get("preStop")):
+            del lifecycle["preStop"]
+        if not lifecycle:
+            container.pop("lifecycle", None)
+    return spec
+
+
+def _without(at: Manifest, key: str, name: str) -> None:
+    listed = at.get(key)
+    if isinstance(listed, list):
+        at[key] = [it for it in listed if not (isinstance(it, dict) and it.get("name") == name)]
+    if not at.get(key):
+        at.pop(key, None)
+
+
+def _sleeps(hook: object) -> bool:
+    return isinstance(hook, dict) and hook.keys() == {"sleep"}
 
 
 def copy_names(name: str, revision: str, written: Mapping[str, Any]) -> dict[str, str]:

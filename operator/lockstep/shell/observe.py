@@ -37,6 +37,7 @@ from lockstep.shell.caches import Caches
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 
+_REVISION: Final = "ControllerRevision"
 FOREIGN_BELIEVED: Final = timedelta(seconds=30)
 
 
@@ -77,7 +78,8 @@ class Observe:
         self._memory.versions[key] = record.meta.version
         self._memory.retain(key, self._children(key))
         owner = upkeep.owner(key, record.meta.uid, record.spec)
-        stored = self._stored(owner)
+        status = self._status(key, record)
+        stored, forged = self._stored(owner, status)
         if not self._configs.look(key, kube_configs.templates(record, stored)):
             return None
         arms, strangers = self._arms(owner, record, {it.revision: it for it in stored})
@@ -90,14 +92,14 @@ class Observe:
             generation=record.meta.generation,
             spec=record.spec,
             template=record.template,
-            status=self._status(key, record),
+            status=status,
             arms=arms,
             strangers=strangers,
             service=callers,
             preview=preview,
             stored=stored,
             criteria=self._criteria(key, record),
-            foreign=foreign,
+            foreign=(*foreign, *forged),
             author=record.author,
             decisions=decisions.waiting(self._caches, key),
             configs=self._configs.digests(key),
@@ -128,12 +130,18 @@ class Observe:
         )
         return {record.meta.uid for cache in caches for record in cache.children(key)}
 
-    def _stored(self, owner: Owner) -> tuple[StoredRevision, ...]:
-        return tuple(
+    def _stored(
+        self, owner: Owner, status: ModelDeploymentStatus
+    ) -> tuple[tuple[StoredRevision, ...], tuple[Foreign, ...]]:
+        """What was stored, and what only looks like it: that is in the way of its name."""
+        found = [
             record.stored
             for record in self._caches.revisions.children(owner.key)
             if record.stored and record.meta.owner_uid == owner.uid and not record.meta.terminating
-        )
+        ]
+        ours = tuple(it for it in found if belonging.is_own(owner.key, it, status))
+        forged = tuple(Foreign(_REVISION, it.name) for it in found if it not in ours)
+        return ours, forged
 
     def _arms(
         self, owner: Owner, record: ModelDeploymentRecord, stored: dict[str, StoredRevision]

@@ -10,7 +10,7 @@ from lockstep.api.model_deployment import Model
 from lockstep.core import revision
 from lockstep.core.key import Key
 from lockstep.core.observed import StoredRevision
-from lockstep.core.revision import Wanted, inputs, render, resolve
+from lockstep.core.revision import Wanted, inputs, is_rendering, render, resolve
 
 DIGEST = "registry.example.com/fraud@sha256:" + "a" * 64
 ARTIFACT = "registry.example.com/ml/fraud@sha256:" + "b" * 64
@@ -278,3 +278,51 @@ def test_what_is_absent_is_read_under_the_copys_name_so_that_it_stays_absent() -
     got = render("fraud", "7f9c2b1e", reading(None, MAYBE), DRAIN)
     source = got["spec"]["containers"][0]["envFrom"][0]["configMapRef"]
     assert source == {"name": "fraud-7f9c2b1e-settings", "optional": True}
+
+
+def written_with(**spec: Any) -> dict[str, Any]:
+    return inputs({"spec": {**changed()["spec"], **spec}}, WITH_ARTIFACT)
+
+
+ROOT_SHELL = {"name": "more", "image": DIGEST, "command": ["sh"]}
+OWN_HOOK = {"preStop": {"exec": {"command": ["bye"]}}}
+RENDERED: dict[str, dict[str, Any]] = {
+    "as little as there may be": inputs(TEMPLATE, MODEL),
+    "an artifact": inputs(TEMPLATE, WITH_ARTIFACT),
+    "a ConfigMap that is read": reading("a"),
+    "one that is absent": reading(None, MAYBE),
+    "volumes and mounts of its own": written_with(volumes=[{"name": "v", "emptyDir": {}}]),
+    "a hook of its own": inputs(changed(lifecycle=OWN_HOOK), WITH_ARTIFACT),
+    "a native sidecar": written_with(initContainers=[{**ROOT_SHELL, "restartPolicy": "Always"}]),
+    "lists that are null": written_with(volumes=None, initContainers=None),
+}
+
+
+@pytest.mark.parametrize("seconds", [0, 5, 45])
+@pytest.mark.parametrize("written", RENDERED.values(), ids=RENDERED)
+def test_what_is_rendered_is_known_as_a_rendering(written: dict[str, Any], seconds: int) -> None:
+    template = render("fraud", "7f9c2b1e", written, timedelta(seconds=seconds))
+    assert is_rendering("fraud", "7f9c2b1e", written, template)
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "another image": changed(image=DIGEST.replace("a", "c"))["spec"],
+    "another command": changed(command=["sh", "-c", "evil"])["spec"],
+    "another variable": changed(env=[{"name": "A", "value": "1"}])["spec"],
+    "a hook": changed(lifecycle=OWN_HOOK)["spec"],
+    "a container more": {"containers": [*changed()["spec"]["containers"], ROOT_SHELL]},
+    "one that runs first": {**changed()["spec"], "initContainers": [ROOT_SHELL]},
+    "the node's network": {**changed()["spec"], "hostNetwork": True},
+    "the node's disk": {**changed()["spec"], "volumes": [{"name": "d", "hostPath": {"path": "/"}}]},
+    "another account": {**changed()["spec"], "serviceAccountName": "admin"},
+}
+
+
+@pytest.mark.parametrize("spec", FORGED.values(), ids=FORGED)
+def test_a_template_of_somebody_else_is_no_rendering(spec: dict[str, Any]) -> None:
+    assert not is_rendering("fraud", "7f9c2b1e", inputs(TEMPLATE, MODEL), {"spec": spec})
+
+
+@pytest.mark.parametrize("written", [{}, {"template": 1}, {"template": {}, "configMaps": []}])
+def test_nonsense_is_no_rendering(written: dict[str, Any]) -> None:
+    assert not is_rendering("fraud", "7f9c2b1e", written, {"spec": {"containers": []}})

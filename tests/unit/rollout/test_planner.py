@@ -222,6 +222,11 @@ CASES: dict[str, tuple[World, str, str]] = {
         "CrashLoop",
         "",
     ),
+    "a status of which there is no trace is rebuilt as a lost one": (
+        world(status={"stable": named(V3), "phase": Phase.HEALTHY}),
+        "Moving",
+        "v2=1",
+    ),
     "a lost status is rebuilt from whom all callers reach": (
         world(version="1.0.0", stable=None),
         "Completed",

@@ -22,6 +22,7 @@ from tests.unit.shell.fakes import NOW, Bench, status
 from tests.unit.shell.written import (
     FRAUD,
     OWNER,
+    TEMPLATE,
     callers,
     child,
     model_deployment,
@@ -33,7 +34,7 @@ STORED = StoreRevision(
     revision="r1",
     scheme="1",
     number=1,
-    inputs={"version": "1.0.0"},
+    inputs={"version": "1.0.0", "template": TEMPLATE},
     template=rendered_template(),
 )
 REVISION = standing(controller_revision.controller_revision(OWNER, STORED), "uid-rev")
@@ -95,6 +96,25 @@ async def test_arms_have_their_deployment_and_their_pods() -> None:
     }
     assert [it.revision for it in seen.stored] == ["r1"]
     assert [it.name for it in seen.strangers] == ["alien"]
+
+
+async def test_a_stored_revision_with_a_template_of_somebody_else_is_not_ours() -> None:
+    """Unless status says that it began: then an operator before us has made it."""
+    evil = {"spec": {"containers": [{"name": "server", "image": "evil:1"}]}}
+    forged = copy.deepcopy(REVISION)
+    forged["data"]["template"] = evil
+    seen = await Bench().see(model_deployment(), forged).look()
+    assert (seen.stored, seen.foreign) == ((), (Foreign("ControllerRevision", "fraud-r1"),))
+    named = {"stable": {"revision": "r1", "version": "1.0.0"}}
+    begun = await Bench().see(model_deployment(status=named), forged).look()
+    assert ([it.revision for it in begun.stored], begun.foreign) == (["r1"], ())
+
+
+async def test_a_stored_revision_of_another_name_stands_for_no_other() -> None:
+    second = copy.deepcopy(REVISION)
+    second["metadata"] |= {"name": "fraud-zz", "uid": "uid-zz"}
+    seen = await Bench().see(model_deployment(), REVISION, second).look()
+    assert [it.name for it in seen.stored] == ["fraud-r1"]
 
 
 async def test_a_child_of_an_earlier_owner_of_this_name_is_not_ours() -> None:

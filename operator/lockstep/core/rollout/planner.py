@@ -143,7 +143,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
 def _recovered(view: View) -> View:
     """A lost status is rebuilt from the children: stable is the oldest whom callers reach."""
     memory = view.memory
-    if memory.phase is not None or memory.stable or memory.candidate:
+    if not _unheard_of(view) and (memory.phase is not None or memory.stable or memory.candidate):
         return view
     arms = view.observed.arms.values()
     serving = {
@@ -162,6 +162,15 @@ def _recovered(view: View) -> View:
         smoke_tested=True,
     )
     return view.recall(stable=stable)
+
+
+def _unheard_of(view: View) -> bool:
+    """Whether stable is a revision of which there is no trace: somebody else wrote the status."""
+    stable, observed = view.memory.stable, view.observed
+    if stable is None or stable.revision == view.wanted.revision:
+        return False
+    known = {it.revision for it in observed.stored} | observed.arms.keys()
+    return stable.revision not in known
 
 
 def _let_go(view: View) -> View:
