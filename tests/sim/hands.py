@@ -45,7 +45,7 @@ from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from tests.sim.cluster import Cluster
 from tests.sim.deciders import AUTHOR, DECISIONS
 from tests.sim.obey import carried_out
-from tests.sim.objects import PREVIEW, RESOURCE, SERVICE, Objects
+from tests.sim.objects import ALIENS, PREVIEW, RESOURCE, SERVICE, Objects
 from tests.sim.parts import Parts
 from tests.sim.promises import keep
 from tests.sim.resource import Resource, wire
@@ -106,6 +106,7 @@ class Hands:
             foreign=tuple(self.foreign),
             budget=self.budget,
             author=AUTHOR,
+            strangers=tuple(self.objects.of(ALIENS, cached=True).values()),
             decisions=self._decisions(),
         )
         return self._standing

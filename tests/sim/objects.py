@@ -13,6 +13,8 @@ Id = tuple[str, str]
 RESOURCE: Final[Id] = ("resource", "")
 SERVICE: Final[Id] = ("service", "")
 PREVIEW: Final[Id] = ("preview", "")
+ALIENS: Final = "aliens"
+"""The kind of pods that have our labels and are somebody else's."""
 
 
 class Objects:

@@ -9,9 +9,18 @@ from typing import Any, Final
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import child_name
-from lockstep.core.observed import CallerService, ChildReplicaSet, Foreign, Nobody, Only
+from lockstep.core.observed import (
+    CallerService,
+    ChildReplicaSet,
+    Foreign,
+    Nobody,
+    Only,
+    Pod,
+    Trouble,
+)
 from tests.sim import deciders
 from tests.sim.cluster import Weather
+from tests.sim.objects import ALIENS
 from tests.sim.parts import Mood
 from tests.sim.story import Setting, Story
 from tests.sim.transcript import VERSIONS, short
@@ -134,6 +143,9 @@ class People:
             act = self.rng.choice(_ACTS)
             self.story.agenda.at(moment, functools.partial(act, self))
         self.story.agenda.at(begins, lambda: apply_another_version(self))
+        if self.rng.random() < 0.5:
+            moment = self.rng.uniform(begins, BUSY_SECONDS - 60.0)
+            self.story.agenda.at(moment, lambda: bring_a_pod_with_our_labels(self))
         self.story.agenda.at(BUSY_SECONDS, self._go_home)
 
     def _go_home(self) -> None:
@@ -141,6 +153,8 @@ class People:
         parts, hands = self.story.parts, self.story.hands
         parts.mood, parts.shared = Mood.WELL, False
         hands.foreign = frozenset()
+        for name in self.story.objects.of(ALIENS):
+            self.story.objects.drop((ALIENS, name))
         if self.story.spec.rollback_to not in known_revisions(self):
             self.story.edit("corrects rollbackTo", rollback_to="")
         self.story.edit("unpauses and wants pods", paused=False, replicas=max(1, self.replicas))
@@ -255,6 +269,23 @@ def edit_a_child(people: People) -> None:
             people.story.edited_at = people.story.agenda.seconds
 
 
+def bring_a_pod_with_our_labels(people: People) -> None:
+    """A debug copy, or somebody's mistake: of no revision, of one that stands, of one to come."""
+    story, rng = people.story, people.rng
+    asked_for = revision_of(story.spec.model.version)
+    coming = revision_of(VERSIONS[min(people.latest + 1, len(VERSIONS) - 2)])
+    standing = sorted(child.revision for child in story.objects.of("replicasets").values())
+    revision = rng.choice(("", coming, asked_for, *standing))
+    ready = rng.random() < 0.5
+    trouble = None if ready else Trouble("CrashLoop", "container server was restarted 3 times")
+    name = f"alien-{story.agenda.seconds:.0f}"
+    alien = Pod(name=name, uid=name, revision=revision, ready=ready, trouble=trouble, ip="10.9.9.9")
+    whose = f"the labels of {short(revision)}" if revision else "our label"
+    story.transcript.note(f"somebody brings a pod with {whose}")
+    story.objects.put((ALIENS, name), alien)
+    story.agenda.after(rng.uniform(20, 300), lambda: story.objects.drop((ALIENS, name)))
+
+
 def ask_for_a_restart(people: People) -> None:
     now = people.story.agenda.now()
     moment = now + timedelta(seconds=people.rng.choice((0, 0, 20)))
@@ -345,6 +376,7 @@ _ACTS: Final[tuple[Act, ...]] = (
     edit_the_service,
     edit_a_child,
     ask_for_a_restart,
+    bring_a_pod_with_our_labels,
     take_a_name,
     trouble_prometheus,
     trouble_everybody,

@@ -118,6 +118,34 @@ def a_restart_takes_no_pod_that_is_needed(before: Observed, decided: Plan, actio
     keep("a restart takes no pod that is needed", left >= least, f"{left} of {arm.wanted} left")
 
 
+def _others_would_be_met(before: Observed, routing: Routing | None) -> set[str]:
+    """Ready pods of somebody else that callers meet by this."""
+    return {it.name for it in before.strangers if it.ready and reaches(routing, it.revision)}
+
+
+def nobody_is_sent_to_somebody_elses_pod(before: Observed, decided: Plan, action: Action) -> None:
+    """No step brings callers to a pod that only has our labels; but nobody waits for a dead stable.
+
+    Who has always met it, as one with stable's own labels, cannot be helped.
+    """
+    stable = decided.status.stable
+    if not isinstance(action, SetTraffic) or stable is None or _sent_by_hand(before):
+        return
+    if not before.arm(stable.revision).ready or action.routing == Only(stable.revision):
+        return
+    was = _others_would_be_met(before, routing_of(before))
+    newly = _others_would_be_met(before, action.routing) - was
+    keep("no step brings callers to somebody else's pod", not newly, f"{action.routing}: {newly}")
+
+
+def only_our_own_pods_are_removed(before: Observed, decided: Plan, action: Action) -> None:
+    """A pod of somebody else is theirs, whatever it is labelled."""
+    del decided
+    theirs = {it.name for it in before.strangers}
+    gone = action.name if isinstance(action, RemovePod) else ""
+    keep("no pod of somebody else is removed", gone not in theirs, gone)
+
+
 def _sent_by_hand(before: Observed) -> bool:
     """Whether a person, not we, decided whom callers reach."""
     return before.service is not None and before.service.drifted
@@ -134,6 +162,8 @@ def _takes_back(before: Observed, decided: Plan, action: SetTraffic) -> bool:
     stable, candidate = decided.status.stable, decided.status.candidate
     allowed = _allowed(decided.status) | _paced(before, decided.status)
     if any(arm.ready and arm.revision not in allowed for arm in reached(before)):
+        return True
+    if _others_would_be_met(before, routing_of(before)):
         return True
     if _paced(before, decided.status):
         return False
@@ -217,6 +247,8 @@ OF_ACTIONS = (
     a_restart_takes_no_pod_that_is_needed,
     surge_is_kept,
     the_way_opens_for_the_proven_only,
+    nobody_is_sent_to_somebody_elses_pod,
+    only_our_own_pods_are_removed,
 )
 
 
@@ -296,7 +328,20 @@ def callers_do_not_return_to_the_condemned(
     )
 
 
+def nobody_fails_for_somebody_else(before: Observed, after: Observed, decided: Plan) -> None:
+    """A pod that only has our labels rejects nothing, and is named for as long as it stays."""
+    del after
+    rejected = decided.status.rejected
+    said = rejected.message if rejected and rejected != before.status.rejected else ""
+    blamed = [it.name for it in before.strangers if it.name in said]
+    keep("nothing is rejected for somebody else's pod", not blamed, said)
+    told = {it.type: it.message for it in decided.status.conditions}.get("Conflict", "")
+    unnamed = [it.name for it in before.strangers[:1] if it.name not in told]
+    keep("somebody else's pod is named", not unnamed or "was not made by Lockstep" in told, told)
+
+
 OF_PASSES = (
+    nobody_fails_for_somebody_else,
     the_condemned_are_left,
     status_is_small_and_speaks,
     the_rejected_is_not_tried_again,

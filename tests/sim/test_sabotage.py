@@ -5,7 +5,7 @@ A simulation that never fails proves nothing; these are mistakes that it was see
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -28,6 +28,7 @@ from lockstep.core.rollout import approving, deciding, planner
 from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
 from lockstep.shell.world import Planner, World
 from tests.sim.ends import play_to_the_end
+from tests.sim.hands import Hands
 from tests.sim.people import BUSY_SECONDS, People, setting
 from tests.sim.promises import BrokenPromiseError, spec_of
 from tests.sim.story import Reconcile, Story
@@ -38,6 +39,7 @@ SEEDS = 50
 _COUNTER = itertools.count()
 
 Mistake = Callable[[Observed, Plan], Plan]
+Look = Callable[[Hands, Key], Awaitable[Observed | None]]
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,17 @@ def opens_beside_a_third_revision(seen: Observed, decided: Plan) -> Plan:
     arms = _on_trial(decided)
     third = arms and any(arm.ready for arm in seen.arms.values() if arm.revision not in arms)
     return _routed(seen, decided, Everyone()) if third else decided
+
+
+def opens_beside_somebody_elses_pod(seen: Observed, decided: Plan) -> Plan:
+    arms, stage = _on_trial(decided), decided.status.stage
+    beside = any(it.ready and arms and it.revision != arms[0] for it in seen.strangers)
+    return _routed(seen, decided, Everyone()) if beside and stage else decided
+
+
+def removes_somebody_elses_pod(seen: Observed, decided: Plan) -> Plan:
+    gone = tuple(RemovePod(it.name, it.uid, it.revision) for it in seen.strangers)
+    return replace(decided, actions=(*decided.actions, *gone))
 
 
 def leaves_callers_where_they_are(seen: Observed, decided: Plan) -> Plan:
@@ -176,6 +189,8 @@ MISTAKES: tuple[Mistake, ...] = (
     opens_before_the_smoke_test,
     moves_everybody_to_the_first_ready_pod,
     opens_beside_a_third_revision,
+    opens_beside_somebody_elses_pod,
+    removes_somebody_elses_pod,
     leaves_callers_where_they_are,
     shrinks_stable_first,
     grows_the_candidate_at_once,
@@ -220,6 +235,28 @@ def answers_nobody(seen: Observed, decided: Plan) -> Plan:
     del seen
     kept = tuple(it for it in decided.actions if not isinstance(it, AnswerDecision))
     return replace(decided, actions=kept)
+
+
+def _by_label(look: Look) -> Look:
+    """What a pass sees if it goes by labels: whatever has a revision's is a pod of it."""
+
+    async def seen(self: Hands, key: Key) -> Observed | None:
+        found = await look(self, key)
+        if found is None:
+            return None
+        arms = dict(found.arms)
+        for pod in found.strangers:
+            arm = found.arm(pod.revision)
+            arms[pod.revision] = replace(arm, pods=(*arm.pods, pod))
+        return replace(found, arms=arms)
+
+    return seen
+
+
+def test_who_goes_by_labels_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an operator did that let a crashing pod of somebody else reject a candidate."""
+    monkeypatch.setattr(Hands, "look", _by_label(Hands.look))
+    assert broken()
 
 
 def test_a_decision_without_an_answer_is_found() -> None:

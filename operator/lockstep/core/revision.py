@@ -170,7 +170,8 @@ def is_rendering(name: str, revision: str, written: Manifest, template: Manifest
     asked, sources = written.get("template"), written.get("configMaps", {})
     if not isinstance(asked, dict) or not isinstance(sources, dict):
         return False
-    return _bare(config.renamed(asked, copy_names(name, revision, written))) == _bare(template)
+    ours = _bare(config.renamed(asked, copy_names(name, revision, written)))
+    return bool(ours == _bare(template))
 
 
 def _bare(template: Manifest) -> Any:  # noqa: ANN401 (a template may hold anything)
