@@ -135,6 +135,7 @@ def test_a_pod_that_was_taken_in_is_replaced_and_named() -> None:
     decided = plan(seen.observed(), NOW)
     gone = [action.name for action in decided.actions if isinstance(action, RemovePod)]
     assert gone == [it.pods[0].name]
+    assert "PodReplaced" in [event.reason for event in decided.events]
     assert conflict(decided)[0] == "AdoptedPods"
     assert conflict(decided)[1].startswith(
         f"pod {it.pods[0].name} was not made from the template of ReplicaSet "

@@ -15,6 +15,7 @@ from lockstep.core.observed import (
     ChildRef,
     ChildReplicaSet,
     Foreign,
+    Pod,
     StoredRevision,
     Trouble,
 )
@@ -344,6 +345,13 @@ def restart(child: ChildReplicaSet, at: "datetime") -> str:
 def restarting(stable: RevisionStatus, left: int, *, edited: bool) -> str:
     why = "that an edit by hand has made" if edited else "for spec.restartAt"
     return f"{named(stable)} serves, {left} of its pods are still to be replaced {why}"
+
+
+def pod_replaced(pod: Pod) -> str:
+    return (
+        f"pod {pod.name} is replaced: ReplicaSet {pod.owner} took it in by its labels, but it was "
+        "not made from the revision's template"
+    )
 
 
 def no_place(said: str) -> str:

@@ -4,11 +4,12 @@ They prove and fail nothing and are never deleted. A Service selects by label, s
 whose labels it asks for; no step of a rollout brings them to one that they do not meet already.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.core.observed import Arm, Pod
+from lockstep.core.plan import Action, RemovePod
 from lockstep.core.rollout.view import View
 
 _NAMED: Final = 3
@@ -34,6 +35,13 @@ def conflicts(view: View) -> Iterator[tuple[str, str]]:
     taken_in = [pod for arm in view.observed.arms.values() for pod in _taken_in(arm)]
     if taken_in:
         yield "AdoptedPods", _adopted(taken_in)
+
+
+def replaced(view: View, actions: Iterable[Action]) -> Iterator[Pod]:
+    """Pods made by hand that these actions take away."""
+    removed = {it.uid for it in actions if isinstance(it, RemovePod)}
+    for arm in view.observed.arms.values():
+        yield from (pod for pod in _taken_in(arm) if pod.uid in removed)
 
 
 def _taken_in(arm: Arm) -> Iterator[Pod]:

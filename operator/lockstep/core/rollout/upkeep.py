@@ -97,6 +97,9 @@ def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:
         if at and arm.replica_set and _restarts(view, arm, actions):
             message = messages.restart(arm.replica_set, at)
             yield Event(EventType.NORMAL, "Restarting", message)
+    for pod in strangers.replaced(view, actions):
+        message = messages.pod_replaced(pod)
+        yield Event(EventType.WARNING, "PodReplaced", message)
     if any(isinstance(action, PutBudget) and action.exists for action in actions):
         message = messages.restored(f"{BUDGET} {view.observed.key.name}")
         yield Event(EventType.WARNING, "ChildRestored", message)
