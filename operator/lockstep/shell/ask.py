@@ -92,7 +92,8 @@ class Ask:
     ) -> Mapping[Question, Answer | Unasked]:
         answers = await self._prometheus.ask(key, questions)
         for answer in answers.values():
-            self._metrics.asked(_outcome(answer))
+            if not isinstance(answer, Unasked):  # it is counted when it comes
+                self._metrics.asked(_outcome(answer))
         return answers
 
     async def _smoke(self, test: Smoke | None) -> SmokeResult | None:
@@ -143,10 +144,8 @@ class Ask:
         return DryRunResult(trial.revision, None)
 
 
-def _outcome(answer: Answer | Unasked) -> str:
+def _outcome(answer: Answer) -> str:
     match answer:
-        case Unasked():
-            return "late"
         case Broken():
             return "broken"
         case Reply(series):

@@ -385,22 +385,28 @@ TRIAL = DryRun(
     replica_set={"kind": "ReplicaSet", "metadata": NAMED},
     pod={"kind": "Pod", "metadata": NAMED},
 )
-OUTCOMES: dict[str, tuple[Answer | Unasked, str]] = {
+OUTCOMES: dict[str, tuple[Answer, str]] = {
     "a number": (Reply((Series(1.0),)), "answered"),
     "no data": (Reply(()), "no_data"),
     "no usable answer": (Broken("HTML"), "broken"),
-    "no answer yet": (Unasked("it is busy"), "late"),
 }
 
 
 @pytest.mark.parametrize(("answer", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
-async def test_answers_are_counted(answer: Answer | Unasked, outcome: str) -> None:
+async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
     bench = Bench()
     ask = Ask(Oracle(answer), AnsweringPod(), bench.client, bench.metrics)
     got = await ask.ask(FRAUD, Needs(questions=(QUESTION,)))
     assert got == Answers(metrics={QUESTION: answer})
     counted = f'lockstep_prometheus_queries_total{{outcome="{outcome}"}} 1.0'
     assert counted.encode() in bench.metrics.exposed()
+
+
+async def test_what_is_not_answered_yet_is_not_counted_yet() -> None:
+    bench, late = Bench(), Unasked("it is busy")
+    ask = Ask(Oracle(late), AnsweringPod(), bench.client, bench.metrics)
+    assert await ask.ask(FRAUD, Needs(questions=(QUESTION,))) == Answers(metrics={QUESTION: late})
+    assert b"lockstep_prometheus_queries_total{" not in bench.metrics.exposed()
 
 
 async def test_asking_nothing_asks_nobody() -> None:
