@@ -3,6 +3,7 @@
 * LockstepError
   x TransientError    a dependency did not answer: try again after ``retry_after``
     - LostRaceError   someone wrote the object first: look again at once
+    - RefusedError    it answered, and said no: what does not rest on that goes on
   x ForeignObjectError  a name we need is taken by an object that is not ours: never adopt, say so
   x InvariantError    a promise of ours is broken: leave traffic alone and say so
 
@@ -11,6 +12,8 @@ with a condition, like any other.
 """
 
 from datetime import timedelta
+
+from lockstep.core.refusals import Cause
 
 
 class LockstepError(Exception):
@@ -30,6 +33,17 @@ class LostRaceError(TransientError):
 
     def __init__(self, what: str) -> None:
         super().__init__(what, retry_after=timedelta(0))
+
+
+class RefusedError(TransientError):
+    """The API server would not have a write of ours; ``said`` is its sentence alone."""
+
+    def __init__(
+        self, what: str, said: str, cause: Cause, *, retry_after: timedelta = timedelta(0)
+    ) -> None:
+        super().__init__(what, retry_after=retry_after)
+        self.said = said
+        self.cause = cause
 
 
 class ForeignObjectError(LockstepError):

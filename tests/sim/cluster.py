@@ -23,6 +23,12 @@ TROUBLES: Final = {
 HELD_SECONDS: Final = 200.0
 """Until somebody looks after a pod that nobody removes."""
 NO_NODE: Final = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
+AWAY: Final = Trouble(
+    "ClusterUnavailable", 'Internal error occurred: failed calling webhook "inject.example.com"'
+)
+NO_QUOTA: Final = Trouble("QuotaExceeded", 'pods "fraud" is forbidden: exceeded quota: pods')
+TRIED_AGAIN: Final = 5.0
+"""Seconds after which the ReplicaSet's controller tries to make pods again."""
 NOT_CREATED: Final = Trouble("PodSecurity", 'pods "fraud" is forbidden: violates PodSecurity')
 
 
@@ -67,6 +73,9 @@ class Cluster:
         self.objects, self.natures = objects, natures
         self.calm_at: float | None = None
         self.listens: dict[str, int] = {}
+        self.away_until = 0.0
+        self.quota: int | None = None
+        self.most = 0
         self.endpoints: frozenset[str] = frozenset()
         self.reached_since: dict[str, float] = {}
         self.previewed_since: dict[str, float] = {}
@@ -172,20 +181,39 @@ class Cluster:
         child = self.replica_set(revision)
         wanted = child.replicas + child.surplus if child and not child.terminating else 0
         standing = [it for it in self.pods() if it.revision == revision and not it.terminating]
-        refused = self.natures.get(revision) is Nature.NOT_CREATED and len(standing) < wanted
-        if not refused:
-            for _ in range(wanted - len(standing)):
-                self._create(revision)
+        missing = max(0, wanted - len(standing))
+        refused = self._refusal(revision, missing)
+        for _ in range(min(missing, self._allowed(refused))):
+            self._create(revision)
+        if refused:
+            self.agenda.after(TRIED_AGAIN, lambda: self._sync(revision))
         for pod in sorted(standing, key=self._dispensable)[: max(0, len(standing) - wanted)]:
             self.terminate(pod.name)
         if child:
-            self._report(child, refused=refused)
+            self._report(child, refused)
+
+    def _refusal(self, revision: str, missing: int) -> Trouble | None:
+        """Why the API server would not have all the pods that are missing."""
+        if not missing:
+            return None
+        if self.natures.get(revision) is Nature.NOT_CREATED:
+            return NOT_CREATED
+        if self.agenda.seconds < self.away_until:
+            return AWAY
+        full = self.quota is not None and len(self.pods()) + missing > self.quota
+        return NO_QUOTA if full else None
+
+    def _allowed(self, refused: Trouble | None) -> int:
+        """How many of the pods that are missing can be made; all of them where nobody objects."""
+        if refused is NO_QUOTA:
+            return max(0, (self.quota or 0) - len(self.pods()))
+        return 0 if refused else len(self.pods()) + 1000
 
     def _dispensable(self, pod: Pod) -> tuple[bool, bool, int]:
         """Pods without a node go first, then those that are not ready, then the youngest."""
         return self._bodies[pod.name].placed, pod.ready, -int(pod.uid[1:])
 
-    def _report(self, child: ChildReplicaSet, *, refused: bool) -> None:
+    def _report(self, child: ChildReplicaSet, refused: Trouble | None) -> None:
         left = [it for it in self.pods() if it.revision == child.revision]
         if child.terminating and not left:
             self.objects.drop(("replicasets", child.revision))
@@ -193,7 +221,7 @@ class Cluster:
         report = replace(
             child,
             available=sum(self._available(pod) for pod in left),
-            create_failure=NOT_CREATED if refused else None,
+            create_failure=refused,
         )
         if report != child:
             self.objects.put(("replicasets", child.revision), report)
@@ -211,6 +239,7 @@ class Cluster:
         name = f"{child_name(KEY.name, revision)}-{uid}"
         self._bodies[name] = Body()
         self.started[revision] = self.started.get(revision, 0) + 1
+        self.most = max(self.most, len(self.pods()) + 1)
         created = self.agenda.now().replace(microsecond=0)
         child = self.replica_set(revision)
         owner = child.uid if child else ""

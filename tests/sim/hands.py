@@ -6,7 +6,7 @@ Each method is a line of the pass. A crash comes before the line, never in the m
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lockstep.core.key import Key
@@ -41,7 +41,8 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
+from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, TransientError
+from lockstep.shell.refusals import Refusals
 from tests.sim.cluster import Cluster
 from tests.sim.deciders import AUTHOR, DECISIONS
 from tests.sim.obey import carried_out
@@ -83,6 +84,8 @@ class Hands:
     writes: int = 0
     foreign: frozenset[Foreign] = frozenset()
     budget: Budget | None = None
+    refusing: Callable[[Action], RefusedError | None] = lambda _: None
+    held: Refusals = field(default_factory=Refusals)
     _version: int = 0
     _standing: Observed | None = None
 
@@ -108,6 +111,7 @@ class Hands:
             author=AUTHOR,
             strangers=tuple(self.objects.of(ALIENS, cached=True).values()),
             decisions=self._decisions(),
+            refused=self.held.known(key),
         )
         return self._standing
 
@@ -141,6 +145,7 @@ class Hands:
         if written != wire(seen.status):
             self._write(lambda: self._patch(written))
             self.objects.learn(RESOURCE)
+        self.held.planned(seen.key, decided.actions)
         for watcher in self.watchers:
             watcher.stored(seen, decided)
 
@@ -150,8 +155,19 @@ class Hands:
         held: Resource = self.objects.truth[RESOURCE]
         self.objects.put(RESOURCE, replace(held, status=written))
 
-    async def act(self, seen: Observed, action: Action) -> None:
+    async def act(self, seen: Observed, action: Action) -> timedelta | None:
         self._line()
+        now, refusal = self.cluster.agenda.now(), self.refusing(action)
+        left = self.held.left(seen, action, now)
+        if left is not None:
+            return left
+        if refusal:
+            return self.held.refused(seen, action, refusal, now)
+        self._carried_out(seen, action)
+        self.held.done(seen.key, action)
+        return None
+
+    def _carried_out(self, seen: Observed, action: Action) -> None:
         standing = self._standing or seen
         for watcher in self.watchers:
             watcher.acts(standing, action)

@@ -15,7 +15,7 @@ from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.needs import DryRun, Needs, Smoke
 from lockstep.core.observed import Answers, DryRunResult, Pod, SmokeResult
 from lockstep.core.refusals import Cause
-from tests.sim.cluster import Cluster
+from tests.sim.cluster import AWAY, Cluster
 from tests.sim.written import Nature
 
 ALLOWED: Final = 0.01
@@ -138,6 +138,10 @@ class Parts:
     def _try(self, asked: DryRun) -> DryRunResult:
         if self._nature(asked.revision) is Nature.REFUSED:
             return DryRunResult(asked.revision, 'unknown field "spec.containers[0].imagee"')
-        if self.cluster.agenda.seconds < self.quota_until:
+        if self.cluster.agenda.seconds < self.cluster.away_until:
+            return DryRunResult(asked.revision, AWAY.message, Cause.PLATFORM, "Pod")
+        quota = self.cluster.quota
+        full = quota is not None and len(self.cluster.pods()) >= quota
+        if full or self.cluster.agenda.seconds < self.quota_until:
             return DryRunResult(asked.revision, "exceeded quota: pods=10", Cause.ROOM, "Pod")
         return DryRunResult(asked.revision, None)

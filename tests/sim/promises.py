@@ -256,11 +256,14 @@ OF_ACTIONS = (
 
 
 def the_condemned_are_left(before: Observed, after: Observed, decided: Plan) -> None:
-    """After a pass callers meet a rejected, superseded or unproven revision in no case but two.
+    """After a pass callers meet a rejected, superseded or unproven revision in no case but three.
 
-    Stable had no ready pod, or the rollback is paced.
+    Stable had no ready pod, the rollback is paced, or the API server does not let us move them.
     """
     status = decided.status
+    moves = [it.routing for it in decided.actions if isinstance(it, SetTraffic)]
+    if moves and routing_of(after) != moves[-1]:
+        return
     stable = before.arm(status.stable.revision) if status.stable else None
     if stable is None or min(stable.ready, stable.wanted) == 0:
         return

@@ -15,6 +15,7 @@ from lockstep.core.plan import Action, Plan
 from lockstep.core.rollout import planner
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.reconcile import Waits, reconcile
+from lockstep.shell.refusals import Refusals
 from lockstep.shell.world import Planner
 from tests.sim import deciders, promises
 from tests.sim.agenda import Agenda
@@ -187,6 +188,7 @@ class Story:
         """The operator is gone with all it had in memory, and comes back after a while."""
         self.transcript.note(f"the operator dies {why}")
         self.objects.connected = False
+        self.hands.held = Refusals()
         self.due = None
         self.agenda.after(self.rng.uniform(*self.setting.downtime), self._come_back)
 
@@ -268,7 +270,8 @@ class Story:
         if self.meddled_at is None:
             for promise in promises.OF_MOMENTS:
                 self._kept(functools.partial(promise, standing))
-        if not promises.is_held_up(standing) or self.meddled_at is not None:
+        refused = len(self.hands.held) > 0
+        if refused or not promises.is_held_up(standing) or self.meddled_at is not None:
             self.held_up_since = None
         elif self.held_up_since is None:
             self.held_up_since = self.agenda.seconds

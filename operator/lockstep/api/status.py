@@ -47,6 +47,8 @@ RevisionId = Annotated[str, Field(max_length=63, pattern="^[0-9a-z]+$")]
 """What becomes a label's value: a status that says anything else is nobody's of ours."""
 Short = Annotated[str, Cut(512)]
 Sentence = Annotated[str, Cut(1024)]
+MOST_OF_A_CONDITION: Final = 900
+"""Characters of a condition's message: there are a dozen, and a status stays below 100 KiB."""
 LINE: Final = 256
 Line = Annotated[str, Cut(LINE)]
 """A sentence of which status holds many: all of it stays below 100 KiB."""
@@ -90,7 +92,7 @@ class Condition(Seen):
     """True, False or Unknown."""
     reason: Word
     """Why, in one CamelCase word of a closed list."""
-    message: Sentence = ""
+    message: Annotated[str, Cut(MOST_OF_A_CONDITION)] = ""
     """Why, in a sentence with numbers."""
     last_transition_time: Second
     """When the status last flipped."""
@@ -374,5 +376,5 @@ class ModelDeploymentStatus(Seen):
     """The same of the candidate, as they were when its trial began."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest last."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=11), KeyedBy(("type",))] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=12), KeyedBy(("type",))] = ()
     """Available, Ready, Reconciling, Stalled and others."""

@@ -21,11 +21,13 @@ from lockstep.adapters.kube import MANAGER, meta
 from lockstep.adapters.kube_refusals import Refusal
 from lockstep.api.base import API_VERSION, GROUP, VERSION, Manifest
 from lockstep.clients.connection import Connection
+from lockstep.core.refusals import cause
 from lockstep.errors import (
     ForeignObjectError,
     InvariantError,
     LockstepError,
     LostRaceError,
+    RefusedError,
     TransientError,
 )
 
@@ -38,8 +40,9 @@ _REVISION: Final = "ControllerRevision"
 _SOON: Final = timedelta(seconds=1)
 _AT_ONCE: Final = timedelta(milliseconds=100)
 _PUT_OFF: Final = {429, 500, 502, 503}
-_UNWELL: Final = {408, 429, 500, 502, 503, 504}
-_NOT_OURS_TO_MEND: Final = {401, 403, 404, 410}
+_REFUSALS: Final = {400, 403, 413, 422, 500, 504}
+_UNWELL: Final = {408, 429, 502, 503}
+_NOT_OURS_TO_MEND: Final = {401, 404, 410}
 _NO_ANSWER: Final = {401, 408, 429, 502, 503}
 """The API server itself is away; what else it cannot do is an answer about the object."""
 
@@ -407,6 +410,10 @@ def _expect(reply: _Reply, request: _Request) -> Manifest:
 def _error(reply: _Reply, what: str) -> LockstepError:
     if reply.code == HTTPStatus.CONFLICT:
         return LostRaceError(what)
+    if reply.code in _REFUSALS:
+        said = reply.message.strip()
+        wait = reply.retry_after or _SOON
+        return RefusedError(what, said, cause(said, reply.code), retry_after=wait)
     if reply.code in _UNWELL | _NOT_OURS_TO_MEND:
         return TransientError(what, retry_after=reply.retry_after or _SOON)
     return InvariantError(what)

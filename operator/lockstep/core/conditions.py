@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockstep.api.status import Condition, Truth
+from lockstep.api.status import MOST_OF_A_CONDITION, Condition, Truth
 
 ORDER = (
     "Available",
@@ -14,6 +14,7 @@ ORDER = (
     "Paused",
     "SpecValid",
     "Conflict",
+    "Refused",
     "Orphaned",
     "WeightApproximate",
     "ConfigLost",
@@ -49,7 +50,7 @@ def update(
 def _say(
     kind: str, claim: Claim, before: Condition | None, generation: int, now: datetime
 ) -> Condition:
-    said = (claim.reason, claim.message[:1024], generation)
+    said = (claim.reason, claim.message[:MOST_OF_A_CONDITION], generation)
     if before is None or before.status is not claim.status:
         since = now
     elif said == (before.reason, before.message, before.observed_generation):
@@ -60,7 +61,7 @@ def _say(
         type=kind,
         status=claim.status,
         reason=claim.reason,
-        message=claim.message[:1024],
+        message=claim.message[:MOST_OF_A_CONDITION],
         last_transition_time=since,
         observed_generation=generation,
     )

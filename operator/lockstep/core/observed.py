@@ -13,7 +13,7 @@ from lockstep.api.service import Ports
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
 from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.key import Key
-from lockstep.core.refusals import Cause
+from lockstep.core.refusals import Cause, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +373,7 @@ class Observed:
         strangers: Pods with our label that no child of ours has made.
         misowned: Children whose ownerReference is not what spec.deletionPolicy asks for.
         decisions: In the order in which they are taken.
+        refused: What the API server refused of what earlier passes planned.
     """
 
     key: Key
@@ -396,6 +397,7 @@ class Observed:
     strangers: tuple[Pod, ...] = ()
     misowned: tuple[ChildRef, ...] = ()
     decisions: tuple[Decided, ...] = ()
+    refused: tuple[Refused, ...] = ()
     answers: Answers = Answers()
 
     def arm(self, revision: str) -> Arm:

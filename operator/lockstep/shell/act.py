@@ -1,7 +1,7 @@
 """Act: one action, one request, and its answer into the cache at once. Nothing is decided here."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -30,7 +30,7 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.errors import ForeignObjectError
+from lockstep.errors import ForeignObjectError, RefusedError
 from lockstep.shell import copies, decisions, services, sets, upkeep
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
@@ -55,18 +55,32 @@ class Act:
         self._router = router
         self._clock = clock
 
-    async def act(self, seen: Observed, action: Action) -> None:
+    async def act(self, seen: Observed, action: Action) -> timedelta | None:
         """Carry out one action.
+
+        Returns:
+            How long until it is tried again where the API server refuses it; None when it is done.
 
         Raises:
             ForeignObjectError: The name is taken; it is remembered for the next look.
         """
-        owner = upkeep.owner(seen.key, seen.uid, seen.spec)
+        owner, refusals = upkeep.owner(seen.key, seen.uid, seen.spec), self._memory.refusals
+        left = refusals.left(seen, action, self._clock())
+        if left is not None:
+            return left
         try:
             await self._act(owner, action)
+        except RefusedError as error:
+            return refusals.refused(seen, action, error, self._clock())
         except ForeignObjectError as error:
             self._memory.taken(seen.key, Foreign(error.kind, error.name), self._clock())
             raise
+        refusals.done(seen.key, action)
+        return None
+
+    def planned(self, key: Key, actions: Iterable[Action]) -> None:
+        """Take note of all that a pass is about to do."""
+        self._memory.refusals.planned(key, actions)
 
     async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
         """Refuse the Decisions about a ModelDeployment that does not exist."""

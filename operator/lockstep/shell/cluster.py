@@ -7,6 +7,7 @@ from lockstep.core.key import Key
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
 from lockstep.core.plan import Action, Plan
+from lockstep.errors import RefusedError
 from lockstep.shell.act import Act
 from lockstep.shell.ask import Ask
 from lockstep.shell.observe import Observe
@@ -35,12 +36,17 @@ class Cluster:
         return await self.asking.ask(seen.key, needs)
 
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> timedelta | None:
-        wait = await self.storing.store(seen, decided, now)
+        try:
+            wait = await self.storing.store(seen, decided, now)
+        except RefusedError as error:
+            await self.telling.not_stored(seen, error)
+            raise
         self.telling.note(seen, decided)
+        self.acting.planned(seen.key, decided.actions)
         return wait
 
-    async def act(self, seen: Observed, action: Action) -> None:
-        await self.acting.act(seen, action)
+    async def act(self, seen: Observed, action: Action) -> timedelta | None:
+        return await self.acting.act(seen, action)
 
     async def tell(self, seen: Observed, decided: Plan) -> None:
         del decided

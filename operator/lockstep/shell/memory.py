@@ -9,6 +9,7 @@ from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.observed import Foreign
+from lockstep.shell.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Memory:
     difference of notation is never applied again and again.
     ``stood``: both sides of a comparison, by uid, that found a child as it should be.
     ``untold``: Events about what was stored, the oldest first.
+    ``unstored``: the API server's sentence about a status that it does not take.
     """
 
     versions: dict[Key, int] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class Memory:
     settled: dict[Key, dict[str, int]] = field(default_factory=dict)
     stood: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
     untold: dict[Key, tuple[Manifest, ...]] = field(default_factory=dict)
+    unstored: dict[Key, str] = field(default_factory=dict)
+    refusals: Refusals = field(default_factory=Refusals)
 
     def settle(self, key: Key, uid: str, at: int) -> None:
         """Remember that an apply left a child as it was."""
@@ -73,7 +77,9 @@ class Memory:
     def forget(self, key: Key) -> None:
         for known in (
             self.versions, self.pending, self.read, self.pruned, self.foreign, self.untold,
+            self.unstored,
         ):  # fmt: skip
             known.pop(key, None)
         for children in (self.settled, self.stood):
             children.pop(key, None)
+        self.refusals.forget(key)

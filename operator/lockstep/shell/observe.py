@@ -108,6 +108,7 @@ class Observe:
             budget=upkeep.find_budget(self._caches, self._memory, owner),
             autoscalers=upkeep.autoscalers(self._caches, owner),
             misowned=upkeep.misowned(self._caches, owner),
+            refused=self._memory.refusals.known(key),
         )
 
     def _status(self, key: Key, record: ModelDeploymentRecord) -> ModelDeploymentStatus:

@@ -4,12 +4,15 @@ Store comes before act: with the memory of a rollback lost between the two, traf
 condemned candidate in 111 of 500 simulated rollouts; this way round, in none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.core.key import Key
+from lockstep.core.observed import Observed
+from lockstep.core.plan import Action
+from lockstep.core.writes import rests_on
 from lockstep.shell.world import Planner, World
 
 AFTER_WRITING: Final = timedelta(seconds=1)
@@ -44,7 +47,25 @@ async def reconcile(
     answers = await world.ask(seen, planner.needs(seen, now))
     decided = planner.plan(replace(seen, answers=answers), now)
     stored = await world.store(seen, decided, now)
-    for action in decided.actions:
-        await world.act(seen, action)
+    written = await _carry_out(world, seen, decided.actions)
     await world.tell(seen, decided)
-    return Waits(decided.look_again, AFTER_WRITING if decided.actions else stored)
+    return Waits(decided.look_again, stored if written is None else written)
+
+
+async def _carry_out(world: World, seen: Observed, actions: Sequence[Action]) -> timedelta | None:
+    """Do what can be done: an action that is refused holds back only what rests on it.
+
+    Returns:
+        When to look after it: soon after a write, or when the next one may be tried; else None.
+    """
+    missing: list[Action] = []
+    waits: list[timedelta] = []
+    for action in actions:
+        if rests_on(seen, action, missing):
+            missing.append(action)
+            continue
+        held = await world.act(seen, action)
+        waits.append(AFTER_WRITING if held is None else held)
+        if held is not None:
+            missing.append(action)
+    return min(waits, default=None)

@@ -10,8 +10,10 @@ from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
 from lockstep.core.key import Key
 from lockstep.core.observed import Observed
-from lockstep.core.plan import Plan
-from lockstep.errors import LockstepError, TransientError
+from lockstep.core.plan import Event, Plan
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout import events
+from lockstep.errors import LockstepError, RefusedError, TransientError
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 
@@ -38,14 +40,26 @@ class Tell:
 
     def note(self, seen: Observed, decided: Plan) -> None:
         """Take down what was stored a moment ago."""
+        self._memory.unstored.pop(seen.key, None)
         for verdict in decided.verdicts:
             self._metrics.verdict(verdict)
         trial = trial_of(decided.status, seen.status)
         for event in decided.events:
             _LOG.info("%s: %s", event.reason, event.message)
-            manifest = kube_events.render(seen, event, trial, self._clock())
-            untold = self._memory.untold.get(seen.key, ())
-            self._memory.untold[seen.key] = (*untold, manifest)[-MOST:]
+            self._add(seen, event, trial)
+
+    async def not_stored(self, seen: Observed, error: RefusedError) -> None:
+        """Say once that a status is not taken: only an Event can."""
+        if self._memory.unstored.get(seen.key) == error.said:
+            return
+        self._memory.unstored[seen.key] = error.said
+        self._add(seen, events.status_refused(error.said), trial_of(seen.status))
+        await self.tell(seen.key)
+
+    def _add(self, seen: Observed, event: Event, trial: str) -> None:
+        manifest = kube_events.render(seen, event, trial, self._clock())
+        untold = self._memory.untold.get(seen.key, ())
+        self._memory.untold[seen.key] = (*untold, manifest)[-MOST:]
 
     async def tell(self, key: Key) -> None:
         """Say once what was noted; what gets no answer waits for the next pass."""
@@ -53,6 +67,10 @@ class Tell:
             try:
                 await self._kube.create_once(untold[0])
             except TransientError as error:
+                if isinstance(error, RefusedError) and error.cause is Cause.SPEC:
+                    _LOG.warning("the event was refused: %s", error)
+                    self._memory.untold[key] = untold[1:]
+                    continue
                 _LOG.warning("the event is not recorded yet: %s", error)
                 return
             except LockstepError as error:

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.core.key import Key
-from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
+from lockstep.errors import (
+    ForeignObjectError,
+    InvariantError,
+    LostRaceError,
+    RefusedError,
+    TransientError,
+)
 from lockstep.shell import logs
 from lockstep.shell.backoff import backoff
 from lockstep.shell.caches import Caches
@@ -141,7 +147,8 @@ class Work:
         except TransientError as error:
             wait = max(backoff(self._failed(key)), error.retry_after)
             _LOG.warning("%s; next try in %.3g s", error, wait.total_seconds())
-            return "transient", Waits(wait)
+            refused = isinstance(error, RefusedError)
+            return "refused" if refused else "transient", Waits(wait)
         except ForeignObjectError as error:
             _LOG.warning("%s", error)
             return "foreign", Waits(_SHORTEST)

@@ -42,8 +42,12 @@ class World(Protocol):
         """
         ...
 
-    async def act(self, seen: Observed, action: Action) -> None:
+    async def act(self, seen: Observed, action: Action) -> timedelta | None:
         """Carry out one action; carrying it out again changes nothing.
+
+        Returns:
+            How long until it may be tried again where it is refused, which the next ``look`` has
+            in ``refused``; None when it is done.
 
         Raises:
             ForeignObjectError: The name is taken. The next ``look`` has it in ``foreign``.

@@ -11,7 +11,13 @@ from lockstep.adapters.kube_refusals import Refusal
 from lockstep.api.base import Manifest
 from lockstep.clients.kube import Kube
 from lockstep.core.refusals import Cause
-from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
+from lockstep.errors import (
+    ForeignObjectError,
+    InvariantError,
+    LostRaceError,
+    RefusedError,
+    TransientError,
+)
 from tests.unit.clients.scripted import Say, Scripted, connection, scripted, status, verbs
 from tests.unit.shell.written import UID, child, model_deployment
 
@@ -308,15 +314,33 @@ async def test_nobody_listening_is_transient() -> None:
     await client.close()
 
 
-async def test_what_we_rendered_wrongly_is_a_broken_promise() -> None:
-    async with kube(status(422, "Invalid", "spec.selector: field is immutable")) as (client, _):
-        with pytest.raises(InvariantError, match="field is immutable"):
+REFUSALS: dict[str, tuple[Say, Cause]] = {
+    "a policy": (status(422, "Invalid", "denied request: a label team"), Cause.SPEC),
+    "a webhook that says no": (status(403, "Forbidden", "webhook denied"), Cause.SPEC),
+    "too much at once": (status(413, "RequestEntityTooLarge", "too large"), Cause.SPEC),
+    "more than etcd takes": (
+        status(500, "", "etcdserver: request is too large"),
+        Cause.SPEC,
+    ),
+    "a webhook that is away": (
+        status(500, "InternalError", "Internal error occurred: failed calling webhook"),
+        Cause.PLATFORM,
+    ),
+    "quota": (status(403, "Forbidden", "exceeded quota: team"), Cause.ROOM),
+}
+
+
+@pytest.mark.parametrize(("say", "cause"), REFUSALS.values(), ids=REFUSALS)
+async def test_a_refused_write_has_its_sentence_and_who_can_end_it(say: Say, cause: Cause) -> None:
+    async with kube(say) as (client, _):
+        with pytest.raises(RefusedError) as caught:
             await client.apply(DEPLOYMENT, "uid-r1")
+    assert (caught.value.said, caught.value.cause) == (say.body["message"], cause)
 
 
-async def test_an_admission_that_says_no_may_change_its_mind() -> None:
-    async with kube(status(403, "Forbidden", "webhook denied")) as (client, _):
-        with pytest.raises(TransientError, match="webhook denied"):
+async def test_what_nobody_foresaw_is_a_broken_promise() -> None:
+    async with kube(status(405, "MethodNotAllowed")) as (client, _):
+        with pytest.raises(InvariantError, match="because"):
             await client.apply(DEPLOYMENT, "uid-r1")
 
 

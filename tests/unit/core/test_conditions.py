@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lockstep.api.status import Truth
+from lockstep.api.status import MOST_OF_A_CONDITION, Truth
 from lockstep.core.conditions import ORDER, Claim, update
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -34,4 +34,4 @@ def test_the_order_is_always_the_same() -> None:
 
 def test_a_long_message_is_cut_to_what_the_schema_takes() -> None:
     (only,) = update((), {"Ready": Claim(Truth.TRUE, "Reason", "x" * 5000)}, 1, NOW)
-    assert len(only.message) == 1024
+    assert len(only.message) == MOST_OF_A_CONDITION

@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import Phase, StageStatus
-from lockstep.core.observed import Answers, Arm, DryRunResult, Everyone, Only, Trouble
-from lockstep.core.refusals import Cause
+from lockstep.api.status import Condition, Phase, StageStatus
+from lockstep.core.observed import (
+    Answers,
+    Arm,
+    Budget,
+    ChildRef,
+    DryRunResult,
+    Everyone,
+    Only,
+    Trouble,
+)
+from lockstep.core.plan import Plan
+from lockstep.core.refusals import Cause, Refused, Verb, Write
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import NO_SURGE, did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, but, first, trial, world
@@ -140,3 +150,173 @@ def test_a_wait_for_the_cluster_that_lasts_asks_for_a_person() -> None:
 def test_callers_of_stable_stay_while_the_cluster_is_unwell() -> None:
     seen = world(answers=tried(WEBHOOK, Cause.PLATFORM), routing=Only(V1)).observed()
     assert plan(seen, NOW).actions == ()
+
+
+# Writes of ours that are refused.
+
+POLICY = "services is forbidden: denied request: every Service needs a label team"
+SERVICE = Write(Verb.CREATED, "Service", "fraud")
+CALLERS = Write(Verb.CHANGED, "Service", "fraud")
+PREVIEW = Write(Verb.CREATED, "Service", "fraud-candidate")
+BUDGET = Write(Verb.CREATED, "PodDisruptionBudget", "fraud")
+CHILD = Write(Verb.CREATED, "ReplicaSet", f"fraud-{V2}")
+SIZE = Write(Verb.CHANGED, "ReplicaSet", f"fraud-{V2}")
+STORED = Write(Verb.CREATED, "ControllerRevision", f"fraud-{V2}")
+COPY = Write(Verb.CREATED, "ConfigMap", f"fraud-{V2}-settings")
+
+
+def no(write: Write, cause: Cause = Cause.SPEC, said: str = POLICY) -> dict[str, Any]:
+    return {"refused": (Refused(write, cause, said),)}
+
+
+def unmade(since: timedelta = timedelta(0), **changes: Any) -> World:
+    """A trial whose ReplicaSet nobody could make so far."""
+    clock = StageStatus(name="half", index=0, progress_at=NOW - since)
+    facts: dict[str, Any] = {"stage": clock, "arms": (arm(V1, 4),), "routing": Only(V1)}
+    return trial(**(facts | changes))
+
+
+def unmade_first(since: timedelta = timedelta(0), **changes: Any) -> World:
+    clock = StageStatus(name="first", index=0, progress_at=NOW - since)
+    facts: dict[str, Any] = {"stage": clock, "arms": (), "stored": ()}
+    return first(**(facts | changes))
+
+
+WRITES: dict[str, tuple[World, str, str]] = {
+    "a refused Service on a first rollout is said at once, and the pods come up": (
+        first(0, routing=None, rest=no(SERVICE)),
+        "WriteRefused",
+        "callers nowhere",
+    ),
+    "a cluster that is unwell keeps a first rollout moving": (
+        first(0, routing=None, rest=no(SERVICE, Cause.PLATFORM, WEBHOOK)),
+        "ClusterUnavailable",
+        "callers nowhere",
+    ),
+    "a first revision that cannot be stored is said at once": (
+        unmade_first(rest=no(STORED)),
+        "WriteRefused",
+        "store 2, v2=4",
+    ),
+    "a first revision without a ReplicaSet waits for the cluster": (
+        unmade_first(9 * MINUTES, rest=no(CHILD, Cause.PLATFORM, WEBHOOK)),
+        "ClusterUnavailable",
+        "store 2, v2=4",
+    ),
+    "a Service that may not be changed leaves callers where they are, and says so": (
+        trial(4, stable=1, stage=StageStatus(name="full", index=1), rest=no(CALLERS)),
+        "WriteRefused",
+        "callers 2",
+    ),
+    "a Service that is deleted and may not come back is not Healthy": (
+        world(version="1.0.0", routing=None, rest=no(SERVICE)),
+        "WriteRefused",
+        "callers 1",
+    ),
+    "a refused budget stops nothing": (
+        world(version="1.0.0", rest={"budget": None, **no(BUDGET)}),
+        "Completed",
+        "PutBudget",
+    ),
+    "a candidate whose ReplicaSet nobody may make is taken back": (
+        unmade(rest=no(CHILD)),
+        "rejected WriteRefused",
+        "",
+    ),
+    "so is one whose ConfigMap nobody may copy": (
+        unmade(rest=no(COPY)),
+        "rejected WriteRefused",
+        "",
+    ),
+    "a cluster that is unwell makes no ReplicaSet for a while": (
+        unmade(9 * MINUTES, rest=no(CHILD, Cause.PLATFORM, WEBHOOK)),
+        "ClusterUnavailable",
+        "v2=1",
+    ),
+    "and for too long": (
+        unmade(10 * MINUTES, rest=no(CHILD, Cause.PLATFORM, WEBHOOK)),
+        "rejected ClusterUnavailable",
+        "",
+    ),
+    "a quota of ReplicaSets is waited for like one of pods": (
+        unmade(MINUTES, rest=no(CHILD, Cause.ROOM, FULL)),
+        "QuotaExceeded",
+        "v2=1",
+    ),
+    "a size that may not be changed is the rule's fault first": (
+        trial(1, stable=3, rest=no(SIZE)),
+        "WriteRefused",
+        "v2=2",
+    ),
+    "what was refused and is not wanted any more is forgotten": (
+        world(version="1.0.0", rest=no(SERVICE)),
+        "Completed",
+        "",
+    ),
+    "a pod that may not go disturbs nobody": (
+        world(version="1.0.0", rest=no(Write(Verb.DELETED, "Pod", "x"))),
+        "Completed",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "why", "actions"), WRITES.values(), ids=WRITES)
+def test_refused_writes(seen: World, why: str, actions: str) -> None:
+    decided = plan(seen.observed(), NOW)
+    rejected = decided.status.rejected
+    said = f"rejected {rejected.reason}" if rejected else reason(decided)
+    assert (said, did(decided)) == (why, actions), decided.status.message
+
+
+def test_the_sentence_names_the_object_the_server_and_what_to_do() -> None:
+    status = plan(first(0, routing=None, rest=no(SERVICE)).observed(), NOW).status
+    assert status.phase is Phase.DEGRADED
+    assert status.message.startswith(f"Service fraud could not be created: {POLICY}; change what")
+    assert "version 2.0.0 has 0 of 4 pods ready" in status.message
+
+
+def refusal(decided: Plan) -> Condition | None:
+    return next((it for it in decided.status.conditions if it.type == "Refused"), None)
+
+
+def test_what_stops_nothing_is_a_condition_and_one_event() -> None:
+    seen = world(version="1.0.0", rest={"budget": None, **no(BUDGET)}).observed()
+    once = plan(seen, NOW)
+    condition = refusal(once)
+    assert condition is not None
+    assert condition.message.startswith("PodDisruptionBudget fraud could not be created: ")
+    assert [it.reason for it in once.events if it.reason == "WriteRefused"] == ["WriteRefused"]
+    again = plan(replace(seen, status=once.status), NOW)
+    assert again.events == ()
+    healed = plan(replace(seen, status=once.status, refused=(), budget=Budget(uid="b")), NOW)
+    assert refusal(healed) is None
+
+
+def test_what_the_phase_tells_is_not_told_twice() -> None:
+    decided = plan(first(0, routing=None, rest=no(SERVICE)).observed(), NOW)
+    assert [it.reason for it in decided.events].count("WriteRefused") == 1
+
+
+def test_who_is_answered_is_counted_by_where_callers_are() -> None:
+    deleted = world(version="1.0.0", routing=None, rest=no(SERVICE)).observed()
+    assert plan(deleted, NOW).status.ready_replicas == 0
+
+
+def test_many_refusals_fit_into_one_condition() -> None:
+    many = tuple(
+        Refused(Write(Verb.OWNED, "Service", f"s{n}"), Cause.SPEC, "x" * 5000) for n in range(20)
+    )
+    owned = tuple(ChildRef("Service", f"s{n}") for n in range(20))
+    seen = world(version="1.0.0", rest={"refused": many, "misowned": owned}).observed()
+    condition = refusal(plan(seen, NOW))
+    assert condition is not None
+    assert len(condition.message) <= 1024
+
+
+def test_a_cluster_that_is_unwell_for_long_asks_for_somebody() -> None:
+    away = no(SERVICE, Cause.PLATFORM, WEBHOOK)
+    seen = world(version="1.0.0", routing=None, rest=away).observed()
+    begun = plan(seen, NOW).status
+    later = plan(replace(seen, status=begun), NOW + 10 * MINUTES).status
+    assert (begun.phase, later.phase) == (Phase.PROGRESSING, Phase.DEGRADED)

@@ -35,7 +35,8 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class FakeKube:
     """Keeps objects, counts versions, and remembers what it was asked.
 
-    ``unknown``: fields of a status that its CRD does not have.
+    ``unknown``: fields of a status that its CRD does not have. ``refusals``: by kind, what every
+    write of it ends in; ``status`` stands for one of a status.
     """
 
     objects: dict[tuple[str, str], Manifest] = field(default_factory=dict)
@@ -44,6 +45,8 @@ class FakeKube:
     refusal: Refusal | None = None
     told: Manifest = field(default_factory=dict)
     trouble: Exception | None = None
+    refusals: dict[str, Exception] = field(default_factory=dict)
+    recorded: list[Manifest] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
     def have(self, raw: Manifest) -> None:
@@ -59,8 +62,9 @@ class FakeKube:
 
     def _asked(self, verb: str, kind: str, name: str) -> None:
         self.log.append(f"{verb} {kind} {name}")
-        if self.trouble:
-            raise self.trouble
+        refusal = self.trouble or self.refusals.get("status" if verb == "status" else kind)
+        if refusal:
+            raise refusal
 
     async def read(self, kind: str, namespace: str, name: str) -> Manifest | None:
         assert namespace == FRAUD.namespace
@@ -142,6 +146,7 @@ class FakeKube:
 
     async def create_once(self, manifest: Manifest) -> Manifest | None:
         self._asked("create once", manifest["kind"], manifest["metadata"]["name"])
+        self.recorded.append(manifest)
         return manifest
 
     async def events(self, namespace: str, about: Mapping[str, str]) -> Manifest:

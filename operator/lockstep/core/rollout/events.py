@@ -27,6 +27,12 @@ def between(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tupl
     return tuple(_changes(before, after))
 
 
+def status_refused(said: str) -> Event:
+    """What cannot be stored is not acted on: nothing happens any more until it can."""
+    message = f"the API server does not take the status: {said}; nothing is done until it does"
+    return Event(EventType.WARNING, "StatusRefused", message)
+
+
 def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]:
     """One event for each child that somebody edited and that ``actions`` put back.
 

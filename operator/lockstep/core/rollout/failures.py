@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lockstep.api.base import format_duration
+from lockstep.core import names
 from lockstep.core.observed import Arm, Pod, Trouble
-from lockstep.core.refusals import QUOTA, UNAVAILABLE
+from lockstep.core.refusals import QUOTA, REASONS, UNAVAILABLE, Verb
 from lockstep.core.rollout import standing
 from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.view import View, soonest
@@ -30,6 +31,7 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     smoke = view.observed.answers.smoke
     if smoke and smoke.problem and smoke.revision == arm.revision:
         yield Failure(SMOKE_FAILED, f"smoke test: {smoke.problem}", final=True)
+    yield from _unwritten(view, arm)
     yield from _not_created(view, arm)
     for pod in _staying(arm):
         if pod.trouble:
@@ -40,23 +42,35 @@ def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     yield from _no_progress(view, arm)
 
 
+def _unwritten(view: View, arm: Arm) -> Iterator[Failure]:
+    """What a revision needs to have pods at all, and nobody may write."""
+    child = names.child_name(view.observed.key.name, arm.revision)
+    for it in view.observed.refused:
+        mine = it.write.name == child or it.write.name.startswith(f"{child}-")
+        if mine and it.write.verb is Verb.CREATED:
+            yield from _in_time(view, REASONS[it.cause], str(it.write), it.message)
+        elif mine and it.write.verb is Verb.CHANGED and _waited(view, view.spec.progress_deadline):
+            yield Failure(REASONS[it.cause], f"{it.write}: {it.message}")
+
+
 def _not_created(view: View, arm: Arm) -> Iterator[Failure]:
-    """What the cluster says of itself is nobody's fault, but it is not waited for for ever."""
     refused = _refused(arm)
-    if refused is None:
-        return
-    limit = _patience(view, refused)
+    if refused:
+        yield from _in_time(view, refused.reason, "no pod could be created", refused.message)
+
+
+def _in_time(view: View, reason: str, what: str, said: str) -> Iterator[Failure]:
+    """What the cluster says of itself is nobody's fault, but it is not waited for for ever."""
+    limit = _patience(view, reason)
     if limit is None:
-        yield Failure(refused.reason, f"no pod could be created: {refused.message}")
+        yield Failure(reason, f"{what}: {said}")
     elif _waited(view, limit):
-        waited = format_duration(limit)
-        yield Failure(refused.reason, f"no pod could be created in {waited}: {refused.message}")
+        yield Failure(reason, f"{what} in {format_duration(limit)}: {said}")
 
 
-def _patience(view: View, refused: Trouble) -> timedelta | None:
+def _patience(view: View, reason: str) -> timedelta | None:
     """How long a refusal may end by itself; None: it takes a person."""
-    waits = {QUOTA: grace(view), UNAVAILABLE: view.spec.progress_deadline}
-    return waits.get(refused.reason)
+    return {QUOTA: grace(view), UNAVAILABLE: view.spec.progress_deadline}.get(reason)
 
 
 def _refused(arm: Arm) -> Trouble | None:
@@ -113,7 +127,7 @@ def next_failure(view: View, arm: Arm) -> timedelta | None:
     """When waiting any longer would turn into a failure; what is overdue is awaited no more."""
     since = view.memory.stage.progress_at if view.memory.stage else None
     refused = _refused(arm)
-    limit = (refused and _patience(view, refused)) or view.spec.progress_deadline
+    limit = (refused and _patience(view, refused.reason)) or view.spec.progress_deadline
     ends = [since + limit] if since else []
     ends += [
         pod.unschedulable_since + grace(view) for pod in _staying(arm) if pod.unschedulable_since

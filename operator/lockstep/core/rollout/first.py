@@ -49,6 +49,8 @@ def _clocked(view: View, candidate: Arm) -> View:
     wanted = view.spec.replicas
     stage = standing.watched(view, stage, candidate, wanted, view.spec.progress_deadline)
     clocked = proving.clocked(view, stage, candidate, wanted)
+    if candidate.replica_set is None and not view.paused:
+        clocked = clocked.model_copy(update={"progress_at": stage.progress_at or view.now})
     return view.recall(stage=clocked, gates=())
 
 

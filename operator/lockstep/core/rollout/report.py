@@ -40,6 +40,7 @@ from lockstep.core.rollout import (
     happened,
     messages,
     ports,
+    refused,
     restart,
     standing,
     upkeep,
@@ -54,9 +55,10 @@ _MESSAGE: Final = 1024
 
 def plan(view: View, stance: Stance) -> Plan:
     """Everything that follows from a stance."""
-    stance = upkeep.told(view, stance)
-    actions, before = tuple(_actions(view, stance)), view.observed.status
-    status = standing.let_go(_status(view, stance), actions)
+    stance, before = upkeep.told(view, stance), view.observed.status
+    actions = tuple(_actions(view, stance))
+    stance = refused.told(view, stance, actions)
+    status = standing.let_go(_status(view, stance, refused.claim(view, actions)), actions)
     return Plan(
         status=status,
         actions=actions,
@@ -65,6 +67,7 @@ def plan(view: View, stance: Stance) -> Plan:
             *events.between(before, status),
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
+            *refused.events(before, status),
         ),
         verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
         look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view), blockers.wait(view)),
@@ -107,10 +110,10 @@ def since(view: View, kind: str, status: Truth) -> datetime:
     return view.now
 
 
-def _status(view: View, stance: Stance) -> ModelDeploymentStatus:
+def _status(view: View, stance: Stance, refusal: Claim | None) -> ModelDeploymentStatus:
     observed, arms = view.observed, view.observed.arms.values()
     answering = _answering(view, stance)
-    claims = _claims(view, stance, answering)
+    claims = _claims(view, stance, answering) | ({refused.CONDITION: refusal} if refusal else {})
     generation = observed.generation
     return stance.memory.model_copy(
         update={
@@ -166,7 +169,8 @@ def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
 
 def _answering(view: View, stance: Stance) -> int:
     """Ready pods that callers reach, or will as soon as this is carried out."""
-    routing = stance.aim.routing or view.routing
+    stays = stance.aim.routing is None or refused.stays(view)
+    routing = view.routing if stays else stance.aim.routing
     return sum(arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision))
 
 

@@ -1,0 +1,97 @@
+"""Writes of ours that the API server refuses: what that stops, whose it is, and how it is said."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from lockstep.api.base import cut
+from lockstep.api.status import ModelDeploymentStatus, Phase, Truth
+from lockstep.core.conditions import Claim
+from lockstep.core.plan import Action, Event, EventType
+from lockstep.core.refusals import REASONS, Cause, Refused, Verb
+from lockstep.core.rollout.view import Stance, View
+from lockstep.core.writes import write
+
+CONDITION: Final = "Refused"
+_WAITING: Final = "WeightNotReached"
+_MOST: Final = 3
+_SENTENCE: Final = 320
+_MADE: Final = frozenset({Verb.CREATED, Verb.CHANGED})
+_NEEDED: Final = frozenset({"ReplicaSet", "ControllerRevision", "ConfigMap", "Service"})
+"""Kinds without which a rollout, or stable, does not get on."""
+_WAYS_OUT: Final[Mapping[Cause, str]] = {
+    Cause.SPEC: "change what it forbids or the rule that forbids it",
+    Cause.PLATFORM: "the cluster is unwell: mend what it names",
+    Cause.ROOM: "free some or raise the quota",
+}
+
+
+def stays(view: View) -> bool:
+    """Whether callers stay where they are because nobody lets us send them anywhere."""
+    name = view.observed.key.name
+    return any((it.write.kind, it.write.name) == ("Service", name) for it in view.observed.refused)
+
+
+def told(view: View, stance: Stance, actions: Sequence[Action]) -> Stance:
+    """The stance, which neither is Healthy nor gets on while something it needs is refused."""
+    needed = [it for it in _standing(view, actions) if _is_needed(it)]
+    quiet = stance.phase in {Phase.HEALTHY, Phase.PROGRESSING} or stance.reason == _WAITING
+    if not needed or not quiet:
+        return stance
+    worst = min(needed, key=lambda it: it.cause is not Cause.SPEC)
+    lasts = worst.cause is Cause.SPEC or _overdue(view)
+    return replace(
+        stance,
+        phase=Phase.DEGRADED if lasts else Phase.PROGRESSING,
+        reason=REASONS[worst.cause],
+        message=f"{sentence(worst)}; what does not need it goes on: {stance.message}",
+    )
+
+
+def _is_needed(it: Refused) -> bool:
+    return it.write.kind in _NEEDED and it.write.verb in _MADE
+
+
+def _overdue(view: View) -> bool:
+    """Whether the cluster has been unwell for longer than a rollout waits for anything."""
+    for condition in view.observed.status.conditions:
+        if condition.type == CONDITION and condition.status is Truth.TRUE:
+            return view.now >= condition.last_transition_time + view.spec.progress_deadline
+    return False
+
+
+def claim(view: View, actions: Sequence[Action]) -> Claim | None:
+    """Everything that is refused and still wanted; None where there is nothing."""
+    standing = _standing(view, actions)
+    if not standing:
+        return None
+    said = [sentence(it) for it in standing[:_MOST]]
+    more = len(standing) - len(said)
+    said += [f"and {more} more"] if more else []
+    worst = min(standing, key=lambda it: it.cause is not Cause.SPEC)
+    return Claim(Truth.TRUE, REASONS[worst.cause], "; ".join(said))
+
+
+def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
+    """Told once, where the phase does not tell it already."""
+    was, now = (_condition(it) for it in (before, after))
+    ready = next((it.reason for it in after.conditions if it.type == "Ready"), "")
+    if now and now not in {was, ready}:
+        message = next(it.message for it in after.conditions if it.type == CONDITION)
+        yield Event(EventType.WARNING, now, message)
+
+
+def _condition(status: ModelDeploymentStatus) -> str:
+    return next((it.reason for it in status.conditions if it.type == CONDITION), "")
+
+
+def sentence(it: Refused) -> str:
+    """What was to become of which object, the server's own words, and what to do."""
+    said = cut(it.message, _SENTENCE)
+    return f"{it.write}: {said}; {_WAYS_OUT[it.cause]}; it is tried again by itself"
+
+
+def _standing(view: View, actions: Sequence[Action]) -> list[Refused]:
+    """What is refused of that which is still to be done."""
+    planned = {write(view.observed.key, action) for action in actions}
+    return [it for it in view.observed.refused if it.write in planned]
