@@ -65,6 +65,7 @@ class PrometheusClient:
         self._put: dict[Question, asyncio.TimerHandle] = {}
         self._answered: OrderedDict[Question, tuple[float, Answer]] = OrderedDict()
         self._kept_series = 0
+        self._closing = False
 
     @property
     def asked(self) -> int:
@@ -117,6 +118,7 @@ class PrometheusClient:
 
     async def close(self) -> None:
         """Give up what waits and close every connection; takes one timeout at most."""
+        self._closing = True
         lanes = list(self._lanes.values())
         await asyncio.gather(*(asyncio.to_thread(lane.asking.close) for lane in lanes))
 
@@ -144,7 +146,7 @@ class PrometheusClient:
 
     def _go_on(self, lane: _Lane) -> None:
         """Put what has its turn."""
-        while turn := lane.turns.take():
+        while not self._closing and (turn := lane.turns.take()):
             namespace, question = turn
             began, patience = time.monotonic(), self._timeout_seconds * _OVERDUE
             self._put[question] = asyncio.get_running_loop().call_later(
@@ -167,7 +169,10 @@ class PrometheusClient:
         if done.cancelled():
             return
         self._go_on(lane)
-        if question in self._waited_for:
+        error = done.exception()
+        if question in self._waited_for and error:
+            self._waited_for.pop(question).set_exception(error)
+        elif question in self._waited_for:
             self._tell(question, done.result())
 
     def _give_up(self, lane: _Lane, question: Question) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import pytest_asyncio
 
+from lockstep.adapters.metrics import slim
 from lockstep.clients import prometheus, prometheus_asking
 from lockstep.clients.prometheus import PrometheusClient
 from lockstep.clients.turns import PLACES, SHARE
@@ -562,6 +563,30 @@ async def test_addresses_are_bounded_and_idle_ones_make_room(
         f"{server.url} is not asked: questions for 1 other addresses are under way"
     )
     assert client.asked == 3
+
+
+async def test_when_it_is_closed_nothing_more_is_put(server: Server) -> None:
+    server.reply = hang
+    client = PrometheusClient(server.url, timeout=PATIENT)
+    waiting = [client.put(FRAUD, Question("", f"q{number}", AT)) for number in range(2 * SHARE)]
+    closing = asyncio.create_task(client.close())
+    await asyncio.sleep(0)
+    server.release.set()
+    await closing
+    await asyncio.sleep(0.01)
+    assert client.asked == SHARE
+    assert not waiting[-1].done()
+
+
+async def test_what_breaks_in_a_thread_breaks_the_pass_and_nobody_elses(
+    server: Server, client: PrometheusClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(slim, "parsed", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await ask(client)
+    assert isinstance(await ask(client), Reply)
+    assert len(server.asked) == 2
 
 
 async def test_connections_are_used_again(server: Server) -> None:
