@@ -132,6 +132,7 @@ class ChildReplicaSet:
     ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it;
     ``surplus`` are pods above ``replicas``, there only while a restart replaces others.
     ``edit``: since when its template has been somebody else's; ``edited``: when it was so before.
+    ``template`` is its own, kept only where no ControllerRevision says what it should be.
     """
 
     name: str
@@ -147,6 +148,7 @@ class ChildReplicaSet:
     edited: Span | None = None
     create_failure: Trouble | None = None
     created: datetime | None = None
+    template: Manifest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,9 @@ SCHEME: Final = "2"
 _PLACELESS: Final = "1"
 """The scheme that hashed neither namespace nor name."""
 MODEL_VOLUME: Final = "lockstep-model"
+REBUILT: Final = "rebuilt"
+"""The scheme of a revision that was lost and read back from its ReplicaSet: what the user wrote
+is not known, so that it is recognised by its name alone."""
 ABSENT: Final = "absent"
 """Stands for a ConfigMap that is not there and need not be."""
 MISSING: Final = "missing"
@@ -87,13 +90,20 @@ def resolve(
     """
     ranks = {revision: -place for place, revision in enumerate(live)}
     lowest = -len(live)
-    known = sorted(stored, key=lambda it: (ranks.get(it.revision, lowest), it.number), reverse=True)
+    found = tuple(stored)
+    known = sorted(
+        (it for it in found if it.scheme != REBUILT),
+        key=lambda it: (ranks.get(it.revision, lowest), it.number),
+        reverse=True,
+    )
     asked = inputs(template, model, configs)
     for revision in known:
         if _describes(revision.inputs, asked):
             return Wanted(revision.revision, asked, revision)
     taken = {revision.revision for revision in known}
-    return Wanted(_id_before(asked, live) or _new_id(of, asked, taken), asked, None)
+    name = _id_before(asked, live) or _new_id(of, asked, taken)
+    rebuilt = (it for it in found if (it.scheme, it.revision) == (REBUILT, name))
+    return Wanted(name, asked, next(rebuilt, None))
 
 
 def _describes(stored: Manifest, asked: Manifest) -> bool:

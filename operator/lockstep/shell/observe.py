@@ -164,7 +164,10 @@ class Observe:
     ) -> ChildReplicaSet:
         known = stored.get(child.meta.revision)
         settled = self._memory.is_settled(owner.key, child.meta.uid, child.meta.generation)
-        if known is None or isinstance(record.spec, Unreadable):
+        if known is None:
+            own = child.body["spec"].get("template")
+            return replace(child.child, edit=None, template=own)
+        if isinstance(record.spec, Unreadable):
             return replace(child.child, edit=None)
         if settled:
             return replace(child.child, edit=None, drifted=False)

@@ -308,7 +308,7 @@ CASES: dict[str, tuple[World, str, str]] = {
         "",
     ),
     "a lost template of stable stops everything new": (
-        world(stored=(V2,)),
+        world(stored=(V2,), arms=()),
         "RevisionLost",
         "",
     ),

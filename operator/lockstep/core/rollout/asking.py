@@ -12,10 +12,16 @@ from lockstep.core.rollout.view import View
 
 
 def template(view: View, revision: str) -> Manifest | None:
-    """The revision's pod template: the stored one, or a first rendering of the wanted one."""
+    """The revision's pod template: the stored one, or a first rendering of the wanted one.
+
+    Where the stored one was lost, the one that its ReplicaSet has.
+    """
     for stored in view.observed.stored:
         if stored.revision == revision:
             return stored.template
+    child = view.observed.arm(revision).replica_set
+    if child and child.template:
+        return child.template
     if revision != view.wanted.revision:
         return None
     return render(view.observed.key.name, revision, view.wanted.inputs, view.spec.drain)

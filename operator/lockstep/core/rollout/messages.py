@@ -323,8 +323,9 @@ def taken(foreign: Foreign) -> str:
 
 def lost(revision: RevisionStatus) -> str:
     return (
-        f"the ControllerRevision of stable {named(revision)} is gone, so its pods cannot be made "
-        "again and nothing new is started; restore it, or put the manifest back to that version"
+        f"the ControllerRevision and the ReplicaSet of stable {named(revision)} are gone, so its "
+        "pods cannot be made again and nothing new is started; restore one of them, or put the "
+        "manifest back to that version"
     )
 
 

@@ -24,6 +24,7 @@ from lockstep.core.rollout import (
     proving,
     report,
     returns,
+    size,
     trial,
     upkeep,
 )
@@ -242,7 +243,7 @@ def _beginning(view: View) -> Situation:
         return Held("Paused", messages.held(view))
     described = returns.described(view)
     problem = plan_problem(view, described) or ports.problem(view, described)
-    problem = problem or config.problem(view)
+    problem = problem or config.problem(view) or size.problem(view)
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:
@@ -265,8 +266,7 @@ def _foreign(view: View) -> Foreign | None:
 
 
 def _lost(view: View, stable: RevisionStatus) -> bool:
-    stored = {revision.revision for revision in view.observed.stored}
-    return stable.revision not in stored and stable.revision != view.wanted.revision
+    return asking.template(view, stable.revision) is None
 
 
 def answer(view: View) -> Stance:

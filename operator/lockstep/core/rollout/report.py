@@ -1,6 +1,6 @@
 """A stance becomes a plan: status and conditions, the actions that are missing, what is told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -40,6 +40,7 @@ from lockstep.core.rollout import (
     happened,
     messages,
     ports,
+    rebuilding,
     refused,
     restart,
     standing,
@@ -68,6 +69,7 @@ def plan(view: View, stance: Stance) -> Plan:
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
             *refused.events(before, status),
+            *rebuilding.events(stance.memory.stable, actions),
         ),
         verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
         look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view), blockers.wait(view)),
@@ -239,7 +241,7 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     """
     routing = stance.aim.routing or view.routing
     puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
-    yield from _store(view, stance.aim.counts)
+    yield from _store(view, stance)
     yield from config.actions(view, stance)
     yield from ports.notes(view, stance.memory)
     yield from _traffic(view, stance.aim.routing)
@@ -267,18 +269,21 @@ def _turn(view: View, put: PutReplicaSet, routing: Routing | None) -> int:
     return 2 if reaches(routing, put.revision) else 0
 
 
-def _store(view: View, counts: Mapping[str, int]) -> Iterator[StoreRevision]:
-    wanted = view.wanted
-    if wanted.revision in counts and wanted.stored is None:
+def _store(view: View, stance: Stance) -> Iterator[StoreRevision]:
+    wanted, stable = view.wanted, stance.memory.stable
+    number = max((it.number for it in view.observed.stored), default=0) + 1
+    if wanted.revision in stance.aim.counts and wanted.stored is None:
         yield StoreRevision(
             revision=wanted.revision,
             scheme=revision.SCHEME,
-            number=max((it.number for it in view.observed.stored), default=0) + 1,
+            number=number,
             inputs=wanted.inputs,
             template=template(view, wanted.revision) or {},
             authors=tuple(sorted(approving.authors(view).people)),
             ports=ports.stored(view),
         )
+    elif stable and stable.revision != wanted.revision:
+        yield from rebuilding.lost(view, stable, number)
 
 
 def _put(view: View, name: str, count: int) -> PutReplicaSet | None:
