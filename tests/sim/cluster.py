@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lockstep.core.names import child_name
-from lockstep.core.observed import CallerService, ChildReplicaSet, Pod, Trouble
+from lockstep.core.observed import CallerService, ChildReplicaSet, Crash, Pod, Trouble
 from lockstep.core.rollout.view import reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects
@@ -18,10 +18,17 @@ from tests.sim.written import KEY, USUAL_PORT, Nature
 
 TROUBLES: Final = {
     Nature.NO_IMAGE: Trouble("ImagePullFailed", "manifest unknown"),
-    Nature.CRASHES: Trouble("CrashLoop", "container server was restarted 2 times, exit code 1"),
 }
 HELD_SECONDS: Final = 200.0
 """Until somebody looks after a pod that nobody removes."""
+DIES_AFTER: Final = 12.0
+"""Seconds from a start, or a death, to the next death."""
+LOOPING: Final = 6
+"""Restarts of a container that never comes up, once the kubelet has tried for a while."""
+SLOW_TRIES: Final = 3
+OOM: Final = "OOMKilled"
+NO_DISK: Final = Trouble("Evicted", "The node was low on resource: ephemeral-storage.")
+NO_DEVICE: Final = Trouble("UnexpectedAdmissionError", "no nvidia.com/gpu is left")
 NO_NODE: Final = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
 AWAY: Final = Trouble(
     "ClusterUnavailable", 'Internal error occurred: failed calling webhook "inject.example.com"'
@@ -48,6 +55,16 @@ class Weather:
     places: int | None = None
     drain: tuple[float, float] = (5.0, 6.0)
     held: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A container of a pod died ``at``, or the pod failed; it had been ready ``since``."""
+
+    at: float
+    since: float
+    revision: str
+    pod: str
 
 
 @dataclass(slots=True)
@@ -80,6 +97,7 @@ class Cluster:
         self.reached_since: dict[str, float] = {}
         self.previewed_since: dict[str, float] = {}
         self.started: dict[str, int] = {}
+        self.deaths: list[Death] = []
         self.min_ready: dict[str, int] = {}
         self.templates: dict[str, Any] = {}
         self._bodies: dict[str, Body] = {}
@@ -93,7 +111,8 @@ class Cluster:
         return self.calm_at is None or self.agenda.seconds < self.calm_at
 
     def pods(self) -> list[Pod]:
-        return list(self.objects.of("pods").values())
+        """All but those that failed: nobody starts these again, and nobody clears them away."""
+        return [pod for pod in self.objects.of("pods").values() if not pod.failed]
 
     def replica_set(self, revision: str) -> ChildReplicaSet | None:
         found: ChildReplicaSet | None = self.objects.truth.get(("replicasets", revision))
@@ -191,6 +210,14 @@ class Cluster:
             self.terminate(pod.name)
         if child:
             self._report(child, refused)
+        else:
+            self._collect(revision)
+
+    def _collect(self, revision: str) -> None:
+        """What is left of a ReplicaSet goes with it."""
+        for name, pod in self.objects.of("pods").items():
+            if pod.revision == revision and pod.failed:
+                self.objects.drop(("pods", name))
 
     def _refusal(self, revision: str, missing: int) -> Trouble | None:
         """Why the API server would not have all the pods that are missing."""
@@ -264,10 +291,13 @@ class Cluster:
             pod, ip=f"10.0.0.{int(pod.uid[1:])}", unschedulable=None, unschedulable_since=None
         )
         self.objects.put(("pods", name), placed)
+        if self._nature(pod) is Nature.NOT_TAKEN:
+            self.fail(name, NO_DEVICE)
+            return
         self.agenda.after(self.rng.uniform(*self.weather.start), lambda: self._start(name))
 
     def _has_room(self, pod: Pod) -> bool:
-        if self.natures.get(pod.revision) is Nature.NO_ROOM:
+        if self._nature(pod) is Nature.NO_ROOM:
             return False
         taken = sum(self._bodies[other.name].placed for other in self.pods())
         return self.weather.places is None or taken < self.weather.places
@@ -276,31 +306,98 @@ class Cluster:
         pod = self._standing(name)
         if pod is None or pod.ready:
             return
-        trouble = TROUBLES.get(self.natures.get(pod.revision, Nature.GOOD))
-        if trouble:
-            self.objects.put(("pods", name), replace(pod, trouble=trouble))
+        if self._is_kept_from_starting(pod):
             return
         self._bodies[name].since = self.agenda.seconds
-        self._become(replace(pod, ready=True, trouble=None))
-        self.agenda.after(
-            self.min_ready.get(pod.revision, 0) + 0.01, lambda: self._sync(pod.revision)
-        )
+        running = replace(pod.crash, down=False) if pod.crash else None
+        self._become(replace(pod, ready=True, crash=running))
+        self._meets_its_fate(name)
+        self._is_available_later(pod)
         if self.sick and self.weather.sickness and self.rng.random() < self.weather.sickness:
             self.agenda.after(self.rng.expovariate(1 / 60), lambda: self._fall_ill(name))
+
+    def _is_kept_from_starting(self, pod: Pod) -> bool:
+        nature = self._nature(pod)
+        if nature in TROUBLES:
+            self.objects.put(("pods", pod.name), replace(pod, trouble=TROUBLES[nature]))
+        elif nature is Nature.CRASHES:
+            self.objects.put(("pods", pod.name), crashed(pod, LOOPING, down=True))
+        elif nature is Nature.SLOW_START and pod.restarts < SLOW_TRIES:
+            self.objects.put(("pods", pod.name), crashed(pod, 1, down=True))
+            self.agenda.after(10.0, lambda: self._start(pod.name))
+        else:
+            return False
+        return True
+
+    def _meets_its_fate(self, name: str) -> None:
+        """What becomes of a pod again and again, however calm it is."""
+        pod = self._standing(name)
+        nature = self._nature(pod) if pod else Nature.GOOD
+        if nature is Nature.EVICTED:
+            self.agenda.after(DIES_AFTER, lambda: self.fail(name, NO_DISK))
+        elif nature in {Nature.DIES, Nature.OUT_OF_MEMORY}:
+            why = OOM if nature is Nature.OUT_OF_MEMORY else "Error"
+            self.agenda.after(DIES_AFTER, lambda: self.flicker(name, why))
 
     def _fall_ill(self, name: str) -> None:
         pod = self._standing(name)
         if pod is None or not pod.ready or not self.sick:
             return
-        match self.rng.choice(("dies", "restarts", "loops")):
+        match self.rng.choice(("dies", "restarts", "loops", "flickers", "evicted", "stumbles")):
             case "dies":
                 self.vanish(name)
+            case "evicted":
+                self.fail(name, NO_DISK)
+            case "flickers":
+                self.flicker(name)
+            case "stumbles":
+                self._lose_readiness(pod)
             case illness:
-                looping = Trouble("CrashLoop", "container server was restarted 3 times")
-                self._bodies[name].since = None
-                trouble = looping if illness == "loops" else None
-                self._become(replace(pod, ready=False, trouble=trouble))
-                self.agenda.after(self.rng.uniform(2, 30), lambda: self._start(name))
+                self._died(pod)
+                times = SLOW_TRIES if illness == "loops" else 1
+                self._lose_readiness(crashed(pod, times, down=illness == "loops"))
+
+    def _lose_readiness(self, pod: Pod) -> None:
+        self._bodies[pod.name].since = None
+        self._become(replace(pod, ready=False))
+        self.agenda.after(self.rng.uniform(2, 30), lambda: self._start(pod.name))
+
+    def _is_available_later(self, pod: Pod) -> None:
+        proven = self.min_ready.get(pod.revision, 0) + 0.01
+        self.agenda.after(proven, lambda: self._sync(pod.revision))
+
+    def _nature(self, pod: Pod) -> Nature:
+        return self.natures.get(pod.revision, Nature.GOOD)
+
+    def _died(self, pod: Pod) -> None:
+        since = self._bodies[pod.name].since
+        if since is not None:
+            self.deaths.append(Death(self.agenda.seconds, since, pod.revision, pod.name))
+
+    def flicker(self, name: str, why: str = "Error") -> None:
+        """A container dies and is back at once: only its restarts tell."""
+        pod = self._standing(name)
+        if pod is not None and pod.ready:
+            self._died(pod)
+            self._bodies[name].since = self.agenda.seconds
+            self._become(crashed(pod, 1, why))
+            self._is_available_later(pod)
+            self._meets_its_fate(name)
+
+    def fail(self, name: str, why: Trouble) -> None:
+        """The kubelet gives a pod up, or never takes it."""
+        pod = self._standing(name)
+        if pod is not None:
+            self._died(pod)
+            self._bodies[name] = Body()
+            self._become(replace(pod, ready=False, failed=why))
+
+    def drain(self, name: str) -> None:
+        """Its node is drained: the eviction API takes it."""
+        pod = self._standing(name)
+        if pod is not None:
+            self.objects.put(("pods", name), replace(pod, disrupted=True))
+            self.terminate(name)
 
     def fail_all(self, revision: str, seconds: float) -> None:
         """Every pod of a revision stops answering for a while."""
@@ -340,7 +437,7 @@ class Cluster:
 
     def _standing(self, name: str) -> Pod | None:
         pod: Pod | None = self.objects.truth.get(("pods", name))
-        return pod if pod and not pod.terminating else None
+        return pod if pod and not pod.terminating and not pod.failed else None
 
     # The proxy ------------------------------------------------------------------------------------
 
@@ -375,3 +472,11 @@ class Cluster:
     def _uid(self, prefix: str) -> str:
         self._serial += 1
         return f"{prefix}{self._serial}"
+
+
+def crashed(pod: Pod, times: int, why: str = "Error", *, down: bool = False) -> Pod:
+    """The same pod after its container was restarted so many times more."""
+    restarts = pod.restarts + times
+    message = f"container server was restarted {restarts} times, last exit code 1 ({why})"
+    crash = Crash(restarts=restarts, reason=why, message=message, down=down)
+    return replace(pod, restarts=restarts, crash=crash)

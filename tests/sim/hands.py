@@ -128,7 +128,8 @@ class Hands:
             revision: Arm(
                 revision=revision,
                 replica_set=children.get(revision),
-                pods=tuple(pod for pod in pods if pod.revision == revision),
+                pods=tuple(it for it in pods if it.revision == revision and not it.failed),
+                failed=tuple(it for it in pods if it.revision == revision and it.failed),
             )
             for revision in revisions
         }

@@ -28,6 +28,7 @@ from tests.sim.written import (
     COUNTED,
     HALF_THEN_ALL,
     KEY,
+    SCRIPTED,
     SMOKE_PATH,
     SOAKED,
     Nature,
@@ -63,9 +64,7 @@ STAGES: Final[tuple[list[dict[str, Any]], ...]] = (
         {"name": "full", "weight": 100, "approval": {"required": 1}},
     ],
 )
-_SICKNESSES: Final = tuple(
-    nature for nature in Nature if nature not in {Nature.GOOD, Nature.MUTE_UNDER_LOAD}
-)
+_SICKNESSES: Final = tuple(nature for nature in Nature if nature not in {Nature.GOOD, *SCRIPTED})
 
 
 def setting(way: Way, seed: int) -> Setting:

@@ -111,6 +111,20 @@ def _paused(story: Story) -> None:
     story.agenda.at(_FIRST + 150, lambda: story.edit("unpauses", paused=False))
 
 
+def _drained(story: Story) -> None:
+    """Twice in one stage: nobody's death."""
+    _second(story)
+
+    def drain(it: Story) -> None:
+        candidate = it.status.candidate
+        assert candidate is not None
+        it.transcript.note("a node with a pod of the candidate is drained")
+        arm = it.arms()[candidate.revision]
+        it.cluster.drain(min(pod.name for pod in arm.pods if not pod.terminating))
+
+    deciders.when(story, _soaks("fifth"), drain, drain)
+
+
 def _by_hand(story: Story) -> None:
     def meddle() -> None:
         service = story.cluster.service()
@@ -239,6 +253,14 @@ def _holding(name: str) -> Callable[[Story], bool]:
     return holds
 
 
+def _soaks(name: str) -> Callable[[Story], bool]:
+    def stands(story: Story) -> bool:
+        stage = story.status.stage
+        return _holding(name)(story) and stage is not None and stage.standing_since is not None
+
+    return stands
+
+
 def _second_thoughts(story: Story) -> None:
     """Paused, resumed, a stage skipped, aborted, tried again and promoted in full."""
     _second(story)
@@ -279,6 +301,20 @@ SCRIPTS: Final[dict[str, Script]] = {
     ),
     "an image that cannot be pulled fails fast": Script(_setting(v2=Nature.NO_IMAGE), _second, 150),
     "a node without room is waited for": Script(_setting(v2=Nature.NO_ROOM), _second, 300),
+    "a slow start is waited for": Script(_setting(v2=Nature.SLOW_START), _second, 300),
+    "a candidate that dies again and again is taken back": Script(
+        _setting(v2=Nature.DIES), _second, 200
+    ),
+    "a candidate that runs out of memory is taken back at once": Script(
+        _setting(v2=Nature.OUT_OF_MEMORY), _second, 200
+    ),
+    "a candidate that is evicted again and again is taken back": Script(
+        _setting(v2=Nature.EVICTED), _second, 300
+    ),
+    "pods that no kubelet takes are not waited for": Script(
+        _setting(v2=Nature.NOT_TAKEN), _second, 150
+    ),
+    "a drained node begins the soak anew": Script(_setting(), _drained),
     "a newer version supersedes the one on trial": Script(_setting(), _superseded),
     "back to the stable content ends the trial": Script(_setting(), _returned, 200),
     "stable fails the gate too and a person decides": Script(_setting(), _shared_trouble, 480),

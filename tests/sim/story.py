@@ -17,7 +17,7 @@ from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.reconcile import Waits, reconcile
 from lockstep.shell.refusals import Refusals
 from lockstep.shell.world import Planner
-from tests.sim import deciders, promises
+from tests.sim import deciders, feet, promises
 from tests.sim.agenda import Agenda
 from tests.sim.cluster import Cluster, Weather
 from tests.sim.hands import CrashError, Hands, Watcher
@@ -305,9 +305,15 @@ class Story:
         vouched = before.stage is not None and before.stage.vouched_by
         if not (vouched or acts & deciders.WAVING):
             self._kept(lambda: promises.evidence_precedes_progress(before, after, seen, good))
+            self._kept(lambda: self._stood(seen, decided))
         self._kept(lambda: deciders.approvals_precede_progress(before, after, seen, self.decided))
         if acts & deciders.RENEWING:
             self._recalled = None
+
+    def _stood(self, seen: Observed, decided: Plan) -> None:
+        unseen = 2 * (self.setting.weather.lag[1] + self.setting.batch[1]) + PASS_SECONDS
+        ended = feet.Ended(observed=seen, decided=decided, now=self.agenda.seconds, unseen=unseen)
+        feet.a_soak_is_time_on_its_feet(ended, self.cluster.deaths)
 
     def _good_measurements(self, seen: Observed) -> dict[str, int]:
         candidate, stage = seen.status.candidate, seen.status.stage

@@ -24,16 +24,17 @@ from lockstep.core.plan import (
     RemoveReplicaSet,
     SetTraffic,
 )
-from lockstep.core.rollout import approving, deciding, planner
+from lockstep.core.rollout import approving, deciding, planner, standing
 from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
 from lockstep.shell.world import Planner, World
 from tests.sim.ends import play_to_the_end
 from tests.sim.hands import Hands
 from tests.sim.people import BUSY_SECONDS, People, setting
 from tests.sim.promises import BrokenPromiseError, spec_of
+from tests.sim.scripted import SCRIPTS, play
 from tests.sim.story import Reconcile, Story
 from tests.sim.test_stories import crashes_of
-from tests.sim.written import Way
+from tests.sim.written import HALF_THEN_ALL, Way, spec
 
 SEEDS = 50
 _COUNTER = itertools.count()
@@ -293,6 +294,22 @@ async def acting_first(
 
 def test_without_a_mistake_nothing_is_found() -> None:
     assert not broken()
+
+
+DIES = SCRIPTS["a candidate that dies again and again is taken back"]
+
+
+def test_a_soak_that_outlives_a_death_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "_ends", lambda *_: ())
+    with pytest.raises(BrokenPromiseError, match="a soak is time on its feet"):
+        play(DIES)
+
+
+def test_deaths_that_nobody_counts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "_counted", lambda *_: None)
+    gated = spec(Way.SHRINK, "1.0.0", HALF_THEN_ALL)
+    with pytest.raises(BrokenPromiseError, match="no stage ends after too many deaths"):
+        play(replace(DIES, setting=replace(DIES.setting, spec=gated)))
 
 
 def test_acting_before_storing_is_found() -> None:

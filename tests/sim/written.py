@@ -29,6 +29,18 @@ class Nature(StrEnum):
     NO_ROOM = "fits on no node"
     NOT_CREATED = "has pods that may not be created"
     REFUSED = "would be refused by the API server"
+    SLOW_START = "needs three tries to start"
+    DIES = "dies again and again and is back before anybody looks"
+    OUT_OF_MEMORY = "runs out of memory when it is called"
+    EVICTED = "fills the disk of its node"
+    NOT_TAKEN = "is refused by every kubelet"
+
+
+SCRIPTED: Final = frozenset({
+    Nature.MUTE_UNDER_LOAD, Nature.SLOW_START, Nature.DIES, Nature.OUT_OF_MEMORY, Nature.EVICTED,
+    Nature.NOT_TAKEN,
+})  # fmt: skip
+"""Natures of the scripted stories; in the others anybody's pods die, see ``Weather.sickness``."""
 
 
 class Way(StrEnum):

@@ -126,6 +126,14 @@ class Trial:
         return self.stage.target
 
     @property
+    def broken(self) -> bool:
+        """Whether it has stood until this pass."""
+        before = self.view.observed.status.stage
+        same = before is not None and before.name == self.stage.name
+        stood = before is not None and before.standing_since is not None
+        return same and stood and self.status.standing_since is None
+
+    @property
     def there(self) -> bool:
         """Whether the candidate has its pods and whoever shall reach it does."""
         return self.candidate.available >= self.target.candidate and self.weighed
@@ -374,9 +382,12 @@ def _entered(trial: Trial) -> Trial:
 
 
 def _standing_since(trial: Trial) -> datetime | None:
-    """Time without the weight is no soak, and neither is time without pods."""
+    """Time without the weight is no soak, and neither is time without pods.
+
+    Right after a break nobody knows yet whether its pods are available: the next pass will see.
+    """
     since, now = trial.status.standing_since, trial.view.now
-    if not trial.weighed:
+    if not trial.weighed or trial.broken:
         return None
     if since and trial.status.entered_at:
         return since
