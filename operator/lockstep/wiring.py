@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from lockstep.settings import Settings
 from lockstep.shell.act import Act
 from lockstep.shell.ask import Ask
 from lockstep.shell.caches import Caches
+from lockstep.shell.clock import Clock
 from lockstep.shell.cluster import Cluster
 from lockstep.shell.configs import Configs
 from lockstep.shell.doorbell import Door, Doorbell
@@ -74,16 +75,12 @@ def user_agent() -> str:
         return "lockstep-operator/source"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @asynccontextmanager
 async def _operator(
     settings: Settings, registry: kopf.OperatorRegistry, way: Connection, thinking: Planner
 ) -> AsyncIterator[Life]:
     """All parts, put together; everything that has to be closed is closed at the end."""
-    metrics, memory, queue = Metrics(), Memory(), Queue()
+    metrics, memory, queue, clock = Metrics(), Memory(), Queue(), Clock()
     timeout = timedelta(seconds=settings.api_timeout_seconds)
     kube = Kube(way, metrics.requested, connections=settings.api_connections, timeout=timeout)
     lease_time = timedelta(seconds=settings.lease_seconds)
@@ -96,13 +93,13 @@ async def _operator(
     named = NamedWatches(way, metrics.requested)
     configs = Configs(named, caches)
     world = Cluster(
-        observe=Observe(caches, memory, kube, router, _now, configs),
+        observe=Observe(caches, memory, kube, router, clock, configs),
         asking=Ask(Measure(prometheus, caches), SmokeClient(user_agent()), kube, metrics),
         storing=Store(caches, memory, kube),
-        acting=Act(caches, memory, kube, router, _now),
-        telling=Tell(memory, kube, metrics, _now),
+        acting=Act(caches, memory, kube, router, clock),
+        telling=Tell(memory, kube, metrics, clock),
     )
-    work = Work(queue, caches, world, thinking, metrics, _now)
+    work = Work(queue, caches, world, thinking, metrics, clock)
     caches.ring = work.ring
     health = Health(caches, work)
     metrics.watch(
@@ -130,8 +127,9 @@ async def _operator(
                     settings.lease_name,
                     _identity(settings.pod_uid),
                     lease_time,
-                    _now,
+                    clock,
                     settings.pod_uid,
+                    clock.follow,
                 ),
                 work=work,
                 health=health,

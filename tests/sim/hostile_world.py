@@ -22,6 +22,7 @@ from lockstep.errors import LostRaceError
 from lockstep.shell.act import Act
 from lockstep.shell.ask import Ask
 from lockstep.shell.caches import Caches
+from lockstep.shell.clock import Clock
 from lockstep.shell.cluster import Cluster
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
@@ -182,7 +183,7 @@ class World:
                 self.memory,
                 client,
                 router,
-                self._clock,
+                Clock(self._clock, lambda: self._clock() - NOW),
                 Configs(NothingThere(), self.caches),
             ),
             asking=Ask(

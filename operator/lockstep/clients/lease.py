@@ -23,6 +23,7 @@ class Lease:
     """One candidate for one Lease.
 
     ``kube`` should be used by nobody else: a renewal must never stand in line behind a pass.
+    ``follow`` is told when the holder before was last heard of, by its own clock.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Lease:
         duration: timedelta,
         clock: Callable[[], datetime],
         pod_uid: str = "",
+        follow: Callable[[datetime | None], None] = lambda _: None,
     ) -> None:
         self._kube = kube
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration = duration
         self._clock = clock
         self._pod_uid = pod_uid
+        self._follow = follow
         self._ours: Manifest | None = None
         self._seen_version = ""
         self._seen_at = 0.0
@@ -91,6 +94,7 @@ class Lease:
                 self._ours = await self._kube.create_once(self._manifest(None))
             elif self._free(known):
                 self._ours = await self._kube.replace(self._manifest(known))
+                self._follow(_renewed(known))
         except LostRaceError:
             return False
         except TransientError as error:
@@ -159,3 +163,12 @@ class Lease:
             "metadata": metadata,
             "spec": spec,
         }
+
+
+def _renewed(known: Manifest) -> datetime | None:
+    """None too where somebody wrote what is no time."""
+    try:
+        at = datetime.fromisoformat(str(known["spec"]["renewTime"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return at if at.tzinfo else None

@@ -376,6 +376,7 @@ class Observed:
         misowned: Children whose ownerReference is not what spec.deletionPolicy asks for.
         decisions: In the order in which they are taken.
         refused: What the API server refused of what earlier passes planned.
+        stepped: How far the clock is ahead of what ``status`` was counted by; its times are moved.
     """
 
     key: Key
@@ -400,6 +401,7 @@ class Observed:
     misowned: tuple[ChildRef, ...] = ()
     decisions: tuple[Decided, ...] = ()
     refused: tuple[Refused, ...] = ()
+    stepped: timedelta = timedelta(0)
     answers: Answers = Answers()
 
     def arm(self, revision: str) -> Arm:

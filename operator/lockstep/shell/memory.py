@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from lockstep.api.base import Manifest
@@ -34,6 +34,7 @@ class Memory:
     ``settled``: generation, by uid, of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
     ``stood``: both sides of a comparison, by uid, that found a child as it should be.
+    ``clocks``: a stored status beside how far the clock had been set when it was first read.
     ``untold``: Events about what was stored, the oldest first.
     ``unstored``: the API server's sentence about a status that it does not take.
     """
@@ -45,6 +46,7 @@ class Memory:
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
     settled: dict[Key, dict[str, int]] = field(default_factory=dict)
     stood: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
+    clocks: dict[Key, tuple[Manifest, timedelta]] = field(default_factory=dict)
     untold: dict[Key, tuple[Manifest, ...]] = field(default_factory=dict)
     unstored: dict[Key, str] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=Refusals)
@@ -78,6 +80,7 @@ class Memory:
         for known in (
             self.versions, self.pending, self.read, self.pruned, self.foreign, self.untold,
             self.unstored,
+            self.clocks,
         ):  # fmt: skip
             known.pop(key, None)
         for children in (self.settled, self.stood):

@@ -3,9 +3,8 @@
 It makes no request, but for a name that was taken: that is looked up again after a while.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from lockstep.adapters import kube_configs, kube_custom, kube_drift
@@ -34,6 +33,7 @@ from lockstep.core.observed import (
 )
 from lockstep.shell import decisions, services, upkeep
 from lockstep.shell.caches import Caches
+from lockstep.shell.clock import Clock, counted_on
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 
@@ -50,7 +50,7 @@ class Observe:
         memory: Memory,
         kube: Kube,
         router: Router,
-        clock: Callable[[], datetime],
+        clock: Clock,
         configs: Configs,
     ) -> None:
         self._caches = caches
@@ -78,7 +78,7 @@ class Observe:
         self._memory.versions[key] = record.meta.version
         self._memory.retain(key, self._children(key))
         owner = upkeep.owner(key, record.meta.uid, record.spec)
-        status = self._status(key, record)
+        status, stepped = self._status(key, record)
         stored, forged = self._stored(owner, status)
         if not self._configs.look(key, kube_configs.templates(record, stored)):
             return None
@@ -93,6 +93,7 @@ class Observe:
             spec=record.spec,
             template=record.template,
             status=status,
+            stepped=stepped,
             arms=arms,
             strangers=strangers,
             service=callers,
@@ -111,7 +112,13 @@ class Observe:
             refused=self._memory.refusals.known(key),
         )
 
-    def _status(self, key: Key, record: ModelDeploymentRecord) -> ModelDeploymentStatus:
+    def _status(
+        self, key: Key, record: ModelDeploymentRecord
+    ) -> tuple[ModelDeploymentStatus, timedelta]:
+        planned = self._planned(key, record)
+        return counted_on(self._clock, self._memory, key, record.wire, planned)
+
+    def _planned(self, key: Key, record: ModelDeploymentRecord) -> ModelDeploymentStatus:
         pending = self._memory.pending.get(key)
         if pending and pending.uid == record.meta.uid and pending.wire == record.wire:
             return pending.status

@@ -86,6 +86,31 @@ async def test_the_first_takes_it_and_keeps_it() -> None:
     holding.cancel()
 
 
+RENEWALS: dict[str, tuple[object, datetime | None]] = {
+    "a time": ("2026-01-01T00:00:00.000000Z", datetime(2026, 1, 1, tzinfo=UTC)),
+    "a time of no zone": ("2026-01-01T00:00:00", None),
+    "no time": ("yesterday", None),
+    "nothing": (None, None),
+}
+
+
+@pytest.mark.parametrize(("said", "at"), RENEWALS.values(), ids=RENEWALS)
+async def test_who_takes_over_hears_when_the_one_before_was_last_there(
+    said: object, at: datetime | None
+) -> None:
+    heard: list[datetime | None] = []
+    desk = Desk()
+    first = candidate(desk, "a")
+    await asyncio.wait_for(first.acquire(), SOON)
+    await first.release()
+    assert desk.lease is not None
+    desk.lease["spec"]["renewTime"] = said
+    kube, now = cast("Kube", desk), datetime(2026, 1, 2, tzinfo=UTC)
+    second = Lease(kube, "system", "op", "b", LIFETIME, lambda: now, follow=heard.append)
+    await asyncio.wait_for(second.acquire(), SOON)
+    assert heard == [at]
+
+
 async def test_the_second_waits_until_the_first_lets_go() -> None:
     desk = Desk()
     first, second = candidate(desk, "a"), candidate(desk, "b")

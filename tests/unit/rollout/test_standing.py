@@ -424,3 +424,27 @@ def test_a_repeated_pass_changes_nothing() -> None:
     played.look()
     played.look()
     assert write_status(played.seen.status) == before
+
+
+def test_a_break_does_not_end_the_wait_for_a_person() -> None:
+    """Whoever is told of what has waited for an hour would never hear of a phase that flaps."""
+    stages = [{"name": "half", "weight": 50, "soak": "10s", "approval": {}}]
+    played = soaking(spec={**SOAK, "strategy": {"canary": {"stages": stages}}})
+    seen: list[tuple[str, Phase | None]] = []
+    for happens, seconds in ((unready, 5), (answering, 1), (answering, 5), (answering, 20)):
+        seen.append((reason(played.look()), played.seen.status.phase))
+        played.happens(happens).look(seconds)
+    assert set(seen) == {("ApprovalNeeded", Phase.PAUSED)}
+    assert len([it for it in played.told if it.reason == "ApprovalNeeded"]) == 1
+
+
+def test_a_pause_of_a_person_is_one_while_pods_are_away() -> None:
+    played = soaking()
+    paused = trial(2, stable=2, spec={**SOAK, "paused": True}).observed()
+    played.seen = replace(played.seen, spec=paused.spec)
+    played.look(25)
+    assert played.seen.status.phase is Phase.PAUSED
+    played.happens(unready).look(5)
+    assert played.seen.status.phase is Phase.PAUSED
+    assert "moving to 50%" in played.seen.status.message
+    assert "a person is awaited" in played.seen.status.message

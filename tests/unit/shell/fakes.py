@@ -20,6 +20,7 @@ from lockstep.errors import ForeignObjectError, LostRaceError
 from lockstep.shell.act import Act
 from lockstep.shell.cache import Seen
 from lockstep.shell.caches import Caches
+from lockstep.shell.clock import Clock
 from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
@@ -217,7 +218,8 @@ class Bench:
     @property
     def observe(self) -> Observe:
         router = ReplicaRatio()
-        return Observe(self.caches, self.memory, self.client, router, self._clock, self.configs)
+        clock = Clock(self._clock, lambda: self._clock() - NOW)
+        return Observe(self.caches, self.memory, self.client, router, clock, self.configs)
 
     @property
     def store(self) -> Store:

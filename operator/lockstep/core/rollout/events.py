@@ -77,8 +77,10 @@ def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Ite
     if after.rejected and before.rejected != after.rejected:
         rejected = after.rejected
         yield Event(EventType.WARNING, "RolledBack", f"{rejected.reason}: {rejected.message}")
-    elif after.phase in {Phase.PAUSED, Phase.DEGRADED} and _reason(before) != _reason(after):
-        yield Event(EventType.WARNING, _reason(after), after.message)
+    elif after.phase in {Phase.PAUSED, Phase.DEGRADED} and told_reason(before) != told_reason(
+        after
+    ):
+        yield Event(EventType.WARNING, told_reason(after), after.message)
 
 
 def _deaths(before: StageStatus | None, after: StageStatus | None) -> Iterator[Event]:
@@ -104,7 +106,7 @@ def _decisions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> I
             yield Event(kind, f"Decision{taken.outcome}", message)
 
 
-def _reason(status: ModelDeploymentStatus) -> str:
+def told_reason(status: ModelDeploymentStatus) -> str:
     """The reason of the phase: the same on Ready, Stalled and Paused."""
     ready = next((it for it in status.conditions if _tells(it)), None)
     return ready.reason if ready else ""

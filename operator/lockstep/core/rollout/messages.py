@@ -44,6 +44,7 @@ WAITS_FOR_DATA = (
     "callers stay where they are, measuring goes on, and so does the rollout when there are "
     "answers; decide Promote to go on without them"
 )
+STILL_AWAITED = "then a person is awaited, as before"
 NO_REPLICAS = "replicas is 0, so nothing can be proven; scale up to go on"
 TRY_AGAIN = (
     "change spec.template or spec.model, or decide Retry (or give spec.retry a new value) to try "

@@ -15,6 +15,7 @@ from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
     asking,
     causes,
+    clocks,
     config,
     deciding,
     first,
@@ -134,7 +135,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         observed=observed,
         spec=spec,
         wanted=returns.wanted(observed, spec),
-        memory=observed.status,
+        memory=clocks.healed(observed.status, now),
         now=now,
     )
     recalled = _recalled(_forgiven(_let_go(_recovered(causes.told(view)))))

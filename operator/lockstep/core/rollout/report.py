@@ -34,6 +34,7 @@ from lockstep.core.rollout import (
     approving,
     blockers,
     causes,
+    clocks,
     config,
     deciding,
     events,
@@ -64,6 +65,7 @@ def plan(view: View, stance: Stance) -> Plan:
         status=status,
         actions=actions,
         events=(
+            *clocks.told(view.observed.stepped),
             *happened.events(view, status),
             *events.between(before, status),
             *events.restored(view.observed, actions),

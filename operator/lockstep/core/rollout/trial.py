@@ -20,6 +20,7 @@ from lockstep.core.rollout import (
     strangers,
 )
 from lockstep.core.rollout.approving import Ballot
+from lockstep.core.rollout.events import told_reason
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import (
@@ -203,11 +204,11 @@ def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
             message = messages.stuck(found_failure)
             return _stance(trial, Phase.DEGRADED, found_failure.reason, message)
         case Moving():
-            return _stance(trial, Phase.PROGRESSING, "Moving", _moving(trial))
+            return _under_way(trial, "Moving", _moving(trial))
         case Halted(reason, message):
             return _stance(trial, Phase.PAUSED, reason, message)
         case Measuring(message):
-            return _stance(trial, Phase.PROGRESSING, "Measuring", message)
+            return _under_way(trial, "Measuring", message)
         case Unapproved(ballot):
             return _asking(trial, ballot)
         case StagePassed():
@@ -259,8 +260,11 @@ def _unsettled(trial: Trial, verdict: gates.Outcome | None) -> Situation:
 
 def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     undecided = None if trial.status.vouched_by else _undecided(trial, verdict)
-    if undecided:
-        return undecided
+    return undecided or _awaited(trial) or StagePassed()
+
+
+def _awaited(trial: Trial) -> Halted | Unapproved | None:
+    """Who has to do something once soak and gates are content; None when nobody has."""
     ballot = approving.ballot(trial.view, trial.stage)
     wanting = None if ballot is None or ballot.complete else ballot
     if wanting and wanting.closed(trial.view.now):
@@ -271,7 +275,7 @@ def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
         return Unapproved(wanting)
     if trial.stage.manual and not trial.status.vouched_by:
         return Halted("PromotionNeeded", messages.promotion_needed(trial.view, trial.stage))
-    return StagePassed()
+    return None
 
 
 def _undecided(trial: Trial, verdict: gates.Outcome | None) -> Halted | Measuring | None:
@@ -452,6 +456,19 @@ def _stance(trial: Trial, phase: Phase, reason: str, message: str) -> Stance:
         aim=trial.aim(),
         wait=_wait(trial),
     )
+
+
+def _under_way(trial: Trial, reason: str, message: str) -> Stance:
+    """A person who was awaited before a break, and is still, goes on being awaited.
+
+    A phase that comes and goes would silence whoever wants to know what has waited for an hour.
+    """
+    before, awaited = trial.view.observed.status, _awaited(trial)
+    same = before.stage is not None and before.stage.entered_at == trial.status.entered_at
+    asked = awaited.reason if isinstance(awaited, Halted) else APPROVAL_NEEDED
+    if not (awaited and same and trial.status.entered_at and told_reason(before) == asked):
+        return _stance(trial, Phase.PROGRESSING, reason, message)
+    return _stance(trial, Phase.PAUSED, asked, f"{message}; {messages.STILL_AWAITED}")
 
 
 def _wait(trial: Trial) -> timedelta | None:
