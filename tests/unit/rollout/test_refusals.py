@@ -303,6 +303,12 @@ def test_who_is_answered_is_counted_by_where_callers_are() -> None:
     assert plan(deleted, NOW).status.ready_replicas == 0
 
 
+def test_a_service_without_its_owner_still_moves_callers() -> None:
+    owned = no(Write(Verb.OWNED, "Service", "fraud"))
+    seen = trial(4, stable=1, stage=StageStatus(name="full", index=1), rest=owned).observed()
+    assert plan(seen, NOW).status.ready_replicas == 4
+
+
 def test_many_refusals_fit_into_one_condition() -> None:
     many = tuple(
         Refused(Write(Verb.OWNED, "Service", f"s{n}"), Cause.SPEC, "x" * 5000) for n in range(20)

@@ -8,7 +8,7 @@ from lockstep.api.base import cut
 from lockstep.api.status import ModelDeploymentStatus, Phase, Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.plan import Action, Event, EventType
-from lockstep.core.refusals import REASONS, Cause, Refused, Verb
+from lockstep.core.refusals import REASONS, Cause, Refused, Verb, Write
 from lockstep.core.rollout.view import Stance, View
 from lockstep.core.writes import write
 
@@ -28,8 +28,8 @@ _WAYS_OUT: Final[Mapping[Cause, str]] = {
 
 def stays(view: View) -> bool:
     """Whether callers stay where they are because nobody lets us send them anywhere."""
-    name = view.observed.key.name
-    return any((it.write.kind, it.write.name) == ("Service", name) for it in view.observed.refused)
+    mine = {Write(verb, "Service", view.observed.key.name) for verb in _MADE}
+    return any(it.write in mine for it in view.observed.refused)
 
 
 def told(view: View, stance: Stance, actions: Sequence[Action]) -> Stance:
