@@ -34,6 +34,12 @@ class Answer:
         return str(annotations.get("lockstep.dev/author", ""))
 
     @property
+    def authors(self) -> list[str]:
+        """Who had a hand in what runs."""
+        annotations = self.body["metadata"].get("annotations") or {}
+        return str(annotations.get("lockstep.dev/authors", "")).split("\n")
+
+    @property
     def version(self) -> str:
         return str(self.body["metadata"]["resourceVersion"])
 

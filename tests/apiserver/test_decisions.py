@@ -186,7 +186,30 @@ def _deploy_everything(team: Team) -> None:
     team.person("pat").must(
         "PATCH", team.path("modeldeployments", "touched"), {"spec": {"minReadySeconds": 9}}
     )
+    _launder(team)
     team.deploy("last", on_trial())
+
+
+def _launder(team: Team) -> None:
+    """Wanda writes version 3 while it is held, then pat changes a number of seconds."""
+    team.deploy("laundered", {"phase": "Healthy", "observedGeneration": 1})
+    at = team.path("modeldeployments", "laundered")
+    team.person("wanda").must("PATCH", at, {"spec": {"model": {"version": "3.0.0"}}})
+    team.report("laundered", {"phase": "Paused", "observedGeneration": 2})
+    team.person("pat").must("PATCH", at, {"spec": {"minReadySeconds": 9}})
+    team.report("laundered", {"phase": "Progressing", **on_trial(author="pat@example.com")})
+    for number in range(17):
+        patch = {"spec": {"model": {"version": f"3.0.{number}"}}}
+        if number == 0:
+            team.deploy("crowded", on_trial())
+        person = Person(team.admin.wire, f"robot-{number}", ("system:masters",))
+        person.must("PATCH", team.path("modeldeployments", "crowded"), patch)
+    ticket = {"spec": {"changeRequest": {**TICKET, "requestedBy": "ruth@example.com"}}}
+    team.deploy("borrowed", on_trial(), **ASKED_BY_RUTH)
+    deployer = f"system:serviceaccount:{team.namespace}:deployer"
+    own = Person(team.admin.wire, deployer, ("system:masters",))
+    patch = {"spec": {"model": {"version": "3.0.0"}, **ticket["spec"]}}
+    own.must("PATCH", team.path("modeldeployments", "borrowed"), patch)
 
 
 MAY: dict[str, set[Act]] = {
@@ -244,6 +267,18 @@ def test_a_role_reaches_its_namespace_only(team: Team) -> None:
     manifest = change(DECISION, {"spec.by": "alice@example.com", "spec.groups": []})
     answer = team.person("alice").ask("POST", f"{elsewhere}?dryRun=All", manifest)
     assert (answer.code, answer.body["reason"]) == (403, "Forbidden")
+
+
+def test_a_service_account_of_the_namespace_speaks_for_nobody(team: Team) -> None:
+    """Whoever has the built-in `edit` there may act as it, and name anybody in requestedBy."""
+    assert team.decide(
+        team.person("wanda"), "Approve", target="borrowed", stage="quarter"
+    ).says == (
+        f"stage quarter excludes the author of revision {CANDIDATE}, which system:serviceaccount:"
+        f"{team.namespace}:deployer wrote: whoever may edit in namespace {team.namespace} may act "
+        "as it, so it speaks for nobody; let a machine of another namespace write, or name it in "
+        "policy lockstep-decision-targets (machines)"
+    )
 
 
 def test_a_verb_may_be_granted_for_one_name(team: Team) -> None:
@@ -334,6 +369,18 @@ CASES: dict[str, Case] = {
     "approves what they wrote": Case(
         "wanda", "Approve",
         f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+    ),
+    "approves what they wrote while it was held, though somebody else touched it since": Case(
+        "wanda", "Approve",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+        {"target": "laundered"},
+    ),
+    "nobody approves what more people wrote than are known": Case(
+        "alice", "Approve",
+        f"stage quarter excludes the authors of revision {CANDIDATE}, and not all of them are "
+        "known: more than 16 people changed what runs, or some did before their names were kept; "
+        "put ModelDeployment crowded back to what is stable and write it once more",
+        {"target": "crowded"},
     ),
     "skips the stage that others should approve": Case(
         "wanda", "SkipStage",

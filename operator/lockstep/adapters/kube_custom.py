@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from lockstep.adapters.kube import Meta, meta
 from lockstep.api.base import Manifest, cut
-from lockstep.api.decision import AUTHOR_ANNOTATION
+from lockstep.api.decision import AUTHOR_ANNOTATION, AUTHORS_ANNOTATION
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus
@@ -15,6 +15,7 @@ from lockstep.core.observed import Criteria, Unreadable
 from lockstep.errors import InvariantError
 
 _SENTENCE: Final = 500
+_AUTHORS: Final = 17 * 254
 _DEEPEST: Final = 50
 """The API server lets 10,000 levels in; no pod template has a third of this."""
 M = TypeVar("M", bound=BaseModel)
@@ -24,7 +25,8 @@ M = TypeVar("M", bound=BaseModel)
 class ModelDeploymentRecord:
     """``wire`` is the status exactly as stored; ``template`` the template exactly as written.
 
-    ``author`` is whoever last changed the spec, as an admission policy stamped it.
+    ``author`` is whoever last changed the spec, ``authors`` are those who changed what runs, as an
+    admission policy stamped it.
     """
 
     meta: Meta
@@ -32,6 +34,7 @@ class ModelDeploymentRecord:
     template: Manifest
     wire: Manifest
     author: str = ""
+    authors: tuple[str, ...] = ()
 
     def criteria(self) -> frozenset[CriteriaRef]:
         """The exit criteria that the spec refers to."""
@@ -58,7 +61,8 @@ def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
         spec=spec,
         template=template,
         wire=raw.get("status", {}),
-        author=_author(raw),
+        author=_note(raw, AUTHOR_ANNOTATION),
+        authors=_authors(raw),
     )
 
 
@@ -67,11 +71,18 @@ def renew_model_deployment(known: ModelDeploymentRecord, raw: Manifest) -> Model
     now = meta(raw)
     if (now.uid, now.generation) != (known.meta.uid, known.meta.generation):
         return prune_model_deployment(raw)
-    return replace(known, meta=now, wire=raw.get("status", {}), author=_author(raw))
+    author, authors = _note(raw, AUTHOR_ANNOTATION), _authors(raw)
+    return replace(known, meta=now, wire=raw.get("status", {}), author=author, authors=authors)
 
 
-def _author(raw: Manifest) -> str:
-    return str((raw["metadata"].get("annotations") or {}).get(AUTHOR_ANNOTATION, ""))
+def _authors(raw: Manifest) -> tuple[str, ...]:
+    """A policy keeps it short; where there is none, somebody may have written anything."""
+    names = _note(raw, AUTHORS_ANNOTATION)[:_AUTHORS].split("\n")
+    return tuple(name for name in names if name)
+
+
+def _note(raw: Manifest, name: str) -> str:
+    return str((raw["metadata"].get("annotations") or {}).get(name, ""))
 
 
 def prune_exit_criteria(raw: Manifest) -> CriteriaRecord:

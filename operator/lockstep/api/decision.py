@@ -14,6 +14,11 @@ PLURAL: Final = "decisions"
 AUTHOR_ANNOTATION: Final = "lockstep.dev/author"
 """Who last changed the spec of a ModelDeployment; stamped by an admission policy."""
 
+AUTHORS_ANNOTATION: Final = "lockstep.dev/authors"
+"""Who had a hand in the revision that it asks for, a line each, since it was last Healthy."""
+MORE_AUTHORS: Final = "?"
+"""Stands there for people whose names are not known."""
+
 
 class TargetKind(StrEnum):
     MODEL_DEPLOYMENT = "ModelDeployment"

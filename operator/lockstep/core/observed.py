@@ -367,6 +367,7 @@ class Observed:
 
     Attributes:
         author: Who last changed the spec; empty where nobody stamped it.
+        authors: Who changed what runs since the last revision was completed.
         preview: The Service through which only the candidate is reached.
         configs: Content digest of each ConfigMap that the template reads and that exists.
         copies: Our copies of ConfigMaps, of every revision.
@@ -387,6 +388,7 @@ class Observed:
     status: ModelDeploymentStatus
     arms: Mapping[str, Arm] = field(default_factory=dict)
     author: str = ""
+    authors: tuple[str, ...] = ()
     service: CallerService | None = None
     preview: CallerService | None = None
     budget: Budget | None = None

@@ -102,6 +102,7 @@ class Observe:
             criteria=self._criteria(key, record),
             foreign=(*foreign, *forged),
             author=record.author,
+            authors=record.authors,
             decisions=decisions.waiting(self._caches, key),
             configs=self._configs.digests(key),
             copies=self._copies(owner),

@@ -70,6 +70,22 @@ def test_whoever_began_a_revision_is_behind_it_whoever_tries_it_again() -> None:
     assert known.people == {"bob", "carol", "dan"}
 
 
+def test_whoever_changed_what_runs_is_behind_it_whoever_changes_the_spec_after_them() -> None:
+    known = approvals.authors("bob", "bob", None, (), ("alice", "bob"))
+    assert (set(known.people), known.unknown) == ({"alice", "bob"}, "")
+
+
+def test_people_whose_names_were_not_kept_let_nobody_approve() -> None:
+    known = approvals.authors("bob", "bob", None, (), ("alice", "?"))
+    assert "more than 16" in known.unknown
+    assert known.people == {"alice", "bob"}
+
+
+def test_a_machine_that_had_a_hand_in_it_did_it_for_somebody() -> None:
+    assert "requestedBy" in approvals.authors("bob", "bob", None, (), (CI, "bob")).unknown
+    assert approvals.authors("bob", "bob", "zoe", (), (CI, "bob")).people == {CI, "bob", "zoe"}
+
+
 @pytest.mark.parametrize(("said", "people", "unknown"), AUTHORS.values(), ids=AUTHORS)
 def test_who_is_behind_a_revision(
     said: tuple[str, str, str | None], people: set[str], unknown: str

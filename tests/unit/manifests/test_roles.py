@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from lockstep.api.base import GROUP
-from lockstep.api.decision import AUTHOR_ANNOTATION, Act
+from lockstep.api.decision import AUTHOR_ANNOTATION, AUTHORS_ANNOTATION, Act
 from tests.e2e.rbac import Right, granted
 from tests.unit.manifests.test_base import OBJECTS, ROOT, read, read_all
 
@@ -119,10 +119,23 @@ def test_every_refusal_has_a_sentence_of_its_own() -> None:
     assert len(set(said)) == len(validations) > 0
 
 
-def test_the_annotation_has_one_name() -> None:
+def test_an_annotation_has_one_name_everywhere() -> None:
     text = (ROOT / "manifests" / "base" / "admission-authors.yaml").read_text()
     text += (ROOT / "manifests" / "base" / "admission-decisions.yaml").read_text()
-    assert set(re.findall(r"lockstep\.dev/a\w+", text)) == {AUTHOR_ANNOTATION}
+    assert set(re.findall(r"lockstep\.dev/a\w+", text)) == {
+        AUTHOR_ANNOTATION,
+        AUTHORS_ANNOTATION,
+    }
+
+
+def test_both_policies_mean_the_same_by_who_had_a_hand_in_it() -> None:
+    both = [
+        {it["name"]: it["expression"] for it in policy["spec"]["variables"]}
+        for policy in POLICIES
+        if policy["metadata"]["name"] == "lockstep-authors"
+    ]
+    shared = {"listed", "revising", "settled", "kept", "before", "authors"}
+    assert len(both) == len({tuple(it[name] for name in sorted(shared)) for it in both}) + 1
 
 
 def test_clusters_before_1_36_do_without_what_they_do_not_serve() -> None:

@@ -217,6 +217,10 @@ SENTENCES: dict[str, tuple[World, Decided, str]] = {
     "the author": (
         but(ASKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice")),
         decision(Act.APPROVE), "alice wrote, edited or asked for this revision"),
+    "an author after whom somebody else touched the spec, while it was held": (
+        but(ASKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="bob"),
+            rest={"author": "bob", "authors": ("alice", "bob")}),
+        decision(Act.APPROVE), "alice wrote, edited or asked for"),
     "an author nobody knows": (
         but(ASKING, spec=approval(excludeAuthor=True)), decision(Act.APPROVE), "Kubernetes 1.36"),
     "a group nobody asked": (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from lockstep.api.decision import MORE_AUTHORS
 from lockstep.api.model_deployment import Approval
 from lockstep.api.status import Approved
 
@@ -15,6 +16,10 @@ _MACHINES: Final = "system:"
 _STAMP: Final = (
     "the API server stamps the author of a change from Kubernetes 1.36 on (annotation "
     "lockstep.dev/author); without it set excludeAuthor to false to let anybody approve"
+)
+_TOO_MANY: Final = (
+    "more than 16 changed what runs since the last one was completed, or it was written before the "
+    "API server kept their names; put the manifest back to what is stable and write it once more"
 )
 
 
@@ -27,7 +32,11 @@ class Authors:
 
 
 def authors(
-    writer: str, editor: str, requested_by: str | None, first: Iterable[str] = ()
+    writer: str,
+    editor: str,
+    requested_by: str | None,
+    first: Iterable[str] = (),
+    hands: Iterable[str] = (),
 ) -> Authors:
     """Everybody who had a hand in a revision.
 
@@ -36,14 +45,21 @@ def authors(
         editor: Who last changed the spec.
         requested_by: The person for whom a machine applies it.
         first: Who was behind it when it first began: a retry by somebody else acquits nobody.
+        hands: Who changed what runs before it began, or since: whoever touches the spec after them
+            acquits nobody either.
     """
-    people = frozenset(it for it in (writer, editor, requested_by, *first) if it)
+    changed = frozenset(hands)
+    named = (writer, editor, requested_by, *first, *(changed - {MORE_AUTHORS}))
+    people = frozenset(it for it in named if it)
     if not writer:
         return Authors(people, f"nobody knows who wrote this revision: {_STAMP}")
-    if writer.startswith(_MACHINES) and not requested_by:
+    if MORE_AUTHORS in changed:
+        return Authors(people, f"nobody knows everybody who wrote this revision: {_TOO_MANY}")
+    machine = next((it for it in (writer, *sorted(changed)) if it.startswith(_MACHINES)), None)
+    if machine and not requested_by:
         return Authors(
             people,
-            f"{writer} applied this revision, and for whom is not known: "
+            f"{machine} applied this revision, and for whom is not known: "
             "name the person in spec.changeRequest.requestedBy",
         )
     return Authors(people)

@@ -51,6 +51,7 @@ def authors(view: View) -> approvals.Authors:
         view.observed.author,
         ticket.requested_by if ticket else None,
         _first_authors(view, candidate.revision) if candidate else (),
+        view.observed.authors,
     )
 
 
