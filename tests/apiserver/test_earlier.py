@@ -42,14 +42,26 @@ def child_of(world: Lab) -> str:
 async def as_an_earlier_operator_left_it(world: Lab) -> None:
     child = await world.api("GET", f"{world.apps('replicasets')}/{child_of(world)}")
     stored = await world.api("GET", f"{world.apps('controllerrevisions')}/{child_of(world)}")
-    manifest = rendered(child["metadata"], stored["data"]["template"])
+    template = as_rendered_then(stored["data"]["template"])
+    manifest = rendered(child["metadata"], template)
     ours = {"fieldManager": "lockstep"}
+    kept = {key: stored["metadata"][key] for key in ("name", "labels", "ownerReferences")}
+    before = {**stored, "metadata": kept, "data": {**stored["data"], "template": template}}
+    await world.api("DELETE", f"{world.apps('controllerrevisions')}/{child_of(world)}")
+    await world.api("POST", world.apps("controllerrevisions"), before, **ours)
     await world.api("POST", world.apps("deployments"), manifest, **ours)
     await world.api("PATCH", path(world), restarted(manifest), APPLY, force="true", **ours)
     await world.reached(lambda: available(world), 2)
     await world.api("DELETE", f"{world.apps('replicasets')}/{child_of(world)}")
     await world.reached(lambda: restarted_pods(world), 2)
     await world.reached(lambda: count(world), 2)
+
+
+def as_rendered_then(template: Manifest) -> Manifest:
+    """Without what only a later operator adds to it."""
+    labels = dict(template["metadata"]["labels"])
+    labels.pop("pod-template-hash", None)
+    return {**template, "metadata": {"labels": labels}}
 
 
 def rendered(known: Manifest, template: Manifest) -> Manifest:

@@ -11,12 +11,13 @@ from tests.apiserver.conftest import Kubectl
 from tests.apiserver.governed import governed
 from tests.apiserver.people import GROUP, MERGE, Answer, Person
 from tests.apiserver.wire import Wire
-from tests.unit.api.manifests import MODEL_DEPLOYMENT
+from tests.unit.api.manifests import MODEL_DEPLOYMENT, change
 
 pytestmark = pytest.mark.apiserver
 
 HANDS = "lockstep.dev/authors"
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
+WRITTEN = change(MODEL_DEPLOYMENT, {"spec.rollbackTo": ""})
 LONGER = {"spec": {"minReadySeconds": 9}}
 
 
@@ -49,7 +50,17 @@ def wire(api_server: Path) -> Iterator[Wire]:
 
 
 @pytest.fixture(scope="module")
-def rules(wire: Wire, kubectl: Kubectl) -> Iterator[None]:
+def old(wire: Wire, kubectl: Kubectl) -> Served:
+    """Somebody's from before there were policies."""
+    kubectl("create", "namespace", "before-hands")
+    path = f"{GROUP}/namespaces/before-hands/modeldeployments"
+    Person(wire).must("POST", path, WRITTEN, "application/json")
+    return Served(wire, f"{path}/fraud")
+
+
+@pytest.fixture(scope="module")
+def rules(wire: Wire, kubectl: Kubectl, old: Served) -> Iterator[None]:
+    del old  # written before
     with governed(kubectl, Person(wire), "base"):
         yield
 
@@ -60,7 +71,7 @@ def fraud(rules: None, wire: Wire, namespace: str) -> Served:
     del rules  # they hold from the beginning
     path = f"{GROUP}/namespaces/{namespace}/modeldeployments"
     alice = Person(wire, ALICE, ("system:masters",))
-    made = alice.must("POST", path, MODEL_DEPLOYMENT, "application/json")
+    made = alice.must("POST", path, WRITTEN, "application/json")
     assert made.authors == [ALICE]
     found = Served(wire, f"{path}/fraud")
     found.report()
@@ -136,13 +147,8 @@ def test_of_too_many_it_says_that_there_are_more(fraud: Served) -> None:
     assert (found[0], len(found), found[-1]) == (ALICE, 17, "?")
 
 
-def test_what_was_written_before_names_were_kept_is_not_made_up(
-    wire: Wire, kubectl: Kubectl, namespace: str
-) -> None:
-    path = f"{GROUP}/namespaces/{namespace}/modeldeployments"
-    Person(wire).must("POST", path, MODEL_DEPLOYMENT, "application/json")
-    with governed(kubectl, Person(wire), "base"):
-        old = Served(wire, f"{path}/fraud")
-        assert old.model(BOB, "3.0.0") == ["?", BOB]
-        old.report()
-        assert old.model(BOB, "3.0.1") == [BOB]
+def test_what_was_written_before_names_were_kept_is_not_made_up(rules: None, old: Served) -> None:
+    del rules
+    assert old.model(BOB, "3.0.0") == ["?", BOB]
+    old.report()
+    assert old.model(BOB, "3.0.1") == [BOB]
