@@ -88,7 +88,8 @@ def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
     """
     if not isinstance(action, SetTraffic | PutReplicaSet | RemoveReplicaSet):
         return
-    if isinstance(action, SetTraffic) and _takes_back(before, decided, action):
+    allowed = isinstance(action, SetTraffic) and _takes_back(before, decided, action)
+    if allowed and not _is_a_change_of_mind(before, decided):
         return
     if _sent_by_hand(before):
         return
@@ -144,6 +145,31 @@ def only_our_own_pods_are_removed(before: Observed, decided: Plan, action: Actio
     theirs = {it.name for it in before.strangers}
     gone = action.name if isinstance(action, RemovePod) else ""
     keep("no pod of somebody else is removed", gone not in theirs, gone)
+
+
+def _is_a_change_of_mind(before: Observed, decided: Plan) -> bool:
+    """Whether nothing failed: the trial is superseded or put back, and stable may grow back.
+
+    Whoever returns to an earlier revision wants to be away from stable, and at once.
+    """
+    spec, status = spec_of(before), decided.status
+    was, stable = before.status.candidate, before.status.stable
+    known = {it.revision for it in (was, stable, status.leaving) if it}
+    if any(arm.ready and arm.revision not in known for arm in reached(before)):
+        return False
+    if status.leaving is not None:
+        return True
+    if was is None or stable is None or spec.rollback_to or spec.rollback_window:
+        return False
+    arm = before.arm(stable.revision)
+    sick = any(pod.sick for pod in arm.pods) or (arm.replica_set and arm.replica_set.create_failure)
+    ends = [it.outcome for it in status.history[len(before.status.history) :][:1]]
+    gone = (
+        not (was.smoke_tested and before.arm(was.revision).ready)
+        or bool(sick)
+        or before.status.kept is not None
+    )
+    return ends in (["Superseded"], ["Returned"]) and not gone
 
 
 def _sent_by_hand(before: Observed) -> bool:
@@ -232,7 +258,8 @@ def _allowed(status: ModelDeploymentStatus) -> set[str]:
     hidden = stage is not None and stage.name == INITIAL
     tested = candidate is not None and candidate.smoke_tested and not hidden
     proven = {candidate.revision} if candidate and tested else set()
-    return proven | ({status.stable.revision} if status.stable else set())
+    leaving = {status.leaving.revision} if status.leaving else set()
+    return proven | leaving | ({status.stable.revision} if status.stable else set())
 
 
 def _paced(before: Observed, status: ModelDeploymentStatus) -> set[str]:

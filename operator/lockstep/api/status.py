@@ -323,6 +323,22 @@ class Kept(Seen):
     """How long its pods stay."""
 
 
+class Leaving(Seen):
+    """A trial's revision that is not wanted any more, though nothing was wrong with it.
+
+    Its pods go on answering until stable is whole again.
+    """
+
+    revision: RevisionId
+    """The revision."""
+    version: Word
+    """Its model version."""
+    progress_at: Instant | None = None
+    """When the number of available stable pods last grew."""
+    progress_ready: Count | None = None
+    """How many they were then."""
+
+
 class Past(Seen):
     """One line of history: what became of a revision."""
 
@@ -363,6 +379,7 @@ class ModelDeploymentStatus(Seen):
     """What is being measured in this stage."""
     rejected: Rejection | None = None
     kept: Kept | None = None
+    leaving: Leaving | None = None
     approvals: Annotated[tuple[Approved, ...], Newest(16)] = ()
     """Who approved the candidate, stage by stage."""
     decisions: Annotated[tuple[Taken, ...], Newest(16)] = ()

@@ -37,6 +37,7 @@ _SIGHT: Final[Mapping[str, frozenset[str]]] = {
     "conditions": frozenset({"message"}),
     "stage": frozenset({"progressAt", "progressReady", "pods", "standingSince"}),
     "weights": frozenset({"actual"}),
+    "leaving": frozenset({"progressAt", "progressReady"}),
 }
 EVIDENCE: Final[Mapping[str, frozenset[str]]] = {
     "gates": frozenset({

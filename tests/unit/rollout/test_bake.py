@@ -66,24 +66,25 @@ CASES: dict[str, tuple[World, str, str]] = {
         "RolledBack",
         "callers 1, v2=1, v1=4",
     ),
-    "superseded in it, callers go back to the old stable": (
+    "superseded in it, callers go back as the old stable grows": (
         baking(version="3.0.0", stored=(V1, V2, V3)),
-        "Checking",
-        "callers 1, remove 2, v1=4",
+        "Returning",
+        "callers both",
     ),
-    "the next trial begins beside the old stable": (
+    "the next trial begins beside the old stable, once it is whole": (
         baking(
             version="3.0.0",
             stored=(V1, V2, V3),
+            arms=(arm(V1, 4), arm(V2, 4)),
             answers=Answers(dry_run=DryRunResult(V3, None)),
         ),
         "Moving",
         "callers 1, remove 2",
     ),
-    "stable's content in it returns everybody": (
+    "stable's content in it returns everybody as stable grows": (
         baking(version="1.0.0"),
-        "Scaling",
-        "callers 1, remove 2, v1=4",
+        "Returning",
+        "callers both",
     ),
     "after it without a look nothing is promoted": (baking(HOUR), "Measuring", ""),
     "after its deadline it pauses with stable kept": (baking(2 * HOUR), "DeadlineExceeded", ""),

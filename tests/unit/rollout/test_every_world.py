@@ -16,6 +16,7 @@ from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import (
     GateStatus,
     Kept,
+    Leaving,
     ModelDeploymentStatus,
     Phase,
     StageStatus,
@@ -177,6 +178,7 @@ STAGES: Final = (
     StageStatus(name="post-promotion", index=2, entered_at=NOW, soak_until=NOW + MINUTE),
 )
 NO_TRIAL: Final[Facts] = {
+    "leaving": False,
     "candidate": None,
     "stage": None,
     "gate": None,
@@ -207,6 +209,8 @@ def _leftovers() -> Iterator[Facts]:
     """What may be left of a trial that is over."""
     for left, rejected in itertools.product(("absent", "one", "whole"), (False, True)):
         yield {**NO_TRIAL, "left": left, "rejected": rejected}
+    for left in ("one", "whole"):
+        yield {**NO_TRIAL, "left": left, "leaving": True}
     for left, until in itertools.product(("absent", "one", "whole"), (NOW, NOW + MINUTE)):
         yield {**NO_TRIAL, "left": left, "kept": until}
 
@@ -268,6 +272,7 @@ def _status(facts: Facts) -> ModelDeploymentStatus:
         stage=facts["stage"],
         gates=_gate(facts["gate"]),
         rejected=rejection(V2, keep_until=NOW + MINUTE) if facts["rejected"] else None,
+        leaving=Leaving(revision=V2, version="2.0.0") if facts["leaving"] else None,
         kept=Kept(revision=V2, version="2.0.0", until=facts["kept"]) if facts["kept"] else None,
     )
 

@@ -522,13 +522,13 @@ CASES: dict[str, tuple[World, str, str]] = {
     ),
     "back to stable's content ends the trial at once": (
         trial(version="1.0.0"),
-        "Scaling",
-        "callers 1, remove 2, v1=4",
+        "Returning",
+        "v1=3",
     ),
     "a newer spec ends the trial and stable takes its callers back": (
         trial(version="3.0.0"),
-        "Checking",
-        "callers 1, remove 2, v1=4",
+        "Returning",
+        "v1=3",
     ),
     "superseded while its failure is kept: the kept pods go": (
         world(

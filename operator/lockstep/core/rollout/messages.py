@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lockstep.api.base import API_VERSION, Manifest, format_duration, whole_seconds
 from lockstep.api.model_deployment import KIND, SmokeTest
 from lockstep.api.service import ServedPort
-from lockstep.api.status import Approved, RevisionStatus, StageStatus
+from lockstep.api.status import Approved, Leaving, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
 from lockstep.core.observed import (
@@ -279,6 +279,21 @@ def dropped(view: View, *, back: bool) -> str:
     if back:
         return f"the spec is back at version {view.version}, which is stable"
     return f"superseded by version {view.version} (revision {view.wanted.revision})"
+
+
+def leaving(view: View, left: Leaving, stable: Arm, arm: Arm) -> str:
+    known, replicas = view.memory.stable, view.spec.replicas
+    home = named(known) if known else "stable"
+    back = known is not None and known.revision == view.wanted.revision
+    begins = (
+        f"the spec is back at {home}, which has"
+        if back
+        else f"version {view.version} waits until {home} is whole again: it has"
+    )
+    return (
+        f"{begins} {stable.available} of {replicas} pods ready{why(stable)}; until it has all of "
+        f"them {arm.ready} pods of version {left.version}, which did not fail, go on answering"
+    )
 
 
 def held(view: View) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from lockstep.api.status import Kept, Phase, Rejection, RevisionStatus, StageStatus
+from lockstep.api.status import Kept, Leaving, Phase, Rejection, RevisionStatus, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.failures import Failure
@@ -139,11 +139,19 @@ def condemned(view: View, rejected: Rejection) -> Stance:
 
 
 def dropped(view: View, candidate: RevisionStatus) -> View:
-    """The spec moved on while ``candidate`` was on trial: it ends at once."""
+    """The spec moved on while ``candidate`` was on trial: it ends, and who has callers leaves."""
     back = view.memory.stable is not None and view.wanted.revision == view.memory.stable.revision
     outcome = "Returned" if back else "Superseded"
     history = view.remember(candidate, outcome, messages.dropped(view, back=back))
-    return view.recall(history=history, **NO_TRIAL)
+    return view.recall(history=history, leaving=_leaving(view, candidate), **NO_TRIAL)
+
+
+def _leaving(view: View, candidate: RevisionStatus) -> Leaving | None:
+    """Who may have callers that somebody would miss, if nothing is wrong with it."""
+    stable = view.memory.stable
+    if not candidate.smoke_tested or (stable and stable.revision == candidate.revision):
+        return None
+    return Leaving(revision=candidate.revision, version=candidate.version)
 
 
 def again(view: View, candidate: RevisionStatus) -> View:
@@ -162,5 +170,5 @@ def again(view: View, candidate: RevisionStatus) -> View:
 def begun(view: View, candidate: RevisionStatus) -> View:
     """``candidate`` is on trial from its first stage on."""
     begins = candidate.model_copy(update={"begun_at": view.now})
-    view = view.recall(**{**NO_TRIAL, "candidate": begins, "kept": None})
+    view = view.recall(**{**NO_TRIAL, "candidate": begins, "kept": None, "leaving": None})
     return view.recall(stage=StageStatus(name=walk(view)[0].name, index=0))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import Phase, Rejection, RevisionStatus, Truth
+from lockstep.api.status import Leaving, Phase, Rejection, RevisionStatus, Truth
 from lockstep.core import names
 from lockstep.core.conditions import Claim
 from lockstep.core.needs import Needs
@@ -19,6 +19,7 @@ from lockstep.core.rollout import (
     config,
     deciding,
     first,
+    leaving,
     messages,
     outcome,
     ports,
@@ -53,6 +54,14 @@ class Condemned:
     """The spec asks for what was rolled back."""
 
     rejected: Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A trial is over that nothing was wrong with, and stable is not whole yet."""
+
+    leaving: Leaving
+    stable: Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,9 @@ class Untried:
     """A new revision is asked for and nothing is known against it."""
 
 
-Situation = Taken | Lost | Condemned | Settled | First | OnTrial | Held | Unstartable | Untried
+Situation = (
+    Taken | Lost | Condemned | Left | Settled | First | OnTrial | Held | Unstartable | Untried
+)
 
 
 def needs(observed: Observed, now: datetime) -> Needs:
@@ -138,7 +149,8 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         memory=clocks.healed(observed.status, now),
         now=now,
     )
-    recalled = _recalled(_forgiven(_let_go(_recovered(causes.told(view)))))
+    known = _let_go(_recovered(causes.told(view)))
+    recalled = leaving.updated(_recalled(_forgiven(known)))
     return ports.renewed(deciding.taken(recalled))
 
 
@@ -228,6 +240,8 @@ def classify(view: View) -> Situation:
         return Lost(memory.stable)
     if view.candidate:
         return OnTrial(view.stable, view.candidate) if view.stable else First(view.candidate)
+    if memory.leaving and view.stable:
+        return Left(memory.leaving, view.stable)
     astray = returns.problem(view)
     if astray:
         return Unstartable(astray)
@@ -279,28 +293,35 @@ def answer(view: View) -> Stance:
             return _standing(view, Phase.DEGRADED, "RevisionLost", messages.lost(stable))
         case Condemned(rejected):
             return outcome.condemned(view, rejected)
+        case Left(left, stable_arm):
+            return leaving.stance(view, left, stable_arm)
         case Settled():
             return _settled(view)
         case First(candidate):
             return first.answer(view, candidate)
         case OnTrial(stable, candidate):
             return trial.answer(view, stable, candidate)
-        case Held(reason, message):
-            return _standing(view, Phase.PAUSED, reason, message)
-        case Unstartable(claim):
-            stance = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
-            return outcome.invalid(stance, claim)
+        case Held() | Unstartable() as waiting:
+            return _not_started(view, waiting)
         case Untried():
             return _start(view)
         case other:
             assert_never(other)
 
 
+def _not_started(view: View, waiting: Held | Unstartable) -> Stance:
+    if isinstance(waiting, Held):
+        return _standing(view, Phase.PAUSED, waiting.reason, waiting.message)
+    return _invalid(view, waiting.claim)
+
+
 def _settled(view: View) -> Stance:
     """Stable serves; what spec.service says of it may be wrong all the same, and is not done."""
     claim = ports.problem(view)
-    if claim is None:
-        return outcome.settled(view)
+    return _invalid(view, claim) if claim else outcome.settled(view)
+
+
+def _invalid(view: View, claim: Claim) -> Stance:
     stance = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
     return outcome.invalid(stance, claim)
 

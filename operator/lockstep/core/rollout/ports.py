@@ -132,7 +132,8 @@ def fit(view: View) -> bool:
 
 
 def _sides(view: View) -> tuple[Side, Side] | None:
-    stable, other = view.memory.stable, view.memory.candidate or view.memory.rejected
+    memory = view.memory
+    stable, other = memory.stable, memory.candidate or memory.leaving or memory.rejected
     if stable is None or other is None:
         return None
     return _side(view, stable.revision), _side(view, other.revision)

@@ -345,7 +345,7 @@ def _preview(view: View, revision: str | None) -> Iterator[SetPreview | RemovePr
 def _prune(view: View, stance: Stance) -> Iterator[PruneRevision]:
     """Old revisions beyond the limit go, oldest first; those that status names stay."""
     memory = stance.memory
-    kept = (memory.stable, memory.candidate, memory.rejected, memory.kept)
+    kept = (memory.stable, memory.candidate, memory.rejected, memory.kept, memory.leaving)
     named = {it.revision for it in kept if it}
     named |= {view.wanted.revision, *stance.aim.counts}
     if memory.candidate is not None:

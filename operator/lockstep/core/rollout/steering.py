@@ -174,12 +174,23 @@ def _paced(view: View) -> bool:
 
 
 def _paced_return(view: View, stable: Arm) -> Aim:
-    """The share follows stable's ready pods; the last step closes the Service to the failed arm."""
     rejected = view.memory.rejected
-    failed = view.observed.arm(rejected.revision if rejected else "")
-    done = stable.available >= view.spec.replicas
-    routing = Only(stable.revision) if done else _shared(view, stable, failed)
-    return Aim(counts=_returning(view, stable, failed, routing), routing=routing)
+    return handed_back(view, stable, view.observed.arm(rejected.revision if rejected else ""))
+
+
+def handed_back(view: View, stable: Arm, left: Arm) -> Aim:
+    """The share follows stable's ready pods; the last step closes the Service to whom is left.
+
+    Where callers are not split, in a blue-green or between ports, all of them go with that step.
+    """
+    at_once = view.spec.strategy.blue_green is not None or not ports.fit(view)
+    if stable.available >= view.spec.replicas:
+        routing: Routing = Only(stable.revision)
+    elif at_once and view.routing == Only(left.revision) and left.ready:
+        routing = Only(left.revision)
+    else:
+        routing = _shared(view, stable, left)
+    return Aim(counts=_returning(view, stable, left, routing), routing=routing)
 
 
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
