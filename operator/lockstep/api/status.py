@@ -250,8 +250,10 @@ class Rejection(Seen):
     """Why, in the sentence that was told."""
     at: Instant
     """When."""
+    unreached_at: Instant | None = None
+    """Since when no caller reaches its pods."""
     keep_until: Instant | None = None
-    """How long its pods stay to be looked at."""
+    """How long its pods stay to be looked at: keepFailed from then on, as the spec has it now."""
 
 
 class Approved(Seen):
@@ -319,8 +321,10 @@ class Kept(Seen):
     """The revision."""
     version: Word
     """Its model version."""
+    since: Instant | None = None
+    """When the switch was completed."""
     until: Instant
-    """How long its pods stay."""
+    """How long its pods stay: keepOld from then on, as the spec has it now."""
 
 
 class Leaving(Seen):

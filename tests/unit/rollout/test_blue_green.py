@@ -213,7 +213,9 @@ def test_blue_green(seen: World, why: str, done_: str) -> None:
 def test_keep_old_is_counted_from_the_promotion() -> None:
     switch = at("promotion", 1, arms=(arm(V1, 4), arm(V2, 4)), routing=Only(V2))
     decided = plan(switch.observed(), NOW)
-    assert decided.status.kept == Kept(revision=V1, version="1.0.0", until=NOW + 30 * MINUTE)
+    assert decided.status.kept == Kept(
+        revision=V1, version="1.0.0", since=NOW, until=NOW + 30 * MINUTE
+    )
     assert "version 1.0.0 keeps its pods for a return until 12:30:00Z" in decided.status.message
 
 

@@ -396,7 +396,8 @@ def decide(seen: World, *passes: World) -> Plan:
 
 def test_a_rejection_survives_a_rollback_to_somewhere_else() -> None:
     decided = decide(to(V2, REJECTED), REJECTED)
-    assert decided.status.rejected == FAILED_3
+    noted = {"unreached_at": NOW, "keep_until": NOW + timedelta(seconds=30)}
+    assert decided.status.rejected == FAILED_3.model_copy(update=noted)
     assert reason(decided) == "RolledBack"
 
 

@@ -1,10 +1,11 @@
 """Who keeps a step from being reached: named, since when, and with a way out."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from lockstep.api.base import format_duration
+from lockstep.core.moments import clock
 from lockstep.core.observed import Arm, Going, Pod
 from lockstep.core.rollout.failures import obstacle, why
 from lockstep.core.rollout.replicas import Counts
@@ -51,11 +52,14 @@ def _going(view: View) -> Iterator[tuple[Arm, Pod, Going]]:
 def _leaving(view: View, arm: Arm, pod: Pod, going: Going) -> str:
     whose = f"pod {pod.name} of {_named(view, arm)}"
     if view.now <= going.until + _SLACK:
+        told = clock(going.until - going.grace, view.now)
         return (
-            f"{whose} still takes a place: told to go at {_clock(going.until - going.grace)}, it "
-            f"has until {_clock(going.until)} (a grace of {format_duration(going.grace)})"
+            f"{whose} still takes a place: told to go at {told}, it has until "
+            f"{clock(going.until, view.now)} (a grace of {format_duration(going.grace)})"
         )
-    return f"{whose} should have been gone at {_clock(going.until)}: {_way_out(pod, going)}"
+    return (
+        f"{whose} should have been gone at {clock(going.until, view.now)}: {_way_out(pod, going)}"
+    )
 
 
 def _way_out(pod: Pod, going: Going) -> str:
@@ -73,10 +77,6 @@ def _named(view: View, arm: Arm) -> str:
     known = (it for it in view.observed.stored if it.revision == arm.revision)
     version = next((f"version {it.inputs['version']} " for it in known), "")
     return f"{version}(revision {arm.revision})" if version else f"revision {arm.revision}"
-
-
-def _clock(at: datetime) -> str:
-    return at.strftime("%H:%M:%SZ")
 
 
 def wait(view: View) -> timedelta | None:

@@ -9,6 +9,7 @@ from lockstep.api.service import ServedPort
 from lockstep.api.status import Approved, Leaving, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
+from lockstep.core.moments import clock
 from lockstep.core.observed import (
     Arm,
     Autoscaler,
@@ -57,10 +58,6 @@ def named(revision: RevisionStatus) -> str:
     return f"version {revision.version} (revision {revision.revision})"
 
 
-def _clock(at: "datetime") -> str:
-    return at.strftime("%H:%M:%SZ")
-
-
 def healthy(view: View, stable: RevisionStatus, replicas: int) -> str:
     pods = "no pods: replicas is 0" if replicas == 0 else f"{replicas} of {replicas} pods ready"
     held = "; paused: a new revision will wait" if view.paused else ""
@@ -78,7 +75,9 @@ def _kept(view: View) -> str:
     kept = view.memory.kept
     if kept is None:
         return ""
-    return f"; version {kept.version} keeps its pods for a return until {_clock(kept.until)}"
+    return (
+        f"; version {kept.version} keeps its pods for a return until {clock(kept.until, view.now)}"
+    )
 
 
 def promoted(candidate: RevisionStatus, view: View, *, again: bool) -> str:
@@ -185,21 +184,23 @@ def measuring(
 def _until(status: StageStatus, now: "datetime") -> str:
     """What ends the wait: the soak while it lasts, then the gates."""
     if status.soak_until and now < status.soak_until:
-        return f" until {_clock(status.soak_until)}{_anew(status)}"
-    latest = f", at the latest at {_clock(status.deadline)}" if status.deadline else ""
+        return f" until {clock(status.soak_until, now)}{_anew(status, now)}"
+    latest = f", at the latest at {clock(status.deadline, now)}" if status.deadline else ""
     return f" until its gates pass{latest}"
 
 
-def _anew(status: StageStatus) -> str:
+def _anew(status: StageStatus, now: "datetime") -> str:
     since, entered = status.standing_since, status.entered_at
     if since is None or entered is None or since <= entered:
         return ""
-    return f" (it stands since {_clock(since)}: the soak began anew)"
+    return f" (it stands since {clock(since, now)}: the soak began anew)"
 
 
-def deadline(stage: Step, status: StageStatus, verdict: gates.Outcome | None) -> str:
+def deadline(
+    stage: Step, status: StageStatus, verdict: gates.Outcome | None, now: "datetime"
+) -> str:
     said = f": {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
-    at = f" at {_clock(status.deadline)}" if status.deadline else ""
+    at = f" at {clock(status.deadline, now)}" if status.deadline else ""
     return (
         f"stage {stage.name} was undecided at its deadline{at}{said}; the candidate stays at "
         f"{_place(stage)}: it goes on when its gates pass; decide Promote to go on without, Retry "
@@ -240,7 +241,7 @@ def _held(view: View) -> str:
     hold = view.memory.hold
     if view.spec.paused or hold is None:
         return "spec.paused holds it there: set it to false"
-    return f"{hold.by} paused it at {_clock(hold.at)} ({hold.reason}): decide Resume"
+    return f"{hold.by} paused it at {clock(hold.at, view.now)} ({hold.reason}): decide Resume"
 
 
 def promotion_needed(view: View, stage: Step) -> str:

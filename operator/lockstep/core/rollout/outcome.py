@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lockstep.api.status import Kept, Leaving, Phase, Rejection, RevisionStatus, StageStatus
 from lockstep.core.conditions import Claim
-from lockstep.core.rollout import messages
+from lockstep.core.rollout import keeping, messages
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.proving import SMOKE_FAILED, judged_by
 from lockstep.core.rollout.returns import COMPLETED, FAILED, is_older
@@ -52,7 +52,7 @@ def _kept(view: View) -> Kept | None:
     if before is None or strategy is None or not strategy.keep_old or _returns(view):
         return None
     until = view.now + strategy.keep_old
-    return Kept(revision=before.revision, version=before.version, until=until)
+    return Kept(revision=before.revision, version=before.version, since=view.now, until=until)
 
 
 def _returns(view: View) -> bool:
@@ -119,7 +119,6 @@ def rejected(view: View, failure: Failure) -> View:
         reason=failure.reason,
         message=message,
         at=view.now,
-        keep_until=view.now + view.spec.rollback.keep_failed,
     )
     history = view.remember(candidate, FAILED, failure.message)
     return view.recall(rejected=rejection, history=history, **NO_TRIAL)
@@ -127,7 +126,9 @@ def rejected(view: View, failure: Failure) -> View:
 
 def condemned(view: View, rejected: Rejection) -> Stance:
     """The spec still asks for what was rejected: stable serves, and the first sentence stands."""
-    left = rejected.keep_until - view.now if rejected.keep_until else None
+    view = keeping.failed(view, serve(view).routing or view.routing)
+    known = view.memory.rejected
+    left = known.keep_until - view.now if known and known.keep_until else None
     return Stance(
         memory=view.memory,
         phase=Phase.DEGRADED,

@@ -19,6 +19,7 @@ from lockstep.core.rollout import (
     config,
     deciding,
     first,
+    keeping,
     leaving,
     messages,
     outcome,
@@ -149,8 +150,9 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         memory=clocks.healed(observed.status, now),
         now=now,
     )
-    known = _let_go(_recovered(causes.told(view)))
-    recalled = leaving.updated(_recalled(_forgiven(known)))
+    known = keeping.old(_recovered(causes.told(view)))
+    kept = keeping.failed(_forgiven(known), view.routing)
+    recalled = leaving.updated(_recalled(kept))
     return ports.renewed(deciding.taken(recalled))
 
 
@@ -185,12 +187,6 @@ def _unheard_of(view: View) -> bool:
         return False
     known = {it.revision for it in observed.stored} | observed.arms.keys()
     return stable.revision not in known
-
-
-def _let_go(view: View) -> View:
-    """What was stable gives its pods up in time, or when the strategy has no room for them."""
-    kept, whole = view.memory.kept, view.spec.strategy.blue_green is not None
-    return view.recall(kept=None) if kept and (view.now >= kept.until or not whole) else view
 
 
 def _forgiven(view: View) -> View:

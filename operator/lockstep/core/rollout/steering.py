@@ -2,7 +2,7 @@
 
 from lockstep.api.model_deployment import RollbackSpeed
 from lockstep.core.observed import Arm, Everyone, Nobody, Only, Routing
-from lockstep.core.rollout import ports, strangers
+from lockstep.core.rollout import keeping, ports, strangers
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
@@ -136,9 +136,11 @@ def _replacing(view: View, stable: Arm, routing: Routing) -> Aim:
     return Aim(counts=_returning(view, stable, serving, routing), routing=routing)
 
 
-def _returning(view: View, stable: Arm, serving: Arm, routing: Routing) -> dict[str, int]:
+def _returning(
+    view: View, stable: Arm, serving: Arm, routing: Routing, kept: int = 0
+) -> dict[str, int]:
     space = Room(replicas=view.spec.replicas, max_surge=max_surge(view.spec))
-    target = Counts(candidate=0, stable=view.spec.replicas)
+    target = Counts(candidate=kept, stable=view.spec.replicas)
     named = {stable.revision, serving.revision}
     arms = view.observed.arms.values()
     others = sum(_places(view, arm) for arm in arms if arm.revision not in named)
@@ -150,7 +152,8 @@ def _returning(view: View, stable: Arm, serving: Arm, routing: Routing) -> dict[
 def _kept_failed(view: View) -> dict[str, int]:
     """Pods of the rejected revision that stay for a look, within the surge, out of reach."""
     rejected = view.memory.rejected
-    if rejected is None or rejected.keep_until is None or view.now >= rejected.keep_until:
+    end = keeping.until(view, rejected) if rejected else None
+    if rejected is None or end is None or view.now >= end:
         return {}
     arm = view.observed.arm(rejected.revision)
     kept = min(arm.wanted, max_surge(view.spec)) if view.stable else arm.wanted
@@ -175,10 +178,12 @@ def _paced(view: View) -> bool:
 
 def _paced_return(view: View, stable: Arm) -> Aim:
     rejected = view.memory.rejected
-    return handed_back(view, stable, view.observed.arm(rejected.revision if rejected else ""))
+    failed = view.observed.arm(rejected.revision if rejected else "")
+    looked_at = max_surge(view.spec) if view.spec.rollback.keep_failed else 0
+    return handed_back(view, stable, failed, looked_at)
 
 
-def handed_back(view: View, stable: Arm, left: Arm) -> Aim:
+def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> Aim:
     """The share follows stable's ready pods; the last step closes the Service to whom is left.
 
     Where callers are not split, in a blue-green or between ports, all of them go with that step.
@@ -190,7 +195,7 @@ def handed_back(view: View, stable: Arm, left: Arm) -> Aim:
         routing = Only(left.revision)
     else:
         routing = _shared(view, stable, left)
-    return Aim(counts=_returning(view, stable, left, routing), routing=routing)
+    return Aim(counts=_returning(view, stable, left, routing, kept), routing=routing)
 
 
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:

@@ -297,7 +297,9 @@ def _halted(trial: Trial, verdict: gates.Outcome | None) -> Halted | None:
     if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
         return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
     if status.deadline is not None and trial.view.now >= status.deadline:
-        return Halted("DeadlineExceeded", messages.deadline(trial.stage, status, verdict))
+        return Halted(
+            "DeadlineExceeded", messages.deadline(trial.stage, status, verdict, trial.view.now)
+        )
     return None
 
 

@@ -1,0 +1,56 @@
+"""Pods that stay although nobody calls them: until when, told from since when and from the spec.
+
+Status holds both. The first is what counts, so that an edited spec takes effect at once; a status
+of an operator that kept only the second is read as it was meant.
+"""
+
+from datetime import datetime
+
+from lockstep.api.status import Kept, Rejection
+from lockstep.core.observed import Routing
+from lockstep.core.rollout.returns import COMPLETED
+from lockstep.core.rollout.view import View, reaches
+
+
+def until(view: View, rejected: Rejection) -> datetime | None:
+    """How long pods of a failed candidate stay; None while callers may meet them."""
+    since = rejected.unreached_at or (rejected.at if rejected.keep_until else None)
+    return since + view.spec.rollback.keep_failed if since else None
+
+
+def failed(view: View, routing: Routing | None) -> View:
+    """Note since when nobody reaches the failed candidate, once ``routing`` leads to it no more."""
+    rejected = view.memory.rejected
+    if rejected is None:
+        return view
+    unreached = rejected.unreached_at
+    if rejected.keep_until is None and not reaches(routing, rejected.revision):
+        unreached = unreached or view.now
+    noted = rejected.model_copy(update={"unreached_at": unreached})
+    end = noted.model_copy(update={"keep_until": until(view, noted)})
+    return view if end == rejected else view.recall(rejected=end)
+
+
+def old(view: View) -> View:
+    """What was stable before a blue-green's switch keeps its pods as long as the spec says now."""
+    kept, strategy = view.memory.kept, view.spec.strategy.blue_green
+    if kept is None:
+        return view
+    if strategy is None:
+        return view.recall(kept=None)
+    since = kept.since or _completed_at(view)
+    end = since + strategy.keep_old if since else kept.until
+    if view.now >= end:
+        return view.recall(kept=None)
+    return view if end == kept.until else view.recall(kept=_ending(kept, end))
+
+
+def _ending(kept: Kept, at: datetime) -> Kept:
+    return kept.model_copy(update={"until": at})
+
+
+def _completed_at(view: View) -> datetime | None:
+    """When stable was completed, as history has it."""
+    stable = view.memory.stable
+    lines = (it for it in reversed(view.memory.history) if it.outcome == COMPLETED)
+    return next((it.at for it in lines if stable and it.revision == stable.revision), None)
