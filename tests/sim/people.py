@@ -65,6 +65,8 @@ STAGES: Final[tuple[list[dict[str, Any]], ...]] = (
     ],
 )
 _SICKNESSES: Final = tuple(nature for nature in Nature if nature not in {Nature.GOOD, *SCRIPTED})
+_SIZES: Final = {Way.NO_SURGE: (2, 3, 4, 6), Way.ONE_PLACE: (1,)}
+_UNGATED: Final = {Way.ROLLING, Way.ONE_PLACE}
 
 
 def setting(way: Way, seed: int) -> Setting:
@@ -79,7 +81,7 @@ def setting(way: Way, seed: int) -> Setting:
         start=(1.0, rng.choice((4.0, 15.0))),
         proxy=(0.1, 3.0),
         sickness=rng.choice((0.0, 0.1, 0.4)),
-        places=first.replicas if tight else None,
+        places=1 if way is Way.ONE_PLACE else first.replicas if tight else None,
         **_departures(way, seed),
     )
     return Setting(
@@ -109,7 +111,7 @@ def _nature(rng: random.Random) -> Nature:
 
 def _manifest(rng: random.Random, way: Way) -> ModelDeploymentSpec:
     changes: dict[str, Any] = {
-        "replicas": rng.choice((2, 3, 4, 6) if way is Way.NO_SURGE else (1, 2, 3, 4, 6)),
+        "replicas": rng.choice(_SIZES.get(way, (1, 2, 3, 4, 6))),
         "minReadySeconds": rng.choice((0, 0, 3)),
         "smokeTest": {"path": SMOKE_PATH} if rng.random() < 0.8 else None,
         "progressDeadline": rng.choice(("60s", "2m")),
@@ -120,7 +122,7 @@ def _manifest(rng: random.Random, way: Way) -> ModelDeploymentSpec:
             "keepFailed": rng.choice(("0s", "30s")),
         },
         "rollbackWindow": rng.choice((None, {"revisions": 1}, {"maxAge": "3m"})),
-        "initialRollout": rng.choice(("Direct", "Gate") if way is not Way.ROLLING else ("Direct",)),
+        "initialRollout": rng.choice(("Direct",) if way in _UNGATED else ("Direct", "Gate")),
     }
     return spec(way, VERSIONS[0], rng.choice(STAGES), **changes)
 

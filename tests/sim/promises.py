@@ -63,7 +63,7 @@ def nobody_is_left_without_an_answer(before: Observed, decided: Plan, action: Ac
     if _sent_by_hand(before) or _taken_back_by_a_person(decided):
         return
     after = carried_out(before, action)
-    if spec_of(before).replicas == 0:
+    if _floor(spec_of(before)) == 0:
         return
     was, becomes = serving(before, ready=True), serving(after, ready=True)
     keep(
@@ -114,7 +114,8 @@ def a_restart_takes_no_pod_that_is_needed(before: Observed, decided: Plan, actio
     arm = before.arm(action.revision)
     if not any(pod.ready for pod in arm.pods if pod.uid == action.uid):
         return
-    least = arm.wanted if max_surge(spec_of(before)) or arm.wanted == 1 else arm.wanted - 1
+    alone = arm.wanted == 1 and _floor(spec_of(before)) > 0
+    least = arm.wanted if max_surge(spec_of(before)) or alone else arm.wanted - 1
     left = carried_out(before, action).arm(action.revision).available
     keep("a restart takes no pod that is needed", left >= least, f"{left} of {arm.wanted} left")
 
@@ -178,6 +179,9 @@ def _sent_by_hand(before: Observed) -> bool:
 
 
 def _floor(spec: ModelDeploymentSpec) -> int:
+    rolling = spec.strategy.rolling
+    if rolling and rolling.max_unavailable:
+        return max(0, spec.replicas - rolling.max_unavailable)
     canary = spec.strategy.canary
     gap = canary is not None and canary.max_surge == 0 and canary.stable_scale.value == "Shrink"
     least = min(1, spec.replicas)
@@ -224,7 +228,8 @@ def _asked(arm: Arm) -> int:
 
 def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
     space = room(spec)
-    most = max(2, spec.replicas + space.max_surge)  # one of each arm at the least
+    least = 2 if space.floor else 1  # one of each arm, unless the last one may go first
+    most = max(least, spec.replicas + space.max_surge)
     if space.keep:
         most = max(most, 2 * spec.replicas)
     if status.stage and status.candidate and status.stable:

@@ -53,6 +53,7 @@ class Way(StrEnum):
     BAKED = "canary that bakes"
     BLUE_GREEN = "blue-green"
     ROLLING = "rolling"
+    ONE_PLACE = "rolling in one place"
 
 
 COUNTED: Final = {"kind": "ClusterExitCriteria", "name": "counted"}
@@ -84,6 +85,8 @@ def strategy(way: Way, stages: list[dict[str, Any]]) -> dict[str, Any]:
     match way:
         case Way.ROLLING:
             return {"rolling": {}}
+        case Way.ONE_PLACE:
+            return {"rolling": {"maxSurge": 0, "maxUnavailable": 1}}
         case Way.BLUE_GREEN:
             return {"blueGreen": PREVIEW_THEN_ALL}
         case _:

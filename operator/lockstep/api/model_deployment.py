@@ -304,11 +304,31 @@ class BlueGreen(Spec):
     post_promotion: PostPromotion | None = None
     """After the switch: a failed gate still switches back."""
     keep_old: Duration = timedelta(minutes=30)
-    """How long the old revision keeps its pods after the promotion, for an instant return."""
+    """How long the old revision keeps its pods, from the promotion on, for an instant return."""
 
 
 class Rolling(Spec):
-    """No gates, said explicitly: still smoke-tested, fails fast, is recorded."""
+    """No gates, said explicitly: still smoke-tested, fails fast, is recorded.
+
+    `maxSurge: 0` with `maxUnavailable: 1` takes an old pod away before a new one comes. Where
+    `replicas` is 1 that is the only one: callers wait until the new one answers, or until the old
+    revision is back.
+    """
+
+    max_surge: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Pods above `replicas` on the way. Default: a quarter of them, at least 1."""
+    max_unavailable: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Pods below `replicas` that callers may have to do with on the way."""
+
+    RULES: ClassVar[Rules] = (
+        Rule(
+            "!has(self.maxSurge) || self.maxSurge > 0 "
+            "|| has(self.maxUnavailable) && self.maxUnavailable > 0",
+            "maxSurge and maxUnavailable are both 0: no pod could be replaced; maxUnavailable 1 "
+            "lets an old one go first",
+            lambda it: it.max_surge != 0 or it.max_unavailable > 0,
+        ),
+    )
 
 
 class Strategy(Spec):
@@ -357,7 +377,8 @@ class Rollback(Spec):
     """Immediate: all callers go to the stable pods that are ready now. Paced: the share follows
     the ready stable pods."""
     keep_failed: Duration = timedelta(seconds=30)
-    """How long the pods of a failed candidate stay, without callers, to be looked at."""
+    """How long the pods of a failed candidate stay, to be looked at, from when they have no caller
+    any more; within maxSurge."""
 
 
 class RollbackWindow(Spec):
@@ -421,7 +442,8 @@ class ModelDeploymentSpec(Spec):
     strategy: Strategy
     rollback: Rollback = Rollback()
     progress_deadline: PositiveDuration = timedelta(minutes=10)
-    """How long no further pod may become ready before the trial has failed."""
+    """How long no further pod may become available before the trial has failed; stands still in
+    soak, gates, approvals and pauses."""
     restart_limit: RestartLimit = RestartLimit()
     unschedulable_grace: Duration | None = None
     """How long a pod may find no node, no quota, or be held by a scheduling gate; 0s fails at once.

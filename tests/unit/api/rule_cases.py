@@ -144,6 +144,13 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
         {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 0.9},
         {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 1.0},
     ),
+    "neither a pod more nor one less": _deployment(
+        "spec.strategy.rolling",
+        "maxSurge and maxUnavailable are both 0: no pod could be replaced; maxUnavailable 1 lets "
+        "an old one go first",
+        {"spec.strategy": {"rolling": {"maxSurge": 0}}},
+        {"spec.strategy": {"rolling": {"maxSurge": 0, "maxUnavailable": 1}}},
+    ),
     "no strategy": _value("spec.strategy", _ONE_STRATEGY, {}, {"rolling": {}}),
     "two strategies": _deployment(
         "spec.strategy", _ONE_STRATEGY, {"spec.strategy.rolling": {}}, {}

@@ -43,7 +43,6 @@ ROWS: dict[str, str] = {
     "a list of objects": "| `stages` | list of [object](#specstrategycanarystages) | required | 1",
     "a time of the status": "| `enteredAt` | time |  |  | When the stage's weight was reached",
     "a pinned reference": "| `artifact` | string |  | at most 512 characters; pinned: see",
-    "an object without fields": "| `rolling` | object |  | no fields | No gates, said explicitly",
 }
 
 

@@ -112,6 +112,7 @@ SPECS: Final[dict[str, dict[str, Any]]] = {
     "paced": {"strategy": _strategy(), "rollback": {"speed": "Paced"}},
     "pausing": {"strategy": _strategy(), "rollback": {"onFailure": "Pause"}},
     "rolling": {"strategy": {"rolling": {}}},
+    "one place": {"strategy": {"rolling": {"maxSurge": 0, "maxUnavailable": 1}}},
     "approved": {"strategy": APPROVED},
     "gated first": {"strategy": _strategy(), "initialRollout": "Gate"},
     "to the oldest": {"strategy": _strategy(), "rollbackTo": V1},

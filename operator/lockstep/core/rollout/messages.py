@@ -26,7 +26,7 @@ from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.replicas import Counts
-from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step
+from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step, gives_way
 from lockstep.core.rollout.view import View, reaches
 
 if TYPE_CHECKING:
@@ -162,6 +162,16 @@ def moving(view: View, stage: Step, candidate: Arm, stable: Arm, target: Counts)
         f"stage {stage.name}: moving to {_place(stage)}: candidate {candidate.available} of "
         f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
         f"{why(candidate)}{blockers.places(view, candidate, target.candidate)}"
+        f"{_gone_first(view, stable, candidate)}"
+    )
+
+
+def _gone_first(view: View, stable: Arm, candidate: Arm) -> str:
+    if not gives_way(view.spec) or stable.ready or candidate.ready:
+        return ""
+    return (
+        "; stable's last pod went first, as maxUnavailable allows: callers wait until the "
+        "candidate answers, or stable again"
     )
 
 

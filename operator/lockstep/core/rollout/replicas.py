@@ -23,22 +23,30 @@ class Room:
     """What bounds the pods of both arms together.
 
     ``keep``: stable keeps its size and the candidate comes on top of ``replicas``.
+    ``may_lack``: how many available pods below ``replicas`` callers may have to do with, where that
+    is said; the last one too.
     """
 
     replicas: int
     max_surge: int
     keep: bool = False
+    may_lack: int = 0
 
     @property
     def floor(self) -> int:
-        """Available pods below which nothing is taken away; never the last one."""
+        """Available pods below which nothing is taken away; the last one only where it is said."""
+        if self.may_lack:
+            return max(0, self.replicas - self.may_lack)
         if self.max_surge or self.keep:
             return self.replicas
         return max(min(1, self.replicas), self.replicas - 1)
 
     def most(self, target: Counts) -> int:
-        """Pods that may exist at once on the way to ``target``: one of each arm at the least."""
-        both = min(2, 2 * self.replicas)
+        """Pods that may exist at once on the way to ``target``: one of each arm at the least.
+
+        Where the last one may go first, there is a place for one.
+        """
+        both = min(2, 2 * self.replicas) if self.floor else 0
         return max(self.replicas + self.max_surge, target.candidate + target.stable, both)
 
 

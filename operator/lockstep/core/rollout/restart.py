@@ -11,7 +11,7 @@ from datetime import datetime
 
 from lockstep.core.observed import DEPLOYMENT, Arm, Pod, Span
 from lockstep.core.plan import RemovePod
-from lockstep.core.rollout.stages import max_surge, rolling_surge
+from lockstep.core.rollout.stages import gives_way, max_surge, rolling_surge
 from lockstep.core.rollout.view import View
 
 
@@ -105,7 +105,8 @@ def surplus(view: View, arm: Arm, count: int) -> int:
     Without a surge a place is freed first, but never the last one.
     """
     surge = max_surge(view.spec)
-    if not count or (surge == 0 and count > 1) or _rests(view, arm) or not outdated(view, arm):
+    in_place = surge == 0 and (count > 1 or gives_way(view.spec))
+    if not count or in_place or _rests(view, arm) or not outdated(view, arm):
         return 0
     return min(max(surge, 1), rolling_surge(count))
 

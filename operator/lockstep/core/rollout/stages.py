@@ -178,7 +178,14 @@ def room(spec: ModelDeploymentSpec) -> Room:
     canary = spec.strategy.canary
     whole = spec.strategy.blue_green is not None
     keep = canary.stable_scale is StableScale.KEEP if canary else whole
-    return Room(replicas=spec.replicas, max_surge=max_surge(spec), keep=keep)
+    rolling = spec.strategy.rolling
+    lacks = rolling.max_unavailable if rolling else 0
+    return Room(replicas=spec.replicas, max_surge=max_surge(spec), keep=keep, may_lack=lacks)
+
+
+def gives_way(spec: ModelDeploymentSpec) -> bool:
+    """Whether the last pod of stable may go before the candidate has one: callers wait then."""
+    return spec.replicas > 0 and room(spec).floor == 0
 
 
 def max_surge(spec: ModelDeploymentSpec) -> int:
@@ -187,7 +194,9 @@ def max_surge(spec: ModelDeploymentSpec) -> int:
         return spec.strategy.canary.max_surge
     if spec.strategy.blue_green:
         return max(1, spec.replicas)
-    return rolling_surge(spec.replicas)
+    rolling = spec.strategy.rolling
+    said = rolling.max_surge if rolling else None
+    return rolling_surge(spec.replicas) if said is None else said
 
 
 def rolling_surge(replicas: int) -> int:
@@ -259,12 +268,15 @@ def _unusable(view: View, step: Step, ref: CriteriaRef) -> Iterator[Claim]:
 def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
     """Why a rollout of ``candidate`` cannot begin; None when it can."""
     space = room(view.spec)
-    if view.stable and space.replicas == 1 and not space.max_surge and not space.keep:
+    narrow = space.replicas == 1 and not space.max_surge and space.floor
+    if view.stable and narrow and not space.keep:
         return Claim(
             Truth.FALSE,
             "NoRoomForCandidate",
             "replicas 1 with maxSurge 0 leaves no place for a candidate beside the only stable "
-            "pod; set strategy.canary.maxSurge to 1 or replicas to 2",
+            "pod; set strategy.canary.maxSurge to 1 or replicas to 2; where one pod is all that "
+            "fits, strategy.rolling with maxSurge 0 and maxUnavailable 1 takes the old one away "
+            "first, and callers wait meanwhile",
         )
     initial = walk(view) if is_gated_first(view) else ()
     claims = (problem(view, step) for step in (*initial, *steps(view.spec, candidate)))

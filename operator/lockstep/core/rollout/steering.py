@@ -11,7 +11,8 @@ from lockstep.core.rollout.view import Aim, View, reaches
 
 def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> Aim:
     """Move towards the step: callers only to proven and ready pods, capacity never below need."""
-    routing, target, space = onwards(view, stable, candidate, step_), step_.target, room(view.spec)
+    routing, space = onwards(view, stable, candidate, step_), room(view.spec)
+    target = _from_nothing(view, stable, candidate, step_.target)
     sides = _side(view, candidate, routing), _side(view, stable, routing)
     serving = next((arm for arm in view.others if routing == Only(arm.revision)), None)
     others = sum(_places(view, arm) for arm in view.others if arm is not serving)
@@ -23,6 +24,18 @@ def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> Aim:
         counts, given = make_way(*sides, target, space, others), {serving.revision: kept}
     asked = {stable.revision: counts.stable, candidate.revision: counts.candidate}
     return Aim(counts=asked | given, routing=routing, preview=preview(view, candidate))
+
+
+def _from_nothing(view: View, stable: Arm, candidate: Arm, target: Counts) -> Counts:
+    """Where nothing runs and there may be one place, it is the new revision's.
+
+    So it is without gates: there is nobody whom stable would protect.
+    """
+    nothing = stable.wanted == 0 and not stable.pods
+    first = view.spec.replicas == 1 or view.spec.strategy.rolling is not None
+    if nothing and first and candidate.available < target.candidate:
+        return Counts(candidate=target.candidate, stable=0)
+    return target
 
 
 def hidden(view: View, candidate: Arm) -> Aim:
@@ -139,7 +152,8 @@ def _replacing(view: View, stable: Arm, routing: Routing) -> Aim:
 def _returning(
     view: View, stable: Arm, serving: Arm, routing: Routing, kept: int = 0
 ) -> dict[str, int]:
-    space = Room(replicas=view.spec.replicas, max_surge=max_surge(view.spec))
+    whole = room(view.spec)
+    space = Room(replicas=whole.replicas, max_surge=whole.max_surge, may_lack=whole.may_lack)
     target = Counts(candidate=kept, stable=view.spec.replicas)
     named = {stable.revision, serving.revision}
     arms = view.observed.arms.values()
@@ -186,9 +200,11 @@ def _paced_return(view: View, stable: Arm) -> Aim:
 def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> Aim:
     """The share follows stable's ready pods; the last step closes the Service to whom is left.
 
-    Where callers are not split, in a blue-green or between ports, all of them go with that step.
+    Where callers are not split, in a blue-green or between ports, all of them go with that step;
+    at another port they leave at once what has failed.
     """
-    at_once = view.spec.strategy.blue_green is not None or not ports.fit(view)
+    healthy = view.memory.leaving is not None
+    at_once = view.spec.strategy.blue_green is not None or (healthy and not ports.fit(view))
     if stable.available >= view.spec.replicas:
         routing: Routing = Only(stable.revision)
     elif at_once and view.routing == Only(left.revision) and left.ready:

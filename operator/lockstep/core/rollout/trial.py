@@ -29,6 +29,7 @@ from lockstep.core.rollout.stages import (
     criteria_invalid,
     deadline,
     found,
+    gives_way,
     problem,
     walk,
 )
@@ -223,7 +224,8 @@ def classify(trial: Trial) -> Situation:
     failed = failure(view, trial.candidate)
     verdict = trial.judged.outcome if trial.judged else None
     alone = view.memory.stable is None
-    back = view.spec.rollback.on_failure is FailureAction.ROLLBACK and not alone
+    goes_back = view.spec.rollback.on_failure is FailureAction.ROLLBACK or _nobody_answers(trial)
+    back = goes_back and not alone
     if failed and (failed.final or back):
         return Failed(failed)
     if isinstance(verdict, gates.Failed) and verdict.action is FailureAction.ROLLBACK:
@@ -256,6 +258,11 @@ def _unsettled(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     if halted and not trial.status.vouched_by:
         return halted
     return Halted("WeightNotReached", _unreachable(trial)) if trial.overdue else Moving()
+
+
+def _nobody_answers(trial: Trial) -> bool:
+    """Stable went first and the candidate does not come: to pause would leave callers waiting."""
+    return gives_way(trial.view.spec) and not trial.stable.ready
 
 
 def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
