@@ -47,7 +47,14 @@ OWN_PREFIX: Final = f"{GROUP}/"
 _LONGEST_DURATION: Final = 32
 _DURATION = re.compile(r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-DURATION_PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+DURATION_PATTERN: Final = (
+    r"^([0-9]{1,12}(\.[0-9]+)?ms|[0-9]{1,9}(\.[0-9]+)?s|[0-9]{1,7}(\.[0-9]+)?m"
+    r"|[0-9]{1,5}(\.[0-9]+)?h)+$"
+)
+"""No more digits than CEL can add up: what it cannot, it calls a type conversion error."""
+A_DURATION: Final = (
+    "must be a duration such as 90s, 5m or 36h, at most 8760h, a year; there are no days"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +236,9 @@ def parse_duration(text: object) -> timedelta:
     if isinstance(text, timedelta):
         return text
     if not isinstance(text, str) or not _is_duration(text):
-        raise ValueError(f"{text!r} is not a duration such as 30s, 10m or 1h30m")
+        raise ValueError(A_DURATION)
     seconds = sum(float(n) * _UNIT_SECONDS[unit] for n, unit in _DURATION.findall(text))
-    return timedelta(seconds=min(seconds, 1e9))  # beyond every limit, but no overflow
+    return timedelta(seconds=seconds)
 
 
 def _is_duration(text: str) -> bool:
@@ -257,7 +264,7 @@ def whole_seconds(value: timedelta) -> str:
 def _at_least(text: str) -> Rule:
     shortest = parse_duration(text)
     return Rule(
-        f"duration(self) >= duration('{text}')",
+        f"!self.matches(r'{DURATION_PATTERN}') || duration(self) >= duration('{text}')",
         f"must be at least {text}",
         lambda value: value >= shortest,
     )
@@ -273,10 +280,10 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": _LONGEST_DURATION}),
+    WithJsonSchema({"type": "string", "maxLength": _LONGEST_DURATION}),
     Rule(
-        "duration(self) <= duration('8760h')",
-        "must be at most 8760h, a year",
+        f"self.matches(r'{DURATION_PATTERN}') && duration(self) <= duration('8760h')",
+        A_DURATION,
         lambda value: value <= LONGEST,
     ),
 ]
@@ -353,6 +360,16 @@ HOW_TO_PIN: Final = (
 )
 
 
+NO_SCHEME: Final = (
+    "must be an OCI image or artifact, registry/repository@sha256:…; s3://, gs://, https:// and "
+    "other schemes are not supported"
+)
+
+
+def _has_scheme(reference: str) -> bool:
+    return "://" in reference
+
+
 def is_pinned(reference: str) -> bool:
     """Whether ``reference`` names its content, not only a tag that may move."""
     return re.fullmatch(PINNED_PATTERN, reference, re.ASCII) is not None
@@ -361,20 +378,26 @@ def is_pinned(reference: str) -> bool:
 PinnedReference = Annotated[
     str,
     Field(max_length=512),
+    Rule("!self.contains('://')", NO_SCHEME, lambda reference: not _has_scheme(reference)),
     Rule(
-        rf"self.matches(r'{PINNED_PATTERN}')",
+        rf"self.contains('://') || self.matches(r'{PINNED_PATTERN}')",
         HOW_TO_PIN,
-        is_pinned,
+        lambda reference: _has_scheme(reference) or is_pinned(reference),
     ),
 ]
 """An OCI reference that names its content: ``repository[:tag]@sha256:…``."""
 
+_SEMVER: Final = (
+    r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$"
+)
+NO_SEMVER: Final = "must be a semantic version such as 1.4.0, without v; for model 7 write 7.0.0"
 SemVer = Annotated[
     str,
-    Field(
-        min_length=5,
-        max_length=64,
-        pattern=r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$",
+    Field(max_length=64),
+    Rule(
+        f"self.matches(r'{_SEMVER}')",
+        NO_SEMVER,
+        lambda version: re.fullmatch(_SEMVER, version, re.ASCII) is not None,
     ),
 ]
 

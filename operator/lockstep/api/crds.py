@@ -272,6 +272,11 @@ _OF_ONE_WRITER: Final[Schema] = {"x-kubernetes-map-type": "atomic"}
 field, the answer is a quarter of a ModelDeployment and a fifth of what each write of it costs."""
 
 
+_UNSEEN: Final[Schema] = {"observedGeneration": -1}
+"""Whoever asks whether an object is as its spec wants it compares generations: without a status a
+new one would count as done, for as long as no pass has looked at it."""
+
+
 def _whole(kind: Kind) -> Schema:
     properties: Schema = {
         "apiVersion": {"type": "string"},
@@ -281,6 +286,8 @@ def _whole(kind: Kind) -> Schema:
     }
     if kind.status:
         properties["status"] = {**structural(described(kind.status)), **_OF_ONE_WRITER}
+        if "observedGeneration" in properties["status"]["properties"]:
+            properties["status"]["default"] = dict(_UNSEEN)
     whole: Schema = {
         "type": "object",
         "description": kind.meaning,

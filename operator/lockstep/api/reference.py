@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lockstep.api.base import DURATION_PATTERN, GROUP, HOW_TO_PIN, VERSION
+from lockstep.api.base import A_DURATION, GROUP, HOW_TO_PIN, VERSION
 from lockstep.api.crds import KINDS, Kind, Schema, described
 
 _HEAD = "| Field | Type | Default | Range | Meaning |\n|---|---|---|---|---|"
@@ -68,7 +68,7 @@ def _default(node: Schema) -> str:
 
 def _type(node: Schema, path: str) -> str:
     match node:
-        case {"pattern": pattern} if pattern == DURATION_PATTERN:
+        case {"x-kubernetes-validations": [{"message": said}, *_]} if said == A_DURATION:
             return "duration"
         case {"format": "date-time"}:
             return "time"
@@ -99,7 +99,7 @@ def _limits(node: Schema) -> Iterator[str]:
             yield ", ".join(f"`{word}`" for word in words)
         case {"minimum": low, "maximum": high}:
             yield f"{low} to {high}"
-        case {"pattern": pattern} if pattern == DURATION_PATTERN:
+        case {"x-kubernetes-validations": [{"message": said}, *_]} if said == A_DURATION:
             pass
         case {"type": "string", "maxLength": length} if "format" not in node:
             yield f"at most {length} characters"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lockstep.api.base import HOW_TO_PIN
+from lockstep.api.base import A_DURATION, HOW_TO_PIN, NO_SCHEME, NO_SEMVER
 from tests.unit.api.manifests import BLUE_GREEN, GONE, PINNED
 
-A_YEAR: Final = "must be at most 8760h, a year"
+A_YEAR: Final = A_DURATION
 SOMETHING: Final = "must be at least 1ms"
 A_SECOND: Final = "must be at least 1s"
 KEY: Final = "a key has at most 317 characters"
@@ -68,6 +68,17 @@ NAMES: Final[Mapping[str, Case]] = {
 _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     "an artifact without a digest": _value(
         "spec.model.artifact", HOW_TO_PIN, "registry.example.com/ml/fraud:2.4.0", PINNED
+    ),
+    "an artifact in a bucket": _value(
+        "spec.model.artifact", NO_SCHEME, "s3://models/fraud", PINNED
+    ),
+    "a version with a v": _value("spec.model.version", NO_SEMVER, "v1.0.0", "1.0.0"),
+    "a version of two numbers": _value("spec.model.version", NO_SEMVER, "1.0", "1.0.0-rc.1"),
+    "a version of one number": _value("spec.model.version", NO_SEMVER, "7", "7.0.0"),
+    "a duration in words": _value(f"{_STAGE}.soak", A_DURATION, "5 minutes", "5m"),
+    "a duration in days": _value(f"{_STAGE}.soak", A_DURATION, "1d", "24h"),
+    "a duration that no clock can add up": _value(
+        f"{_STAGE}.soak", A_DURATION, "99999999h", "8760h"
     ),
     "an image without a digest": _value(
         f"{_TEMPLATE}.spec.containers[0].image", HOW_TO_PIN, "fraud:latest", PINNED

@@ -154,7 +154,10 @@ def smoke_testing(version: str, smoke: SmokeTest) -> str:
 
 def _place(stage: Step) -> str:
     """Where a step's candidate is: ``25%``, or ``preview`` where no caller reaches it."""
-    return f"{stage.weight}%" if stage.weight else "preview"
+    if not stage.weight:
+        return "preview"
+    down = f", down from {stage.down_from}% as its weight says" if stage.down_from else ""
+    return f"{stage.weight}%{down}"
 
 
 def moving(view: View, stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:

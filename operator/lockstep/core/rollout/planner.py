@@ -6,7 +6,7 @@ from typing import assert_never
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import Leaving, Phase, Rejection, RevisionStatus, Truth
-from lockstep.core import names
+from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Arm, DryRunResult, Foreign, Observed, Only, Unreadable
@@ -362,7 +362,8 @@ def _start(view: View) -> Stance:
         stance = _standing(view, Phase.PROGRESSING, "Checking", message, timedelta(0))
         return outcome.invalid(stance, Claim(Truth.UNKNOWN, "Checking", message))
     if known is None and result and result.problem and not _makes_room(view, result):
-        return _refused(view, result.problem, result.cause)
+        problem = quantities.named(result.problem, view.wanted.inputs["template"])
+        return _refused(view, problem, result.cause)
     return answer(outcome.begun(view, returns.described(view)))
 
 

@@ -49,6 +49,7 @@ class Step:
         shared: Whether callers may be split on the way; otherwise all of them move at once.
         live: Whether gates are measured to the end of the soak, however many they asked for.
         manual: Whether somebody has to say Promote.
+        down_from: The weight of the stage before, where that was more; 0 otherwise.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Step:
     shared: bool = True
     live: bool = False
     manual: bool = False
+    down_from: int = 0
 
 
 def steps(spec: ModelDeploymentSpec, candidate: RevisionStatus | None) -> tuple[Step, ...]:
@@ -123,15 +125,18 @@ def _promotion(spec: ModelDeploymentSpec) -> Step:
 
 
 def _canary(spec: ModelDeploymentSpec, canary: Canary) -> Iterator[Step]:
+    before = 0
     for stage in canary.stages:
-        yield _stage(stage, split(stage.weight, room(spec)))
+        down_from = before if before > stage.weight else 0
+        yield _stage(stage, split(stage.weight, room(spec)), down_from)
+        before = stage.weight
     if canary.stages[-1].weight != WHOLE:
         yield _promotion(spec)
     if canary.bake:
         yield _watched(_promotion(spec), "bake", canary.bake)
 
 
-def _stage(stage: Stage, target: Counts) -> Step:
+def _stage(stage: Stage, target: Counts, down_from: int) -> Step:
     return Step(
         name=stage.name,
         weight=stage.weight,
@@ -140,6 +145,7 @@ def _stage(stage: Stage, target: Counts) -> Step:
         deadline=stage.deadline,
         exit_criteria=stage.exit_criteria,
         approval=stage.approval,
+        down_from=down_from,
     )
 
 
