@@ -22,7 +22,7 @@ from tests.sim.agenda import Agenda
 from tests.sim.cluster import Cluster, Weather
 from tests.sim.hands import CrashError, Hands, Watcher
 from tests.sim.obey import carried_out, obey
-from tests.sim.objects import RESOURCE, Objects
+from tests.sim.objects import ALIENS, RESOURCE, Objects
 from tests.sim.parts import ALLOWED, Parts
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.resource import Resource, wire
@@ -271,7 +271,9 @@ class Story:
             for promise in promises.OF_MOMENTS:
                 self._kept(functools.partial(promise, standing))
         refused = len(self.hands.held) > 0
-        if refused or not promises.is_held_up(standing) or self.meddled_at is not None:
+        strange = any(it.ready for it in self.objects.of(ALIENS).values())
+        excused = refused or strange or self.meddled_at is not None
+        if excused or not promises.is_held_up(standing):
             self.held_up_since = None
         elif self.held_up_since is None:
             self.held_up_since = self.agenda.seconds
