@@ -34,7 +34,7 @@ from tests.unit.rollout.worlds import (
 
 PAST = NOW - timedelta(minutes=11)
 WINDOW = {"rollbackWindow": {"revisions": 2}}
-GREEN = {"strategy": {"blueGreen": {}}}
+GREEN: dict[str, Any] = {"strategy": {"blueGreen": {}}}
 PACED = {"rollback": {"speed": "Paced"}}
 DONE = (Past(revision=V1, version="1.0.0", outcome="Promoted", at=NOW - timedelta(hours=1)),)
 LEFT = Leaving(revision=V2, version="2.0.0")

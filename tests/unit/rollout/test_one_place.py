@@ -39,7 +39,7 @@ TRIED = Answers(dry_run=DryRunResult(V2, None))
 
 
 def on_trial(*arms: Any, **rest: Any) -> World:
-    facts = {
+    facts: dict[str, Any] = {
         "spec": ONE, "stage": StageStatus(name="rolling", index=0), "arms": arms,
         "candidate": UNPROVEN, "routing": Only(V1),
     }  # fmt: skip
