@@ -29,10 +29,10 @@ CASES: dict[str, tuple[World, str, str]] = {
         "Moving",
         "store 1, v2=3",
     ),
-    "stable grows back to its size when the candidate fails": (
+    "stable grows back to its size when the candidate is superseded": (
         trial(2, arms=(bare(arm(V1, 2)), arm(V2, 1)), stored=(V2,), version="3.0.0"),
-        "Checking",
-        "store 1, callers 1, remove 2, v1=4",
+        "Returning",
+        "store 1, v1=4",
     ),
     "a settled stable is stored again from what the spec says": (
         world(version="1.0.0", arms=(bare(arm(V1, 4)),), stored=()),
