@@ -86,6 +86,22 @@ def taken_since(raw: Manifest, field: str, after: datetime | None) -> datetime |
     return min((at for at in times if after is None or at > after), default=None)
 
 
+def untouched(raw: Manifest) -> bool:
+    """Whether nobody but us has written any part of an object, as far as it says."""
+    entries = raw["metadata"].get("managedFields") or ()
+    return bool(entries) and all(entry.get("manager") == MANAGER for entry in entries)
+
+
+def only_ours(raw: Manifest, field: str) -> bool:
+    """Whether we have written this field of the spec, and nobody else has."""
+    ours = any(
+        f"f:{field}" in entry.get("fieldsV1", {}).get("f:spec", {})
+        for entry in raw["metadata"].get("managedFields") or ()
+        if entry.get("manager") == MANAGER
+    )
+    return ours and not taken(raw, field)
+
+
 def _takers(raw: Manifest, field: str) -> Iterator[Manifest]:
     for entry in raw["metadata"].get("managedFields") or ():
         theirs = entry.get("manager") != MANAGER

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import Meta, condition, created, instant, meta, taken, taken_since
+from lockstep.adapters.kube import (
+    Meta,
+    condition,
+    created,
+    instant,
+    meta,
+    only_ours,
+    taken,
+    taken_since,
+)
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
 from lockstep.core import names
 from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildReplicaSet, Span, Trouble
@@ -17,11 +26,13 @@ class ReplicaSetRecord:
     """``body`` keeps the fields that are ours as they stand, to be compared with what we render.
 
     Of what only carries our label nothing is kept: anybody may set one, on objects of a MiB.
+    ``only_ours``: nobody else has written its template since it was made.
     """
 
     meta: Meta
     child: ChildReplicaSet
     body: Manifest
+    only_ours: bool = False
 
 
 def prune(raw: Manifest) -> ReplicaSetRecord:
@@ -62,6 +73,7 @@ def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
             created=created(raw),
         ),
         body=kube_drift.part(raw, kube_drift.REPLICA_SET if _may_be_ours(known) else ()),
+        only_ours=only_ours(raw, "template"),
     )
 
 

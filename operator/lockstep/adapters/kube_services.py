@@ -45,7 +45,7 @@ def prune(raw: Manifest) -> ServiceRecord:
         redirected=taken(raw, "selector"),
         edited=taken(raw, "ports"),
         astray=spec.get("type") == _ELSEWHERE or bool(spec.get("publishNotReadyAddresses")),
-        body=_body(raw),
+        body=look(raw),
         owned={field: frozenset(_owned(raw, field)) for field in _MAPS},
     )
 
@@ -66,7 +66,8 @@ def _port(raw: Manifest) -> ServedPort:
     )
 
 
-def _body(raw: Manifest) -> Manifest:
+def look(raw: Manifest) -> Manifest:
+    """What may be ours of a Service, found or rendered, beside its selector and ports."""
     metadata, spec = raw["metadata"], raw["spec"]
     return {
         **{field: metadata.get(field) or {} for field in _MAPS},
@@ -86,7 +87,7 @@ def _owned(raw: Manifest, field: str) -> set[str]:
 
 def stands(rendered: Manifest, known: ServiceRecord) -> bool:
     """Whether a Service is as rendered, whomever it selects at which ports."""
-    ours = _body(rendered)
+    ours = look(rendered)
     gone = any(_gone(ours, known, field) for field in _MAPS)
     return not known.astray and not gone and kube_drift.stands(ours, known.body)
 
@@ -96,7 +97,7 @@ def patch(rendered: Manifest, known: ServiceRecord) -> Manifest:
     metadata: Manifest = {}
     spec: Manifest = {}
     if not stands(rendered, known):
-        ours = _body(rendered)
+        ours = look(rendered)
         metadata = {field: {**_gone(ours, known, field), **ours[field]} for field in _MAPS}
         kind = ours.get("type") or ("ClusterIP" if known.body.get("type") == _ELSEWHERE else None)
         spec = {"publishNotReadyAddresses": False, "externalName": None}

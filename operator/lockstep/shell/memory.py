@@ -33,7 +33,8 @@ class Memory:
     ``pruned``: a status as it is stored beside what was sent, where the two differ.
     ``settled``: generation, by uid, of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
-    ``stood``: both sides of a comparison, by uid, that found a child as it should be.
+    ``stood``: both sides of a comparison, by uid, that found a child as it should be, or as the
+    API server answered our own write: what a policy makes of that is nobody's edit.
     ``clocks``: a stored status beside how far the clock had been set when it was first read.
     ``untold``: Events about what was stored, the oldest first.
     ``unstored``: the API server's sentence about a status that it does not take.
@@ -64,6 +65,15 @@ class Memory:
 
     def has_stood(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
         return self.stood.get(key, {}).get(uid) == (ours, theirs)
+
+    def accepted(self, key: Key, uid: str, theirs: Manifest) -> Manifest | None:
+        """What we asked for when a child came to look like this; None where that is not known."""
+        ours, found = self.stood.get(key, {}).get(uid, (None, None))
+        return ours if found == theirs else None
+
+    def has_seen(self, key: Key, uid: str) -> bool:
+        """Whether a child is known as it should be, however it looks now."""
+        return uid in self.stood.get(key, {})
 
     def retain(self, key: Key, uids: Collection[str]) -> None:
         """Forget children of ``key`` that are there no more."""

@@ -187,10 +187,19 @@ class Observe:
             record.spec.min_ready_seconds,
         )
         ours = kube_drift.part(rendered, kube_drift.REPLICA_SET)
+        self._take_as_made(owner.key, child, ours)
         stands = self._stands(owner.key, child.meta.uid, ours, child.body)
         theirs, mine = child.body["spec"].get("template"), ours["spec"]["template"]
         edit = None if stands or kube_drift.stands(mine, theirs) else child.child.edit
         return replace(child.child, drifted=child.child.drifted or not stands, edit=edit)
+
+    def _take_as_made(self, key: Key, child: ReplicaSetRecord, ours: Manifest) -> None:
+        """After a start: a template that nobody but us wrote is what a policy made of ours."""
+        if not child.only_ours or self._memory.has_seen(key, child.meta.uid):
+            return
+        spec = {**ours["spec"], "template": child.body["spec"].get("template")}
+        if kube_drift.stands({**ours, "spec": spec}, child.body):
+            self._memory.stand(key, child.meta.uid, ours, child.body)
 
     def _stands(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
         """Compared field by field only when either side is another than when it last stood."""

@@ -8,11 +8,12 @@ import logging
 from typing import Final
 
 from lockstep.adapters import kube_services
-from lockstep.adapters.kube import meta
+from lockstep.adapters.kube import meta, untouched
 from lockstep.adapters.kube_services import ServiceRecord
 from lockstep.adapters.routers.base import Router
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.service import alike
 from lockstep.clients.kube import Kube
 from lockstep.core import names
 from lockstep.core.children import service
@@ -67,11 +68,13 @@ def _seen(
     routing, uid = router.read(owner.key.name, seen.selector), seen.meta.uid
     settled = memory.is_settled(owner.key, uid, seen.meta.version)
     redirected = routing is None or seen.redirected
-    stands = settled or kube_services.stands(rendered, seen)
+    ours = memory.accepted(owner.key, uid, _told(seen))
+    as_asked = ours is not None and ours["look"] == kube_services.look(rendered)
+    stands = settled or as_asked or kube_services.stands(rendered, seen)
     return CallerService(
         uid=uid,
         routing=routing or Nobody(),
-        ports=seen.ports,
+        ports=seen.ports if ours is None else ours["ports"],
         drifted=redirected or not stands,
         edited=seen.edited,
         astray=seen.astray,
@@ -113,13 +116,30 @@ async def _put(
 ) -> None:
     known = caches.services.get(Key(owner.key.namespace, manifest["metadata"]["name"]))
     if known is None or not exists:
-        caches.answered(await kube.create(manifest, owner.uid))
+        answer = await kube.create(manifest, owner.uid)
+        if untouched(answer):
+            _accept(memory, owner, manifest, answer)
+        caches.answered(answer)
         return
     answer = await _bring(kube, manifest, known)
+    _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.version == known.meta.version:
         memory.settle(owner.key, fresh.uid, fresh.version)
     caches.answered(answer)
+
+
+def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:
+    """Remember what became of our own write, where that is not what we asked for."""
+    ours: Manifest = {"look": kube_services.look(manifest), "ports": kube_services.ports(manifest)}
+    found = kube_services.prune(answer)
+    same = alike(ours["ports"], found.ports) and kube_services.stands(manifest, found)
+    if not same and not found.astray:
+        memory.stand(owner.key, found.meta.uid, ours, _told(found))
+
+
+def _told(seen: ServiceRecord) -> Manifest:
+    return {"look": seen.body, "ports": seen.ports}
 
 
 async def _bring(kube: Kube, manifest: Manifest, known: ServiceRecord) -> Manifest:

@@ -7,7 +7,7 @@ import logging
 from typing import Final
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import meta
+from lockstep.adapters.kube import meta, untouched
 from lockstep.adapters.kube_replica_sets import ReplicaSetRecord
 from lockstep.api.base import SURPLUS_ANNOTATION, Manifest
 from lockstep.clients.kube import Kube
@@ -44,10 +44,18 @@ async def _put(
     manifest, known = replica_set.put(owner, action), _known(caches, owner, action.revision)
     name, replicas = manifest["metadata"]["name"], manifest["spec"]["replicas"]
     if known is None or not action.exists:
-        caches.answered(await kube.create(manifest, owner.uid))
+        answer = await kube.create(manifest, owner.uid)
+        if untouched(answer):
+            _accept(memory, owner, manifest, answer)
+        caches.answered(answer)
         _LOG.info("created ReplicaSet %s with %s replicas", name, replicas)
         return
-    answer = await _bring(kube, manifest, known, action.surplus)
+    ours, uid = kube_drift.part(manifest, kube_drift.REPLICA_SET), known.meta.uid
+    stood = memory.has_stood(owner.key, uid, ours, known.body)
+    whole = known.child.drifted or not (stood or kube_drift.stands(ours, known.body))
+    answer = await _bring(kube, manifest, known, action.surplus, whole=whole)
+    if whole:
+        _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
         memory.settle(owner.key, fresh.uid, fresh.generation)
@@ -60,7 +68,15 @@ def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | No
     return {it.child.revision: it for it in caches.sets(owner.key, owner.uid)}.get(revision)
 
 
-async def _bring(kube: Kube, manifest: Manifest, known: ReplicaSetRecord, surplus: int) -> Manifest:
+def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:
+    """Remember what became of our own write: nobody edited what a policy makes of it."""
+    ours, theirs = (kube_drift.part(it, kube_drift.REPLICA_SET) for it in (manifest, answer))
+    memory.stand(owner.key, meta(answer).uid, ours, theirs)
+
+
+async def _bring(
+    kube: Kube, manifest: Manifest, known: ReplicaSetRecord, surplus: int, *, whole: bool
+) -> Manifest:
     """Bring a ReplicaSet into shape; where only its size differs, that is all that is sent.
 
     An apply of the whole costs the API server twice as much. A Deployment is never applied: that
@@ -68,7 +84,6 @@ async def _bring(kube: Kube, manifest: Manifest, known: ReplicaSetRecord, surplu
     """
     child, uid, size = known.child, known.meta.uid, manifest["spec"]["replicas"]
     ours = kube_drift.part(manifest, kube_drift.REPLICA_SET)
-    whole = child.drifted or not kube_drift.stands(ours, known.body)
     resized = (size - surplus, surplus) != (child.replicas, child.surplus)
     if child.kind == REPLICA_SET and (whole or not resized):
         return await kube.apply(manifest, uid)

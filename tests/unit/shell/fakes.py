@@ -1,7 +1,7 @@
 """An API server in a dict, and the shell's parts around it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -36,8 +36,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class FakeKube:
     """Keeps objects, counts versions, and remembers what it was asked.
 
-    ``unknown``: fields of a status that its CRD does not have. ``refusals``: by kind, what every
-    write of it ends in; ``status`` stands for one of a status.
+    ``unknown``: fields of a status that its CRD does not have. ``policy``: what is made of each
+    write. ``refusals``: by kind, what every write of it ends in; ``status`` stands for one of a
+    status.
     """
 
     objects: dict[tuple[str, str], Manifest] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class FakeKube:
     refusals: dict[str, Exception] = field(default_factory=dict)
     recorded: list[Manifest] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
+    policy: Callable[[Manifest], Manifest] = lambda raw: raw
 
     def have(self, raw: Manifest) -> None:
         self.objects[raw["kind"], raw["metadata"]["name"]] = raw
@@ -57,7 +59,7 @@ class FakeKube:
         self.version += 1
         metadata = {"uid": f"uid-{raw['metadata']['name']}", **raw["metadata"]}
         metadata |= {"resourceVersion": str(self.version), "generation": generation}
-        written = {**raw, "metadata": metadata}
+        written = self.policy({**raw, "metadata": metadata})
         self.have(written)
         return written
 

@@ -1,11 +1,16 @@
 """What pods come from, as the shell asks for it: ReplicaSets, and Deployments of before."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
-from lockstep.core.observed import Autoscaler, ChildRef
-from lockstep.core.plan import Action, PutReplicaSet, RemovePod, RemoveReplicaSet
+from lockstep.api.service import Service
+from lockstep.core.observed import Autoscaler, ChildRef, ChildReplicaSet, Observed, Only
+from lockstep.core.plan import Action, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
 from tests.unit.shell.fakes import Bench
+from tests.unit.shell.test_observe import REVISION
 from tests.unit.shell.test_upkeep import autoscaler
 from tests.unit.shell.written import FRAUD, child, model_deployment, rendered_template
 
@@ -145,3 +150,74 @@ async def test_an_autoscaler_of_a_deployment_of_ours_is_seen() -> None:
     bench.caches.read("horizontalpodautoscalers", scaler)
     target = ChildRef("Deployment", "fraud-0a1b2c3d")
     assert (await bench.look()).autoscalers == (Autoscaler("hpa", target),)
+
+
+def mirrored(raw: Manifest) -> Manifest:
+    """What a policy makes of it that takes images from a mirror."""
+    fields = {"f:spec": {"f:template": {}, "f:replicas": {}}}
+    metadata = {**raw["metadata"], "managedFields": [{"manager": "lockstep", "fieldsV1": fields}]}
+    spec = copy.deepcopy(raw["spec"])
+    for container in spec["template"]["spec"]["containers"]:
+        container["image"] = "mirror.example.com/any"
+    return {**raw, "metadata": metadata, "spec": spec}
+
+
+async def created_under_a_policy() -> Bench:
+    bench = Bench().see(model_deployment(), REVISION)
+    bench.kube.policy = mirrored
+    await bench.act.act(await bench.look(), replace(put(), exists=False))
+    return bench
+
+
+def one_arm(seen: Observed) -> ChildReplicaSet:
+    child = seen.arm("r1").replica_set
+    assert child is not None
+    return child
+
+
+async def test_what_a_policy_makes_of_our_own_write_is_no_edit() -> None:
+    bench = await created_under_a_policy()
+    assert not one_arm(await bench.look()).drifted
+    await bench.act.act(await bench.look(), put(replicas=5))
+    assert bench.kube.log == ["create ReplicaSet fraud-r1", "merge ReplicaSet fraud-r1"]
+    assert not one_arm(await bench.look()).drifted, "another size is no other template"
+
+
+async def test_an_edit_by_hand_under_a_policy_is_seen_and_put_back_once() -> None:
+    bench = await created_under_a_policy()
+    edited = copy.deepcopy(bench.kube.objects["ReplicaSet", "fraud-r1"])
+    edited["spec"]["template"]["spec"]["containers"][0]["image"] = "somebody/elses"
+    theirs = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:template": {}}}}
+    edited["metadata"] |= {"resourceVersion": "500", "generation": 9}
+    edited["metadata"]["managedFields"] = [*edited["metadata"]["managedFields"], theirs]
+    bench.kube.have(edited)
+    assert one_arm(await bench.see(edited).look()).drifted
+    bench.kube.version = 600
+    await bench.act.act(await bench.look(), put())
+    assert not one_arm(await bench.look()).drifted
+
+
+async def test_after_a_start_a_template_that_only_we_wrote_is_as_a_policy_made_it() -> None:
+    bench = await created_under_a_policy()
+    standing = bench.kube.objects["ReplicaSet", "fraud-r1"]
+    started = Bench().see(model_deployment(), REVISION, standing)
+    assert not one_arm(await started.look()).drifted
+    asked = Bench().see(model_deployment(minReadySeconds=9), REVISION, standing)
+    assert one_arm(await asked.look()).drifted, "what the spec changes is still brought about"
+
+
+async def test_what_a_policy_makes_of_the_service_is_no_edit_either() -> None:
+    def labelled(raw: Manifest) -> Manifest:
+        entry = {"manager": "lockstep", "fieldsV1": {}}
+        metadata = {**raw["metadata"], "managedFields": [entry]}
+        port = {**raw["spec"]["ports"][0], "appProtocol": "http"}
+        return {**raw, "metadata": metadata, "spec": {**raw["spec"], "ports": [port]}}
+
+    bench = Bench().see(model_deployment())
+    bench.kube.policy = labelled
+    ports = Service().served()
+    traffic = SetTraffic(routing=Only("r1"), ports=ports, exists=False)
+    await bench.act.act(await bench.look(), traffic)
+    seen = (await bench.look()).service
+    assert seen is not None
+    assert (seen.ports, seen.drifted) == (ports, False)
