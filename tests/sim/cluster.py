@@ -93,6 +93,7 @@ class Cluster:
         self.away_until = 0.0
         self.quota: int | None = None
         self.most = 0
+        self.gates = False
         self.endpoints: frozenset[str] = frozenset()
         self.reached_since: dict[str, float] = {}
         self.previewed_since: dict[str, float] = {}
@@ -308,9 +309,12 @@ class Cluster:
             return
         if self._is_kept_from_starting(pod):
             return
+        if self.gates and not pod.held:
+            self._become(replace(pod, held=True))
+            return
         self._bodies[name].since = self.agenda.seconds
         running = replace(pod.crash, down=False) if pod.crash else None
-        self._become(replace(pod, ready=True, crash=running))
+        self._become(replace(pod, ready=True, held=False, crash=running))
         self._meets_its_fate(name)
         self._is_available_later(pod)
         if self.sick and self.weather.sickness and self.rng.random() < self.weather.sickness:
@@ -447,8 +451,21 @@ class Cluster:
         routing = service.routing if service else None
         return [it for it in self.pods() if it.ready and reaches(routing, it.revision)]
 
+    def _open_gates(self) -> None:
+        """A load balancer takes in what the Service selects, ready or not, and says so."""
+        service = self.service()
+        for pod in self.pods():
+            if pod.held and service and reaches(service.routing, pod.revision):
+                self.agenda.after(2.0, functools.partial(self._open, pod.name))
+
+    def _open(self, name: str) -> None:
+        pod, service = self._standing(name), self.service()
+        if pod and pod.held and service and reaches(service.routing, pod.revision):
+            self._start(name)
+
     def _reroute(self) -> None:
         """Ready pods are called; those on their way out only while there is nobody else."""
+        self._open_gates()
         selected = self.selected()
         names = frozenset(pod.name for pod in selected if not pod.terminating)
         names = names or frozenset(pod.name for pod in selected)

@@ -123,7 +123,7 @@ class Parts:
     def _smoke(self, asked: Smoke) -> SmokeResult:
         pod = self._pod(asked.pod_uid)
         port = urlsplit(asked.url).port or 80
-        if pod is None or not pod.ready or not self.cluster.hears(pod.revision, port):
+        if pod is None or not (pod.ready or pod.held) or not self.cluster.hears(pod.revision, port):
             return SmokeResult(asked.revision, "connection refused")
         if self._lies():
             return SmokeResult(asked.revision, "no answer within 5s")

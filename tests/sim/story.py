@@ -43,7 +43,10 @@ Reconcile = Callable[[Any, Any, Planner, Any], Coroutine[Any, Any, Waits]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a story begins with. ``natures`` is by version; others are good."""
+    """What a story begins with. ``natures`` is by version; others are good.
+
+    ``gates``: pods become ready only once the Service selects them.
+    """
 
     spec: ModelDeploymentSpec
     natures: dict[str, Nature] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Setting:
     repeat_share: float = 0.1
     crashes: frozenset[int] = frozenset()
     seed: int = 0
+    gates: bool = False
 
 
 def finished(pass_: Coroutine[Any, Any, Waits]) -> Waits:
@@ -97,6 +101,7 @@ class Story:
         natures = {revision_of(it): nature for it, nature in setting.natures.items()}
         self.cluster = Cluster(self.agenda, self.rng, setting.weather, self.objects, natures)
         self.cluster.calm_at = setting.calm_at
+        self.cluster.gates = setting.gates
         if moves_ports(setting.spec):
             self.cluster.listens = {revision_of(it): port_of(it) for it in VERSIONS}
         self.parts = Parts(

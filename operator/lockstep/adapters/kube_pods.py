@@ -68,7 +68,8 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         generated=bool(owner) and raw["metadata"].get("generateName") == f"{owner}-",
         mark=str((raw["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION, "")),
         ip=raw.get("status", {}).get("podIP"),
-        ready=condition(raw, "Ready").get("status") == "True",
+        ready=_is(raw, "Ready"),
+        held=_is_held(raw),
         terminating=known.terminating,
         trouble=next(_troubles(raw), None),
         unschedulable=_cut(gates or scheduled.get("message", "")) if homeless else None,
@@ -82,6 +83,16 @@ def _pod(known: Meta, raw: Manifest) -> Pod:
         failed=_failure(raw),
         disrupted=_is_disrupted(raw),
     )
+
+
+def _is(raw: Manifest, kind: str) -> bool:
+    return bool(condition(raw, kind).get("status") == "True")
+
+
+def _is_held(raw: Manifest) -> bool:
+    """Whether nothing but a readiness gate keeps a pod from being ready."""
+    gates = raw.get("spec", {}).get("readinessGates")
+    return bool(gates) and _is(raw, "ContainersReady") and not _is(raw, "Ready")
 
 
 def _failure(raw: Manifest) -> Trouble | None:

@@ -83,6 +83,8 @@ DEPLOYMENT: Final = "Deployment"
 class Pod:
     """One pod with our label; ``unschedulable`` is the scheduler's sentence, said since then.
 
+    ``held``: its containers are ready and a readiness gate is not, so that it answers and nobody is
+    sent to it, selected or not.
     ``gated``: not the scheduler but a scheduling gate says it. ``cause``: why it does not answer,
     once that is worth telling.
     ``restarts``: of all its containers together. ``failed``: it will not run again. ``disrupted``:
@@ -102,6 +104,7 @@ class Pod:
     made: bool = True
     ip: str | None = None
     ready: bool = False
+    held: bool = False
     terminating: bool = False
     trouble: Trouble | None = None
     unschedulable: str | None = None
@@ -182,6 +185,11 @@ class Arm:
     def ready(self) -> int:
         """Pods that answer callers now."""
         return sum(pod.ready for pod in self.made)
+
+    @property
+    def held(self) -> int:
+        """Pods that would answer callers but for a readiness gate."""
+        return sum(pod.held for pod in self.made)
 
     @property
     def available(self) -> int:

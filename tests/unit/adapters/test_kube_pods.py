@@ -195,6 +195,26 @@ def test_a_ready_pod() -> None:
     assert (pod.ready, pod.terminating, pod.ip, pod.revision) == (True, False, "10.0.0.7", "r1")
 
 
+HELD: dict[str, tuple[bool, str, str, bool]] = {
+    "containers are ready, the gate is not": (True, "True", "False", True),
+    "containers are not ready": (True, "False", "False", False),
+    "the gate is open": (True, "True", "True", False),
+    "without a gate it is a moment on the way": (False, "True", "False", False),
+}
+
+
+@pytest.mark.parametrize(("gated", "containers", "ready", "held"), HELD.values(), ids=HELD)
+def test_a_pod_that_a_readiness_gate_holds(
+    *, gated: bool, containers: str, ready: str, held: bool
+) -> None:
+    said = {"ContainersReady": containers, "Ready": ready}
+    conditions = [{"type": kind, "status": status} for kind, status in said.items()]
+    gates = [{"conditionType": "lb.example.com/in"}] if gated else []
+    pod = prune({**raw({"conditions": conditions}), "spec": {"readinessGates": gates}}).pod
+    assert pod is not None
+    assert pod.held is held
+
+
 def test_a_pod_on_its_way_out_may_still_be_ready() -> None:
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
     pod = prune(raw(ready, deletionTimestamp="2026-01-01T00:00:00Z")).pod

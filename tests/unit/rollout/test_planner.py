@@ -270,6 +270,31 @@ CASES: dict[str, tuple[World, str, str]] = {
         "TargetPortMissing",
         "",
     ),
+    "a proven candidate that a readiness gate holds is selected: the gate may wait for that": (
+        trial(0, 2, stable=4, routing=Only(V1), arms=(arm(V1, 4), arm(V2, 0, 1, held=True))),
+        "Moving",
+        "callers both",
+    ),
+    "an unproven one is not": (
+        trial(
+            routing=Only(V1),
+            spec=SMOKE,
+            candidate=UNPROVEN,
+            arms=(arm(V1, 4), arm(V2, 0, 1, held=True)),
+        ),
+        "Moving",
+        "",
+    ),
+    "without a smoke test it is proven as it is": (
+        trial(routing=Only(V1), candidate=UNPROVEN, arms=(arm(V1, 4), arm(V2, 0, 1, held=True))),
+        "Moving",
+        "callers both",
+    ),
+    "a first revision is selected once a gate is all that holds it": (
+        first(arms=(arm(V2, 0, 4, held=True),)),
+        "Moving",
+        "callers 2",
+    ),
     "missing criteria are named before anything starts": (world(spec=GATED), "CriteriaMissing", ""),
     "criteria that cannot be read are named": (
         world(
@@ -669,6 +694,15 @@ NEEDS: dict[str, tuple[World, str]] = {
     ),
     "a ready unproven candidate is smoke-tested": (
         trial(1, spec=SMOKE, candidate=UNPROVEN, routing=Only(V1)),
+        "smoke",
+    ),
+    "so is one that waits for a readiness gate": (
+        trial(
+            spec=SMOKE,
+            candidate=UNPROVEN,
+            routing=Only(V1),
+            arms=(arm(V1, 4), arm(V2, 0, 1, held=True)),
+        ),
         "smoke",
     ),
     "a candidate without a ready pod cannot be asked": (

@@ -44,7 +44,7 @@ def dry_run(view: View) -> DryRun | None:
 
 
 def smoke(view: View, candidate: Arm) -> Smoke | None:
-    """Ask one ready pod of a candidate that has not answered yet."""
+    """Ask one pod of a candidate that has not answered yet, before a readiness gate opens."""
     test = view.spec.smoke_test
     pod = _askable(candidate)
     if test is None or pod is None or proving.proven(view):
@@ -63,8 +63,9 @@ def smoke(view: View, candidate: Arm) -> Smoke | None:
 
 
 def _askable(arm: Arm) -> Pod | None:
-    ready = (pod for pod in arm.made if pod.ready and pod.ip and not restart.of_an_edit(arm, pod))
-    return min(ready, key=lambda pod: pod.name, default=None)
+    able = (pod for pod in arm.made if (pod.ready or pod.held) and pod.ip)
+    asked = (pod for pod in able if not restart.of_an_edit(arm, pod))
+    return min(asked, key=lambda pod: pod.name, default=None)
 
 
 def _host(ip: str) -> str:

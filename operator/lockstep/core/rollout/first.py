@@ -68,7 +68,7 @@ def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str)
 def _routing(view: View, candidate: Arm) -> Routing:
     """Callers reach a proven candidate; a lost status takes its callers from nobody."""
     mine = Only(candidate.revision)
-    ready = candidate.ready and not view.astray
+    ready = (candidate.ready or candidate.held) and not view.astray
     if proving.proven(view) and (ready or view.routing == mine):
         return mine
     lost = view.observed.status.phase is None

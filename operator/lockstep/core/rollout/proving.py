@@ -14,13 +14,13 @@ SMOKE_FAILED: Final = "SmokeTestFailed"
 
 
 def smoked(view: View, candidate: Arm) -> View:
-    """Remember a right answer; without a smoke test one ready pod is proof enough."""
+    """Remember a right answer; without a smoke test one pod that could answer is proof enough."""
     memory = view.memory.candidate
     if memory is None or memory.smoke_tested:
         return view
     smoke = view.observed.answers.smoke
     answered = smoke is not None and smoke.revision == candidate.revision and not smoke.problem
-    if answered or (view.spec.smoke_test is None and candidate.ready):
+    if answered or (view.spec.smoke_test is None and (candidate.ready or candidate.held)):
         return view.recall(candidate=memory.model_copy(update={"smoke_tested": True}))
     return view
 

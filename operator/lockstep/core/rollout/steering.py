@@ -70,6 +70,8 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
 
     A candidate that has not passed its smoke test, or has no available pod, is reached by nobody
     new; both arms are reached only once no pod of a third revision, or of somebody else, could be.
+    A pod that waits for a readiness gate may be selected: nobody is sent to it until the gate is
+    open, and some gates open only for pods that callers' Service selects.
     """
     if not proven(view):
         return back(view, stable)
@@ -85,7 +87,7 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
         return everybody if alone or unhelped else back(view, stable)
-    if view.routing == Everyone() or candidate.available:
+    if view.routing == Everyone() or candidate.available or candidate.held:
         return Everyone()
     return back(view, stable)
 
