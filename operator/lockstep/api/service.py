@@ -100,7 +100,7 @@ _PORTS_DIFFER: Final = Rule(
     "two ports of one number and protocol: callers could not tell them apart",
     lambda ports: len({(it.port, it.protocol) for it in ports}) == len(ports),
 )
-_HEADLESS_STAYS: Final = Rule(
+HEADLESS_STAYS: Final = Rule(
     "(has(self.headless) && self.headless) == (has(oldSelf.headless) && oldSelf.headless)",
     "headless cannot be changed: a Service keeps its address, or has none, for as long as it lives",
     lambda _: True,  # about two versions of one object
@@ -152,7 +152,7 @@ class Service(Spec):
                 or it.type in {ServiceType.NODE_PORT, ServiceType.LOAD_BALANCER}
             ),
         ),
-        _HEADLESS_STAYS,
+        HEADLESS_STAYS,
     )
 
     def served(self) -> Ports:

@@ -44,7 +44,24 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
                 "serviceAccountName": "fraud",
             },
         },
-        "service": {"port": 80, "targetPort": 8080},
+        "service": {
+            "port": 80,
+            "targetPort": 8080,
+            "ports": [
+                {
+                    "name": "http",
+                    "port": 80,
+                    "targetPort": "http",
+                    "protocol": "TCP",
+                    "appProtocol": "kubernetes.io/h2c",
+                    "nodePort": 30080,
+                }
+            ],
+            "type": "NodePort",
+            "headless": False,
+            "labels": {"team": "fraud"},
+            "annotations": {"example.com/note": "x"},
+        },
         "smokeTest": {
             "path": "/v2/models/fraud/infer",
             "body": "{}",

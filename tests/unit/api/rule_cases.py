@@ -131,17 +131,21 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     "a node's port inside the cluster": _deployment(
         _SERVICE,
         "nodePort needs type NodePort or LoadBalancer",
-        {f"{_SERVICE}.ports": [{"name": "a", "port": 80, "nodePort": 30080}]},
-        {
-            f"{_SERVICE}.ports": [{"name": "a", "port": 80, "nodePort": 30080}],
-            f"{_SERVICE}.type": "NodePort",
-        },
+        {f"{_SERVICE}.type": "ClusterIP"},
+        {f"{_SERVICE}.type": "LoadBalancer"},
     ),
     "a headless load balancer": _deployment(
         _SERVICE,
         "headless needs type ClusterIP: a Service without an address has no other one either",
         {f"{_SERVICE}.headless": True, f"{_SERVICE}.type": "LoadBalancer"},
-        {f"{_SERVICE}.headless": True, f"{_SERVICE}.type": "ClusterIP"},
+        {
+            f"{_SERVICE}.headless": True,
+            f"{_SERVICE}.type": "ClusterIP",
+            f"{_SERVICE}.ports": GONE,
+        },
+    ),
+    "a port behind one of several that is none": _value(
+        f"{_SERVICE}.ports[0].targetPort", _PORT, 0, 1
     ),
     "bounds without a path": _deployment(
         _EXPECT,
