@@ -20,6 +20,7 @@ class Refused(Exception):  # noqa: N818 (an answer, not a fault)
     def __init__(self, code: int, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+        self.message = message
 
 
 class Api:

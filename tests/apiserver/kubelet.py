@@ -56,15 +56,23 @@ class Kubelet:
 
     async def _manage(self, one: Manifest, pods: list[Manifest]) -> None:
         """The first to go are those that are not ready, then the youngest."""
-        wanted = one["spec"]["replicas"]
+        wanted, refusal = one["spec"]["replicas"], ""
         for _ in range(wanted - len(pods)):
-            await self._create(one)
+            refusal = refusal or await self._refused(one)
         youngest = sorted(pods, key=_created, reverse=True)
         for pod in sorted(youngest, key=_is_ready)[: max(0, len(pods) - wanted)]:
             await self._remove(pod)
         for pod in pods:
             await self._tend(pod)
-        await self._report(one, pods)
+        await self._report(one, pods, refusal)
+
+    async def _refused(self, one: Manifest) -> str:
+        """Make a pod; why the API server would not have it, or nothing."""
+        try:
+            await self._create(one)
+        except Refused as refused:
+            return refused.message
+        return ""
 
     async def _adopt(self, one: Manifest, pod: Manifest) -> None:
         """A ReplicaSet takes in whatever its labels match and nobody manages yet."""
@@ -106,15 +114,16 @@ class Kubelet:
         }
         await self._say(f"{self._pods}/{pod['metadata']['name']}", status)
 
-    async def _report(self, one: Manifest, pods: list[Manifest]) -> None:
+    async def _report(self, one: Manifest, pods: list[Manifest], refusal: str) -> None:
         ready = sum(map(_is_ready, pods))
         status = {
             "observedGeneration": one["metadata"]["generation"],
             "replicas": len(pods),
             "readyReplicas": ready,
             "availableReplicas": ready,
+            "conditions": [_failed(refusal)] if refusal else None,
         }
-        if any(one["status"].get(key, 0) != said for key, said in status.items()):
+        if any((one["status"].get(key) or None) != (said or None) for key, said in status.items()):
             await self._say(f"{self._sets}/{one['metadata']['name']}", status)
 
     async def _say(self, path: str, status: Manifest) -> None:
@@ -142,6 +151,15 @@ def _matches(one: Manifest, pod: Manifest) -> bool:
 
 def _of_a_set(pod: Manifest) -> bool:
     return any(it["kind"] == "ReplicaSet" for it in controllers(pod))
+
+
+def _failed(refusal: str) -> Manifest:
+    return {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": refusal,
+    }
 
 
 def _created(pod: Manifest) -> str:
