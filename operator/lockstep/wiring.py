@@ -41,6 +41,8 @@ from lockstep.shell.metrics import Metrics
 from lockstep.shell.objects import ObjectMetrics
 from lockstep.shell.observe import Observe
 from lockstep.shell.queue import Queue
+from lockstep.shell.schedule import share
+from lockstep.shell.smokes import SmokeTests
 from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
 from lockstep.shell.work import Work
@@ -80,7 +82,8 @@ async def _operator(
     settings: Settings, registry: kopf.OperatorRegistry, way: Connection, thinking: Planner
 ) -> AsyncIterator[Life]:
     """All parts, put together; everything that has to be closed is closed at the end."""
-    metrics, memory, queue, clock = Metrics(), Memory(), Queue(), Clock()
+    metrics, memory, clock = Metrics(), Memory(), Clock()
+    queue = Queue(share(settings.workers))
     timeout = timedelta(seconds=settings.api_timeout_seconds)
     kube = Kube(way, metrics.requested, connections=settings.api_connections, timeout=timeout)
     lease_time = timedelta(seconds=settings.lease_seconds)
@@ -90,18 +93,19 @@ async def _operator(
     )
     caches = Caches(settings.namespaces)
     router = ROUTERS["ReplicaRatio"]
+    smokes = SmokeTests(SmokeClient(user_agent()), caches)
     named = NamedWatches(way, metrics.requested)
     configs = Configs(named, caches)
     world = Cluster(
         observe=Observe(caches, memory, kube, router, clock, configs),
-        asking=Ask(Measure(prometheus, caches), SmokeClient(user_agent()), kube, metrics),
+        asking=Ask(Measure(prometheus, caches), smokes, kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, clock),
         telling=Tell(memory, kube, metrics, clock),
     )
     work = Work(queue, caches, world, thinking, metrics, clock)
     caches.ring = work.ring
-    health = Health(caches, work)
+    health = Health(caches)
     metrics.watch(
         last_pass_age=work.last_pass_age,
         queue_depth=queue.depth,
@@ -137,6 +141,7 @@ async def _operator(
                 grace=timedelta(seconds=settings.stop_seconds),
             )
     finally:
+        await smokes.stop()
         await configs.stop()
         await named.close()
         await prometheus.close()

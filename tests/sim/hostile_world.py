@@ -29,6 +29,7 @@ from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
 from lockstep.shell.reconcile import Waits, reconcile
+from lockstep.shell.smokes import SmokeTests
 from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
 
@@ -188,7 +189,7 @@ class World:
             ),
             asking=Ask(
                 Asks(self.answering, probing=False),
-                Asks(self.answering, probing=True),
+                SmokeTests(Asks(self.answering, probing=True), self.caches),
                 client,
                 self.metrics,
             ),

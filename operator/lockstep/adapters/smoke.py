@@ -2,17 +2,23 @@
 
 import json
 import math
+import re
 from typing import Final
 
-from jsonpath import JSONPathEnvironment
-from jsonpath.exceptions import JSONPathError
-
+from lockstep.adapters import json_path
 from lockstep.api.base import cut
+from lockstep.api.json_path import JSON_PATH_SENTENCE
 from lockstep.api.model_deployment import Expectation
 
-LARGEST_ANSWER_BYTES: Final = 1_048_576
-_EXCERPT: Final = 200
-_STRICT = JSONPathEnvironment(strict=True)
+LARGEST_ANSWER_BYTES: Final = 256 * 1024
+DEEPEST_ANSWER: Final = 100
+_EXCERPT: Final = 80
+"""What a model says may be anybody's: so much of it is shown, to those who may read the status."""
+
+_SAID: Final = re.compile(
+    r"""\bgot (?P<status>[0-9]{3}: )?('(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")"""
+)
+_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
 
 
 def problem(expect: Expectation, status: int, body: bytes) -> str | None:
@@ -23,15 +29,34 @@ def problem(expect: Expectation, status: int, body: bytes) -> str | None:
         return None
     if len(body) > LARGEST_ANSWER_BYTES:
         return f"the answer is longer than {LARGEST_ANSWER_BYTES} bytes"
+    path = json_path.read(expect.json_path)
+    if path is None:
+        return f"jsonPath {expect.json_path} cannot be used: it {JSON_PATH_SENTENCE}"
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        text = body.decode("utf-8-sig")
+        if _is_deeper(text, DEEPEST_ANSWER):
+            return f"the answer nests more than {DEEPEST_ANSWER} levels deep"
+        found = path.find(json.loads(text))
+    except ValueError:
         return f"expected JSON, got {_excerpt(body)}"
-    try:
-        found = _STRICT.findall(expect.json_path, document)
-    except JSONPathError as error:
-        return f"jsonPath {expect.json_path} cannot be used: {str(error).splitlines()[0]}"
+    except json_path.TooMuchError:
+        return (
+            f"jsonPath {expect.json_path} takes too long: it would look at more than "
+            f"{json_path.MOST_VISITS} values; name more of the way, or let the answer be smaller"
+        )
     return _judge(expect, found, body)
+
+
+def _is_deeper(text: str, levels: int) -> bool:
+    """Whether lists and maps nest deeper than that, told before anything is built of them."""
+    if text.count("[") + text.count("{") <= levels:
+        return False
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > levels:
+            return True
+    return False
 
 
 def _judge(expect: Expectation, found: list[object], body: bytes) -> str | None:
@@ -43,7 +68,7 @@ def _judge(expect: Expectation, found: list[object], body: bytes) -> str | None:
         return f"expected one number at {expect.json_path}, found {len(found)} values"
     value = _number(found[0])
     if value is None:
-        return f"expected a number at {expect.json_path}, got {json.dumps(found[0])[:_EXCERPT]}"
+        return f"expected a number at {expect.json_path}, got {_shown(found[0])}"
     low = expect.min is not None and value < expect.min
     high = expect.max is not None and value > expect.max
     if low or high:
@@ -65,6 +90,18 @@ def _bounds(expect: Expectation) -> str:
     parts = [] if expect.min is None else [f"at least {expect.min:g}"]
     parts += [] if expect.max is None else [f"at most {expect.max:g}"]
     return " and ".join(parts)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return json.dumps(cut(value, _EXCERPT))
+    text = cut(json.dumps(value), _EXCERPT)
+    return repr(text) if isinstance(value, list | dict) else text
+
+
+def without_answer(message: str) -> str:
+    """A message without what a model has said, for whoever may read logs but not the status."""
+    return _SAID.sub(r"got \g<status>an answer that is shown in the status", message)
 
 
 def _excerpt(body: bytes) -> str:

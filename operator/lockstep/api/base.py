@@ -92,6 +92,11 @@ class Rule:
 Rules = tuple[Rule, ...]
 
 
+def at_admission(_: object) -> bool:
+    """For a rule that came later: what is stored already is read, and bounded where it is used."""
+    return True
+
+
 def _with_rules(schema: JsonSchemaValue, *rules: Rule) -> JsonSchemaValue:
     written = [{"rule": rule.cel, "message": rule.sentence} for rule in rules]
     before = schema.get("x-kubernetes-validations", [])

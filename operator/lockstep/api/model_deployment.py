@@ -24,7 +24,9 @@ from lockstep.api.base import (
     SemVer,
     Spec,
     Weight,
+    at_admission,
 )
+from lockstep.api.json_path import JSON_PATH_LENGTH, JSON_PATH_PATTERN, JSON_PATH_SENTENCE
 from lockstep.api.service import Service
 
 KIND = "ModelDeployment"
@@ -148,13 +150,20 @@ class Model(Spec):
     """Where the artifact is mounted, read-only."""
 
 
+JsonPath = Annotated[
+    str,
+    Field(min_length=1, max_length=JSON_PATH_LENGTH, pattern=r"^\$"),
+    Rule(f'self.matches(r"""{JSON_PATH_PATTERN}""")', JSON_PATH_SENTENCE, at_admission),
+]
+
+
 class Expectation(Spec):
     """What a right answer looks like. Without min and max, jsonPath only has to find something."""
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
     """The HTTP status."""
-    json_path: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\$")] | None = None
-    """Where to look in a JSON answer (RFC 9535)."""
+    json_path: JsonPath | None = None
+    """Where to look in a JSON answer of at most 256 KiB and 100 levels (RFC 9535, a part of it)."""
     min: Number | None = None
     """The number found there is at least this."""
     max: Number | None = None
@@ -174,6 +183,17 @@ class Expectation(Spec):
     )
 
 
+LONGEST_SMOKE_TEST: Final = timedelta(minutes=1)
+SmokeTimeout = Annotated[
+    PositiveDuration,
+    Rule(
+        "duration(self) <= duration('1m')",
+        "must be at most 1m: a caller would not wait longer either",
+        at_admission,
+    ),
+]
+
+
 class SmokeTest(Spec):
     """One request to the candidate before it gets any caller: POST with a body, GET without."""
 
@@ -182,8 +202,8 @@ class SmokeTest(Spec):
     body: Annotated[str, Field(max_length=65536)] | None = None
     """Body of the request, JSON."""
     expect: Expectation = Expectation()
-    timeout: PositiveDuration = timedelta(seconds=5)
-    """How long the candidate may take to answer."""
+    timeout: SmokeTimeout = timedelta(seconds=5)
+    """How long the candidate may take to answer. Nobody who answers is asked three times."""
 
 
 class CriteriaKind(StrEnum):

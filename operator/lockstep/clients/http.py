@@ -15,12 +15,16 @@ _PAUSE: Final = timedelta(seconds=1)
 _NO_ANSWER: Final = {502, 503, 504}
 
 
+_PLAIN: Final = {"", "identity"}
+
+
 class SmokeClient:
-    """Asks pods directly: no proxy, no redirects, no cookies, a bounded answer."""
+    """Asks pods directly: no proxy, no redirects, no cookies, a bounded answer, not compressed."""
 
     def __init__(self, user_agent: str, pause: timedelta = _PAUSE) -> None:
-        self._headers = {"User-Agent": user_agent}
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self._pause = pause
+        self._judging = asyncio.Lock()
 
     async def ask(self, test: Smoke) -> SmokeResult:
         """Up to three tries while nobody answers; a wrong answer is final at once."""
@@ -36,12 +40,14 @@ class SmokeClient:
                 silence = str(error) or type(error).__name__
             else:
                 if status not in _NO_ANSWER or status == test.expect.status:
-                    return SmokeResult(test.revision, self._judge(test, status, body))
+                    return SmokeResult(test.revision, await self._judge(test, status, body))
                 silence = f"HTTP {status}"
         return SmokeResult(test.revision, f"{test.url} did not answer {_TRIES} times: {silence}")
 
-    def _judge(self, test: Smoke, status: int, body: bytes) -> str | None:
-        problem = smoke.problem(test.expect, status, body)
+    async def _judge(self, test: Smoke, status: int, body: bytes) -> str | None:
+        """Off the event loop, one answer at a time: unpacked, it is many times as large."""
+        async with self._judging:
+            problem = await asyncio.to_thread(smoke.problem, test.expect, status, body)
         return f"{test.url}: {problem}" if problem else None
 
     async def _request(self, test: Smoke) -> tuple[int, bytes]:
@@ -49,7 +55,10 @@ class SmokeClient:
         timeout = aiohttp.ClientTimeout(total=test.timeout.total_seconds())
         async with (
             aiohttp.ClientSession(
-                timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+                timeout=timeout,
+                headers=self._headers,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
             ) as session,
             session.request(
                 "POST" if test.body is not None else "GET",
@@ -59,6 +68,10 @@ class SmokeClient:
                 allow_redirects=False,
             ) as response,
         ):
+            if response.headers.get("Content-Encoding", "").lower() not in _PLAIN:
+                raise aiohttp.ClientPayloadError(
+                    "the answer is compressed, which was not asked for"
+                )
             return response.status, await _bounded(response)
 
 

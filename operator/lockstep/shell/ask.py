@@ -11,10 +11,11 @@ from lockstep.adapters import kube_pod_events
 from lockstep.clients.kube import Kube
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Unasked
 from lockstep.core.key import Key
-from lockstep.core.needs import DryRun, Needs, PodEvents, Smoke
-from lockstep.core.observed import Answers, DryRunResult, PodSaid, SmokeResult
+from lockstep.core.needs import DryRun, Needs, PodEvents
+from lockstep.core.observed import Answers, DryRunResult, PodSaid
 from lockstep.errors import LockstepError
 from lockstep.shell.metrics import Metrics
+from lockstep.shell.smokes import SmokeTests
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -36,12 +37,6 @@ class Prometheus(Protocol):
     def forget(self, key: Key) -> None: ...
 
 
-class Prober(Protocol):
-    """Asks a pod."""
-
-    async def ask(self, test: Smoke) -> SmokeResult: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Tried:
     trial: DryRun
@@ -60,28 +55,29 @@ class Ask:
     """The second step of the walk."""
 
     def __init__(
-        self, prometheus: Prometheus, prober: Prober, kube: Kube, metrics: Metrics
+        self, prometheus: Prometheus, smokes: SmokeTests, kube: Kube, metrics: Metrics
     ) -> None:
         self._prometheus = prometheus
-        self._prober = prober
+        self._smokes = smokes
         self._kube = kube
         self._metrics = metrics
         self._tried: dict[tuple[str, str], _Tried] = {}
         self._heard: dict[str, _Heard] = {}
 
     def forget(self, key: Key) -> None:
-        """The ModelDeployment is gone."""
+        """The ModelDeployment is gone: nothing is asked for it any more."""
         self._prometheus.forget(key)
+        self._smokes.forget(key)
 
     async def ask(self, key: Key, needs: Needs) -> Answers:
-        """Put everything that this pass needs.
+        """Put everything that this pass of ``key`` needs.
 
         Raises:
             TransientError: The API server did not answer the dry run.
         """
         answers, smoke, dry_run, said = await asyncio.gather(
             self._measure(key, needs.questions),
-            self._smoke(needs.smoke),
+            self._smokes.answer(key, needs.smoke),
             self._dry_run(needs.dry_run),
             self._listen(needs.events),
         )
@@ -95,9 +91,6 @@ class Ask:
             if not isinstance(answer, Unasked):  # it is counted when it comes
                 self._metrics.asked(_outcome(answer))
         return answers
-
-    async def _smoke(self, test: Smoke | None) -> SmokeResult | None:
-        return await self._prober.ask(test) if test else None
 
     async def _dry_run(self, trial: DryRun | None) -> DryRunResult | None:
         if trial is None:

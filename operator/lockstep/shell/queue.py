@@ -9,17 +9,20 @@ from collections import deque
 from datetime import timedelta
 
 from lockstep.core.key import Key
-from lockstep.shell.schedule import Rank, Schedule
+from lockstep.shell.schedule import WORKERS_FOR, Rank, Schedule
 
 _Idle = asyncio.Future[Key]
 
 
 class Queue:
-    """Belongs to one event loop; bells from elsewhere come through ``call_soon_threadsafe``."""
+    """Belongs to one event loop; bells from elsewhere come through ``call_soon_threadsafe``.
 
-    def __init__(self) -> None:
-        self._schedule = Schedule()
-        self._idle: dict[Rank, deque[_Idle]] = {last: deque() for last in sorted(Rank)}
+    ``most`` is how many workers of one sort a namespace may have at a time.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._schedule = Schedule() if most is None else Schedule(most)
+        self._idle: dict[Rank, deque[_Idle]] = {last: deque() for last in WORKERS_FOR}
         self._alarm: asyncio.TimerHandle | None = None
 
     def depth(self) -> int:

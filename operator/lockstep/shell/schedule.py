@@ -1,9 +1,16 @@
-"""Whose turn it is: keys with a rank and a due time. No clock, no waiting; that is queue.py's."""
+"""Whose turn it is: keys with a rank and a due time. No clock, no waiting; that is queue.py's.
+
+Of one rank, whoever was looked at longest ago is next, in the namespace that has the fewest passes
+under way; a few workers are left for whoever comes next. One tenant's crowd stops nobody else.
+"""
 
 import heapq
 import itertools
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from lockstep.api.base import Manifest
 from lockstep.core.key import Key
@@ -13,16 +20,32 @@ class Rank(IntEnum):
     """Who goes first among those that are due.
 
     First come, first served would notice the thousandth bad candidate last: what a trial has to
-    measure or to end by now goes before everything that merely changed.
+    measure or to end by now goes before everything that merely changed, and a candidate that
+    callers reach before one that nobody does yet.
     """
 
-    TRIAL = 0
-    REST = 1
+    CALLED = 0
+    TRIAL = 1
+    REST = 2
+
+
+WORKERS_FOR: Final = (Rank.TRIAL, Rank.REST)
+"""The last rank that a worker sees to: half of them leave what merely changed to the others."""
+_ALL: Final = 1 << 30
 
 
 def rank(wire: Manifest) -> Rank:
     """Rank what a ModelDeployment waited for, by its stored status."""
-    return Rank.TRIAL if wire.get("candidate") else Rank.REST
+    if not wire.get("candidate"):
+        return Rank.REST
+    weights = wire.get("weights") or {}
+    called = weights.get("actual") or weights.get("desired")
+    return Rank.CALLED if called else Rank.TRIAL
+
+
+def share(workers: int) -> int:
+    """How many of ``workers`` one namespace may have at a time."""
+    return max(workers * 3 // 4, 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,17 +56,23 @@ class Turn:
     due: float
 
 
+_Line = list[Turn]
+
+
 class Schedule:
     """Of two turns of one rank the earlier is kept; a key has one worker at a time.
 
-    Due times are seconds on any clock that never goes back.
+    Due times are seconds on any clock that never goes back. ``most`` is how many workers of one
+    sort a namespace may have at a time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _ALL) -> None:
+        self._most = most
         self._turns: dict[Key, dict[Rank, Turn]] = {}
         self._later: list[tuple[float, Turn]] = []
-        self._ready: list[Turn] = []
-        self._busy: set[Key] = set()
+        self._ready: dict[Rank, dict[str, _Line]] = {it: {} for it in sorted(Rank)}
+        self._busy: dict[Key, Rank] = {}
+        self._passes: Counter[tuple[str, Rank]] = Counter()
         self._numbers = itertools.count()
 
     def waiting(self, now: float) -> int:
@@ -74,16 +103,23 @@ class Schedule:
 
         Turns that rank after ``last`` are left to others.
         """
-        first = self._first(now)
-        if first is None or first.rank > last:
+        while self._later and self._later[0][0] <= now:
+            turn = heapq.heappop(self._later)[1]
+            heapq.heappush(self._ready[turn.rank].setdefault(turn.key.namespace, []), turn)
+        first = self._first(last)
+        if first is None:
             return None
-        heapq.heappop(self._ready)
+        heapq.heappop(self._ready[first.rank][first.key.namespace])
         del self._turns[first.key]
-        self._busy.add(first.key)
+        self._busy[first.key] = last
+        self._passes[first.key.namespace, last] += 1
         return first.key
 
     def done(self, key: Key) -> None:
-        self._busy.discard(key)
+        last = self._busy.pop(key)
+        self._passes[key.namespace, last] -= 1
+        if not self._passes[key.namespace, last]:
+            del self._passes[key.namespace, last]
         for turn in self._turns.get(key, {}).values():
             heapq.heappush(self._later, (turn.due, turn))
 
@@ -91,13 +127,27 @@ class Schedule:
         """When the next turn that is not due yet will be; None without one."""
         return self._later[0][0] if self._later else None
 
-    def _first(self, now: float) -> Turn | None:
-        """Who is next of those that are due; turns that do not stand any more are dropped."""
-        while self._later and self._later[0][0] <= now:
-            heapq.heappush(self._ready, heapq.heappop(self._later)[1])
-        while self._ready and not self._stands(self._ready[0]):
-            heapq.heappop(self._ready)
-        return self._ready[0] if self._ready else None
+    def _first(self, last: Rank) -> Turn | None:
+        """Who is next of those that are due, for a worker that sees to ranks up to ``last``."""
+        for lines in (lines for rank, lines in self._ready.items() if rank <= last):
+            heads = [
+                (passes, turn)
+                for namespace, turn in self._heads(lines)
+                if (passes := self._passes[namespace, last]) < self._most
+            ]
+            if heads:
+                return min(heads)[1]
+        return None
+
+    def _heads(self, lines: dict[str, _Line]) -> Iterator[tuple[str, Turn]]:
+        """Who is first of each namespace; turns that do not stand any more are dropped."""
+        for namespace, line in tuple(lines.items()):
+            while line and not self._stands(line[0]):
+                heapq.heappop(line)
+            if line:
+                yield namespace, line[0]
+            else:
+                del lines[namespace]
 
     def _stands(self, turn: Turn) -> bool:
         return self._turns.get(turn.key, {}).get(turn.rank) is turn

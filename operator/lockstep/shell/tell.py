@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from lockstep.adapters import kube_events
+from lockstep.adapters import kube_events, smoke
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
 from lockstep.core.key import Key
@@ -45,7 +45,7 @@ class Tell:
             self._metrics.verdict(verdict)
         trial = trial_of(decided.status, seen.status)
         for event in decided.events:
-            _LOG.info("%s: %s", event.reason, event.message)
+            _LOG.info("%s: %s", event.reason, smoke.without_answer(event.message))
             self._add(seen, event, trial)
 
     async def not_stored(self, seen: Observed, error: RefusedError) -> None:

@@ -20,7 +20,7 @@ from lockstep.shell.caches import Caches
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
 from lockstep.shell.reconcile import Waits, reconcile
-from lockstep.shell.schedule import Rank, rank
+from lockstep.shell.schedule import WORKERS_FOR, Rank, rank
 from lockstep.shell.world import Planner, World
 
 _LOG: Final = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ APART: Final = timedelta(milliseconds=500)
 _SHORTEST: Final = timedelta(milliseconds=50)
 _RACE: Final = timedelta(milliseconds=100)
 _RACE_CAP: Final = timedelta(seconds=5)
-_STUCK: Final = timedelta(minutes=5)
+LONGEST_PASS: Final = timedelta(minutes=2)
+"""Longer than all time-outs of a pass together. What takes longer is ended, and tried again."""
 
 
 class Work:
@@ -54,6 +55,7 @@ class Work:
         planner: Planner,
         metrics: Metrics,
         clock: Callable[[], datetime],
+        longest: timedelta = LONGEST_PASS,
     ) -> None:
         self._queue = queue
         self._caches = caches
@@ -61,9 +63,10 @@ class Work:
         self._planner = planner
         self._metrics = metrics
         self._clock = clock
+        self._longest = longest
         self._failures: dict[Key, int] = {}
         self._ended: dict[Key, float] = {}
-        self._busy: dict[asyncio.Task[None], tuple[Key, float]] = {}
+        self._busy: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._last_pass: float | None = None
@@ -71,7 +74,9 @@ class Work:
     def start(self, workers: int) -> None:
         """Begin to work on what has rung: ``workers`` for everything, as many for trials."""
         self._last_pass = asyncio.get_running_loop().time()
-        self._tasks = {asyncio.create_task(self._work(it)) for it in Rank for _ in range(workers)}
+        self._tasks = {
+            asyncio.create_task(self._work(it)) for it in WORKERS_FOR for _ in range(workers)
+        }
 
     async def ended(self) -> None:
         """Return only when a worker has ended by itself, which no object should bring about."""
@@ -98,11 +103,6 @@ class Work:
             return 0.0
         return asyncio.get_running_loop().time() - self._last_pass
 
-    def stuck(self) -> list[Key]:
-        """Keys whose pass takes longer than all its time-outs together."""
-        limit = asyncio.get_running_loop().time() - _STUCK.total_seconds()
-        return [key for key, since in self._busy.values() if since < limit]
-
     def ring(self, key: Key) -> None:
         """Something about ``key`` has changed."""
         after = TOGETHER
@@ -116,11 +116,11 @@ class Work:
         assert task is not None  # noqa: S101 (a coroutine that runs is in a task)
         while not self._stopping:
             key = await self._queue.take(last)
-            self._busy[task] = (key, loop.time())
+            self._busy.add(task)
             try:
                 await self._pass(key)
             finally:
-                del self._busy[task]
+                self._busy.discard(task)
                 self._queue.done(key)
             self._last_pass = loop.time()
 
@@ -140,7 +140,7 @@ class Work:
     async def _outcome(self, key: Key) -> tuple[str, Waits]:
         """Run the pass; how it ended, and how long the key may sleep."""
         try:
-            waits = await reconcile(key, self._world, self._planner, self._clock)
+            waits = await self._walk(key)
         except LostRaceError as error:
             _LOG.debug("lost a race: %s", error)
             return "lost_race", Waits(backoff(self._failed(key), base=_RACE, cap=_RACE_CAP))
@@ -160,6 +160,21 @@ class Work:
             return "crashed", Waits(backoff(self._failed(key)))
         self._failures.pop(key, None)
         return "done", waits
+
+    async def _walk(self, key: Key) -> Waits:
+        """The pass, ended when it takes too long: it is this object's trouble and nobody else's.
+
+        Raises:
+            TransientError: It was ended.
+        """
+        try:
+            async with asyncio.timeout(self._longest.total_seconds()) as limit:
+                return await reconcile(key, self._world, self._planner, self._clock)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            seconds = self._longest.total_seconds()
+            raise TransientError(f"the pass did not end within {seconds:g} s") from error
 
     def _failed(self, key: Key) -> int:
         self._failures[key] = self._failures.get(key, 0) + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lockstep.api.base import A_DURATION, HOW_TO_PIN, NO_SCHEME, NO_SEMVER
+from lockstep.api.json_path import JSON_PATH_SENTENCE
 from tests.unit.api.manifests import BLUE_GREEN, GONE, PINNED
 
 A_YEAR: Final = A_DURATION
@@ -428,9 +429,9 @@ _NOT_NOTHING: Final = {
     f"{_STAGE}.approval.expiresAfter": "ModelDeployment",
     "spec.rollbackWindow.maxAge": "ModelDeployment",
     f"{_STAGE}.deadline": "ModelDeployment",
-    "spec.smokeTest.timeout": "ModelDeployment",
     "spec.progressDeadline": "ModelDeployment",
 }
+_SMOKE_TEST: Final = {"spec.smokeTest.timeout": "ModelDeployment"}
 _CRITERIA: Final = ("ExitCriteria", "ClusterExitCriteria")
 
 IN_SPEC: Final[Mapping[str, Case]] = {
@@ -444,7 +445,7 @@ IN_SPEC: Final[Mapping[str, Case]] = {
         )
     ),
     **dict(_longer_than_a_year(_ANY_LENGTH | _NOT_NOTHING)),
-    **dict(_shorter_than("1ms", "0.9ms", SOMETHING, _NOT_NOTHING)),
+    **dict(_shorter_than("1ms", "0.9ms", SOMETHING, _NOT_NOTHING | _SMOKE_TEST)),
     **{name: case for kind in _CRITERIA for name, case in _criteria(kind)},
     **{
         name: case
@@ -463,4 +464,29 @@ IN_SPEC: Final[Mapping[str, Case]] = {
 }
 """About what is in the spec: the model and the API server have to agree."""
 
-CASES: Final[Mapping[str, Case]] = {**NAMES, **IN_SPEC}
+AT_ADMISSION: Final[Mapping[str, Case]] = {
+    **{
+        f"the JSONPath {refused}": _value(
+            f"{_EXPECT}.jsonPath", JSON_PATH_SENTENCE, refused, allowed
+        )
+        for refused, allowed in {
+            "$..*..*..*..*..*": "$..*",
+            "$.v[?search(@, '(a|a)*$')]": "$.v[?@=='(a|a)*$']",
+            "$[?@==$[0]]": "$[?@==0]",
+            "$[0,0][0,0]": "$[0][-1]",
+            "$[?@.a[?@.b]]": "$[?@.a['b'][0].c>= -1.5].d",
+            "$[": "$",
+            "$.a..b..c": "$.outputs[?@.name == 'p'].data[0]..b",
+            "$..a$": '$["a b"]..*',
+        }.items()
+    },
+    "a smoke test of a year": _value(
+        "spec.smokeTest.timeout",
+        "must be at most 1m: a caller would not wait longer either",
+        "8760h",
+        "1m",
+    ),
+}
+"""Refused where it is written; what got in before is read, and bounded where it is used."""
+
+CASES: Final[Mapping[str, Case]] = {**NAMES, **IN_SPEC, **AT_ADMISSION}

@@ -3,7 +3,7 @@ from pydantic import BaseModel, ValidationError
 
 from lockstep.api import crds
 from tests.unit.api.manifests import WHOLE, change, steps
-from tests.unit.api.rule_cases import IN_SPEC, NAMES, Case
+from tests.unit.api.rule_cases import AT_ADMISSION, IN_SPEC, NAMES, Case
 
 MODELS: dict[str, type[BaseModel]] = {kind.kind: kind.spec for kind in crds.KINDS}
 
@@ -27,6 +27,12 @@ def test_the_model_refuses_it_there_and_says_why(case: Case) -> None:
 def test_the_model_allows_what_differs_by_little(case: Case) -> None:
     manifest = change(WHOLE[case.kind], case.allowed)
     MODELS[case.kind].model_validate(manifest["spec"])
+
+
+@pytest.mark.parametrize("case", AT_ADMISSION.values(), ids=AT_ADMISSION)
+def test_what_got_in_before_there_was_a_bound_is_read(case: Case) -> None:
+    for part in (case.refused, case.allowed):
+        MODELS[case.kind].model_validate(change(WHOLE[case.kind], part)["spec"])
 
 
 @pytest.mark.parametrize("kind", WHOLE)

@@ -1,5 +1,7 @@
 """The smoke test's tries."""
 
+import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -79,3 +81,28 @@ async def test_an_endless_answer_is_cut() -> None:
         got = await CLIENT.ask(trial(pod.url))
     assert got.problem is not None
     assert "longer than" in got.problem
+
+
+async def test_an_answer_that_was_packed_is_not_unpacked() -> None:
+    packed = Say(headers={"Content-Encoding": "gzip"}, body="x")
+    async with scripted(packed) as pod:
+        got = await CLIENT.ask(trial(pod.url))
+    assert pod.asked[0].headers["accept-encoding"] == "identity"
+    assert "the answer is compressed, which was not asked for" in (got.problem or "")
+
+
+async def test_an_answer_that_comes_byte_by_byte_ends_with_its_time() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        got = await CLIENT.ask(trial(url, timeout=0.1))
+    assert "did not answer 3 times: no answer within 0.1 s" in (got.problem or "")

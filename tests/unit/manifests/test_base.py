@@ -32,6 +32,8 @@ OBJECTS = read_all(BASE)
 DEPLOYMENT = read(BASE / "deployment.yaml")["spec"]
 POD = DEPLOYMENT["template"]["spec"]
 [CONTAINER] = POD["containers"]
+LIVENESS = CONTAINER["livenessProbe"]
+POLICY = read(BASE / "network-policy.yaml")["spec"]
 SETTINGS = Settings.model_construct()  # the defaults, whatever is in the environment
 OPERATORS = [it for it in OBJECTS if it["metadata"]["name"] == "lockstep-operator"]
 RIGHTS = granted(OPERATORS)
@@ -96,6 +98,22 @@ PROMISES: dict[str, tuple[Any, Any]] = {
         },
         {SETTINGS.probe_port},
     ),
+    "restarted only when it has not answered for a minute": (
+        LIVENESS["periodSeconds"] * LIVENESS["failureThreshold"],
+        60,
+    ),
+    "reached by who measures it and by nobody else": (
+        (POLICY["podSelector"]["matchLabels"], POLICY["policyTypes"], POLICY["ingress"]),
+        (
+            DEPLOYMENT["selector"]["matchLabels"],
+            ["Ingress"],
+            [{
+                "from": [{"namespaceSelector": {
+                    "matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+                "ports": [{"protocol": "TCP", "port": CONTAINER["ports"][0]["name"]}],
+            }],
+        ),
+    ),
     "memory is bounded, processor time is not": (
         list(CONTAINER["resources"]["limits"]),
         ["memory"],
@@ -123,7 +141,7 @@ def settings_in(folder: Path) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-@pytest.mark.parametrize("folder", ["base", "overlays/local"])
+@pytest.mark.parametrize("folder", ["base", "overlays/local", "overlays/namespaced"])
 def test_settings_are_known_and_valid(folder: str) -> None:
     given = dict(settings_in(ROOT / "manifests" / folder))
     prefix = str(Settings.model_config["env_prefix"])
@@ -169,3 +187,32 @@ def test_the_lease_is_the_only_one_it_may_take() -> None:
     leases = {it for it in RIGHTS if it.resource.startswith("leases") and it.verb != "create"}
     assert {(it.namespace, it.name) for it in leases} == {(NAMESPACE, SETTINGS.lease_name)}
     assert SETTINGS.lease_namespace == NAMESPACE
+
+
+NAMESPACED = ROOT / "manifests" / "overlays" / "namespaced"
+
+
+def test_in_some_namespaces_it_is_bound_in_each_of_them_and_nowhere_else() -> None:
+    bound = {
+        it["metadata"]["namespace"]: (it["kind"], it["roleRef"]["name"], it["subjects"])
+        for it in read_all(NAMESPACED)
+        if "namespace" in it["metadata"]
+    }
+    subjects = read(BASE / "cluster-role-binding.yaml")["subjects"]
+    given = Settings.model_validate(
+        {"namespaces": dict(settings_in(NAMESPACED))["LOCKSTEP_NAMESPACES"]}
+    )
+    assert bound == dict.fromkeys(given.namespaces, ("RoleBinding", "lockstep-operator", subjects))
+    [patch] = read(NAMESPACED / "kustomization.yaml")["patches"]
+    gone = yaml.safe_load(patch["patch"])
+    assert (gone["kind"], gone["metadata"]["name"]) == ("ClusterRoleBinding", "lockstep-operator")
+
+
+def test_in_some_namespaces_it_reads_what_belongs_to_none() -> None:
+    rules = [it["rules"] for it in read_all(NAMESPACED) if it["kind"] == "ClusterRole"]
+    criteria = {
+        "apiGroups": [GROUP],
+        "resources": ["clusterexitcriteria"],
+        "verbs": ["list", "watch"],
+    }
+    assert rules == [[criteria]]

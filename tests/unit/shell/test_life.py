@@ -78,7 +78,7 @@ class Theatre:
             Queue(), self.caches, self.thinking, self.thinking, Metrics(), lambda: datetime.now(UTC)
         )
         self.caches.ring = self.work.ring
-        self.health = Health(self.caches, self.work)
+        self.health = Health(self.caches)
         self.stop = asyncio.Event()
         self.life = Life(
             kube=cast("Kube", Api(stage)),

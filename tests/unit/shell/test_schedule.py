@@ -101,8 +101,62 @@ def test_waiting_counts_what_is_due_and_not_worked_on() -> None:
     assert schedule.waiting(0) == 1
 
 
+def _crowd(schedule: Schedule, rank: Rank) -> None:
+    for number in range(40):
+        schedule.add(Key("crowd", f"m{number}"), rank, 0)
+
+
+def test_a_crowd_leaves_workers_for_whoever_comes_next() -> None:
+    schedule = Schedule(most=3)
+    _crowd(schedule, Rank.TRIAL)
+    first = [schedule.take(0) for _ in range(3)]
+    assert schedule.take(0) is None
+    schedule.add(A, Rank.REST, 1)
+    assert schedule.take(1) == A
+    assert first[0] is not None
+    schedule.done(first[0])
+    assert schedule.take(1) == Key("crowd", "m3")
+
+
+def test_workers_for_trials_are_shared_by_themselves() -> None:
+    schedule = Schedule(most=1)
+    _crowd(schedule, Rank.TRIAL)
+    assert schedule.take(0) == Key("crowd", "m0")
+    assert schedule.take(0, Rank.TRIAL) == Key("crowd", "m1")
+    assert schedule.take(0, Rank.TRIAL) is None
+
+
+def test_of_one_rank_the_namespace_with_the_fewest_passes_is_next() -> None:
+    schedule = Schedule()
+    _crowd(schedule, Rank.REST)
+    schedule.add(A, Rank.REST, 0)
+    assert [schedule.take(0) for _ in range(3)] == [
+        Key("crowd", "m0"), A, Key("crowd", "m1"),
+    ]  # fmt: skip
+
+
+def test_a_rank_goes_before_a_share() -> None:
+    schedule = Schedule()
+    _crowd(schedule, Rank.CALLED)
+    schedule.add(A, Rank.TRIAL, 0)
+    assert schedule.take(0) == Key("crowd", "m0")
+    assert schedule.take(0) == Key("crowd", "m1")
+
+
 RANKS: dict[str, tuple[Manifest, Rank]] = {
     "one with a candidate is on trial": ({"candidate": {"revision": "y"}}, Rank.TRIAL),
+    "one whose candidate has callers goes first": (
+        {"candidate": {"revision": "y"}, "weights": {"desired": 5, "actual": 4}},
+        Rank.CALLED,
+    ),
+    "one whose callers have not come yet": (
+        {"candidate": {"revision": "y"}, "weights": {"desired": 5, "actual": 0}},
+        Rank.CALLED,
+    ),
+    "one whose candidate has no callers": (
+        {"candidate": {"revision": "y"}, "weights": {"desired": 0, "actual": 0}},
+        Rank.TRIAL,
+    ),
     "one that was taken back waits for its pods": ({"rejected": {"revision": "x"}}, Rank.REST),
     "one without a status has met no caller": ({}, Rank.REST),
 }

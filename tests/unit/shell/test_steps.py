@@ -44,6 +44,7 @@ from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, T
 from lockstep.shell.ask import Ask
 from lockstep.shell.cluster import Cluster
 from lockstep.shell.reconcile import AFTER_WRITING
+from lockstep.shell.smokes import SmokeTests
 from lockstep.shell.store import CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
 from tests.unit.adapters.test_kube_pod_events import event
 from tests.unit.shell.fakes import NOW, Bench, plan, status
@@ -334,7 +335,9 @@ async def test_what_a_broken_pass_stored_is_told_by_the_next() -> None:
     seen = await bench.look()
     cluster = Cluster(
         observe=bench.observe,
-        asking=Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics),
+        asking=Ask(
+            Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+        ),
         storing=bench.store,
         acting=bench.act,
         telling=bench.tell,
@@ -395,7 +398,7 @@ OUTCOMES: dict[str, tuple[Answer, str]] = {
 @pytest.mark.parametrize(("answer", "outcome"), OUTCOMES.values(), ids=OUTCOMES)
 async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
     bench = Bench()
-    ask = Ask(Oracle(answer), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(Oracle(answer), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics)
     got = await ask.ask(FRAUD, Needs(questions=(QUESTION,)))
     assert got == Answers(metrics={QUESTION: answer})
     counted = f'lockstep_prometheus_queries_total{{outcome="{outcome}"}} 1.0'
@@ -404,21 +407,25 @@ async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
 
 async def test_what_is_not_answered_yet_is_not_counted_yet() -> None:
     bench, late = Bench(), Unasked("it is busy")
-    ask = Ask(Oracle(late), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(Oracle(late), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics)
     assert await ask.ask(FRAUD, Needs(questions=(QUESTION,))) == Answers(metrics={QUESTION: late})
     assert b"lockstep_prometheus_queries_total{" not in bench.metrics.exposed()
 
 
 async def test_asking_nothing_asks_nobody() -> None:
     bench = Bench()
-    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(
+        Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+    )
     assert await ask.ask(FRAUD, Needs()) == Answers()
     assert bench.kube.log == []
 
 
 async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
     bench = Bench()
-    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(
+        Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+    )
     got = await ask.ask(FRAUD, Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", None)
     asked = list(bench.kube.log)
@@ -430,7 +437,9 @@ async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
 async def test_a_refused_dry_run_names_what_was_refused() -> None:
     bench = Bench()
     bench.kube.refusal = Refusal("exceeded quota", Cause.ROOM)
-    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(
+        Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+    )
     got = await ask.ask(FRAUD, Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", "ReplicaSet: exceeded quota", Cause.ROOM, "ReplicaSet")
 
@@ -438,14 +447,18 @@ async def test_a_refused_dry_run_names_what_was_refused() -> None:
 async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> None:
     bench = Bench()
     bench.kube.trouble = TransientError("away", retry_after=timedelta(seconds=1))
-    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(
+        Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+    )
     with pytest.raises(TransientError):
         await ask.ask(FRAUD, Needs(dry_run=TRIAL))
 
 
 async def test_a_pods_events_are_listed_once_a_turn() -> None:
     bench = Bench()
-    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(
+        Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+    )
     bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
     said = PodSaid("p1", "kubelet says FailedMount: mount failed")
     for _ in range(3):
@@ -459,7 +472,9 @@ async def test_a_pods_events_are_listed_once_a_turn() -> None:
 @pytest.mark.parametrize("trouble", [TransientError("away"), InvariantError("forbidden")])
 async def test_events_that_are_not_listed_stop_nothing(trouble: Exception) -> None:
     bench = Bench()
-    ask = Ask(Oracle(Reply(())), AnsweringPod(), bench.client, bench.metrics)
+    ask = Ask(
+        Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
+    )
     bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
     first = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
     bench.kube.trouble = trouble

@@ -18,7 +18,7 @@ from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
 from lockstep.shell.reconcile import Waits
 from lockstep.shell.schedule import Rank
-from lockstep.shell.work import Work
+from lockstep.shell.work import LONGEST_PASS, Work
 from tests.unit.shell.written import FRAUD, model_deployment
 
 SOON = 5.0
@@ -80,10 +80,12 @@ def nothing() -> Observed | None:
 
 
 @asynccontextmanager
-async def working(thinking: Thinking, workers: int = 1) -> AsyncIterator[tuple[Work, Metrics]]:
+async def working(
+    thinking: Thinking, workers: int = 1, longest: timedelta = LONGEST_PASS
+) -> AsyncIterator[tuple[Work, Metrics]]:
     caches, metrics = Caches(()), Metrics()
     caches.read("modeldeployments", model_deployment())
-    work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC))
+    work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC), longest)
     work.ring(FRAUD)
     work.start(workers)
     try:
@@ -207,6 +209,26 @@ async def test_a_pass_under_way_may_end_when_work_stops() -> None:
         go_on.set()
         await asyncio.wait_for(stopping, SOON)
     assert ended.is_set()
+
+
+async def test_a_pass_that_takes_too_long_is_ended_and_said_and_stops_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Hangs(Thinking):
+        async def look(self, key: Key) -> Observed | None:
+            found = await super().look(key)
+            if key == FRAUD:
+                await asyncio.Event().wait()
+            return found
+
+    thinking = Hangs([nothing])
+    async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
+        work.ring(CHURN)
+        while b'outcome="transient"} 1' not in metrics.exposed():
+            await asyncio.sleep(0.01)
+        await thinking.passed(2)
+    assert set(thinking.passes) == {FRAUD, CHURN}
+    assert "the pass did not end within 0.02 s; next try in" in caplog.text
 
 
 async def test_a_pass_that_does_not_end_is_cut_off() -> None:

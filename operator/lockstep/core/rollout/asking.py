@@ -1,6 +1,7 @@
 """What a rollout asks of the world before it decides: a dry run, a smoke test, the gates."""
 
 from lockstep.api.base import Manifest
+from lockstep.api.model_deployment import LONGEST_SMOKE_TEST
 from lockstep.core.children import replica_set
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
@@ -58,7 +59,7 @@ def smoke(view: View, candidate: Arm) -> Smoke | None:
         url=f"http://{_host(pod.ip or '')}:{port}{test.path}",
         body=test.body,
         expect=test.expect,
-        timeout=test.timeout,
+        timeout=min(test.timeout, LONGEST_SMOKE_TEST),
     )
 
 
