@@ -17,6 +17,7 @@ MANIFESTS: Final = (
     "application/vnd.docker.distribution.manifest.v2+json"
 )
 LARGEST_MANIFEST_BYTES: Final = 4 * 1024 * 1024
+LARGEST_TOKEN_BYTES: Final = 64 * 1024
 
 # What every tool for containers reads into a reference without a host.
 _DEFAULT_HOST: Final = "docker.io"
@@ -104,7 +105,7 @@ def login(config: str, host: str) -> str | None:
     """What `docker login` wrote for ``host``: a value for Basic authorization."""
     try:
         auths = json.loads(config)["auths"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     names = (_DEFAULT_LOGIN,) if host == _DEFAULT_HOST else (host, f"https://{host}")
     entries = [auths.get(name) for name in names] if isinstance(auths, dict) else []
@@ -127,8 +128,8 @@ def _is_login(encoded: str) -> bool:
 def token(status: int, body: bytes) -> str | Unresolved:
     """Read what a token server answered."""
     try:
-        answer = json.loads(body)
-    except ValueError:
+        answer = json.loads(body[:LARGEST_TOKEN_BYTES])
+    except (ValueError, RecursionError):
         answer = None
     match status, answer:
         case 200, {"token": str(text)} | {"access_token": str(text)} if text:
@@ -155,6 +156,17 @@ def digest_of(manifest: bytes) -> Resolution:
     if len(manifest) > LARGEST_MANIFEST_BYTES:
         return Unresolved("its manifest is larger than 4 MiB")
     return Digest(f"sha256:{hashlib.sha256(manifest).hexdigest()}")
+
+
+def agreed(reference: Reference, said: Resolution | None, manifest: bytes) -> Resolution:
+    """The digest of a manifest; where its registry has said one beside it, the two are equal."""
+    found = digest_of(manifest)
+    if isinstance(said, Digest) and isinstance(found, Digest) and said != found:
+        return Unresolved(
+            f"{reference.server} says it is {said.text} and sends {found.text}; try again, and do "
+            "not trust what is between you and the registry"
+        )
+    return found if said is None else said
 
 
 _LOG_IN: Final = (

@@ -60,6 +60,13 @@ def find(text: str) -> tuple[tuple[Spot, ...], tuple[Mistake, ...]]:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
         return (), (_not_yaml(text, error),)
+    except RecursionError:
+        return (), (Mistake(1, "nests too deep to be read; is it a manifest?"),)
+    for document in documents:
+        endless = _endless(document)
+        if endless is not None:
+            why = "contains itself by an alias, which no cluster can read; correct it first"
+            return (), (Mistake(endless.start_mark.line + 1, f"what stands here {why}"),)
     # An anchor's node is met again at every alias, but it is written once.
     nodes = {
         node.end_mark.index: node
@@ -85,14 +92,49 @@ def _not_yaml(text: str, error: yaml.YAMLError) -> Mistake:
     return Mistake(above + 1, f"this is not YAML: {said}; correct it first")
 
 
+def _endless(document: yaml.Node | None) -> yaml.Node | None:
+    """A node that stands in itself, if any does. Each is looked at once, however often named."""
+    above: set[yaml.Node] = set()
+    done: set[yaml.Node] = set()
+    rest = [document] if document else []
+    while rest:
+        node = rest[-1]
+        if node in above or node in done:
+            rest.pop()
+            above.discard(node)
+            done.add(node)
+            continue
+        above.add(node)
+        for inner in _inside(node):
+            if inner in above:
+                return inner
+            rest.append(inner)
+    return None
+
+
+def _inside(node: yaml.Node) -> Sequence[yaml.Node]:
+    match node:
+        case yaml.MappingNode(value=pairs):
+            return [inner for pair in pairs for inner in pair]
+        case yaml.SequenceNode(value=entries):
+            return list(entries)
+        case _:
+            return ()
+
+
 def _deployments(document: yaml.Node) -> Iterator[yaml.Node]:
-    """The ModelDeployments of a document: itself, or what stands in a List."""
-    kind, version = _text(document, "kind"), _text(document, "apiVersion")
-    if kind == "List":
-        for item in _at(document, ("items", "*")):
-            yield from _deployments(item)
-    elif kind == KIND and version.startswith(f"{GROUP}/"):
-        yield document
+    """The ModelDeployments of a document: itself, or what stands in a List, each once."""
+    rest, seen = [document], set()
+    while rest:
+        node = rest.pop(0)
+        if node in seen:
+            continue
+        seen.add(node)
+        kind, version = _text(node, "kind"), _text(node, "apiVersion")
+        if kind == "List":
+            rest = [*_at(node, ("items", "*")), *rest]
+        elif kind == KIND and version.startswith(f"{GROUP}/"):
+            yield node
 
 
 def _text(mapping: yaml.Node, name: str) -> str:
@@ -118,14 +160,18 @@ def _at(node: yaml.Node, path: Sequence[str]) -> Iterator[yaml.Node]:
 
 def _values(mapping: yaml.MappingNode, name: str) -> Iterator[yaml.Node]:
     """The values of a key, the one that counts first: its own before what is merged with `<<`."""
-    yield from (value for key, value in mapping.value if key.value == name)
-    merged = [value for key, value in mapping.value if key.tag == _MERGE]
-    while merged:
-        value = merged.pop(0)
-        if isinstance(value, yaml.SequenceNode):
-            merged = [*value.value, *merged]
-        elif isinstance(value, yaml.MappingNode):
-            yield from _values(value, name)
+    rest: list[yaml.Node] = [mapping]
+    seen: set[yaml.Node] = set()
+    while rest:
+        node = rest.pop(0)
+        if node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, yaml.SequenceNode):
+            rest = [*node.value, *rest]
+        elif isinstance(node, yaml.MappingNode):
+            yield from (value for key, value in node.value if key.value == name)
+            rest = [*(value for key, value in node.value if key.tag == _MERGE), *rest]
 
 
 def _spot(text: str, node: yaml.ScalarNode) -> Spot | Mistake:

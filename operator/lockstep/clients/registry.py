@@ -28,7 +28,10 @@ class RegistryClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            timeout=_TIMEOUT, headers={"User-Agent": self.user_agent}, trust_env=True
+            timeout=_TIMEOUT,
+            headers={"User-Agent": self.user_agent, "Accept-Encoding": "identity"},
+            trust_env=True,
+            auto_decompress=False,
         )
         return self
 
@@ -73,9 +76,9 @@ class RegistryClient:
         if known is not None:
             return known
         async with self._session.get(url, headers=asked) as response:
-            body = await response.content.read(registry.LARGEST_MANIFEST_BYTES + 1)
+            body = await _whole(response, registry.LARGEST_MANIFEST_BYTES)
             known = registry.digest(reference, response.status, response.headers)
-            return known or registry.digest_of(body)
+            return registry.agreed(reference, known, body)
 
     async def _authorization(self, reference: Reference, wanted: Challenge) -> str | Unresolved:
         login = registry.login(self.logins, reference.host)
@@ -98,7 +101,8 @@ class RegistryClient:
             "scope": wanted.scope or f"repository:{reference.repository}:pull",
         }
         async with self._session.get(wanted.realm, params=query, headers=headers) as response:
-            answer = registry.token(response.status, await response.read())
+            body = await _whole(response, registry.LARGEST_TOKEN_BYTES)
+            answer = registry.token(response.status, body)
         return answer if isinstance(answer, Unresolved) else f"Bearer {answer}"
 
     def _base(self, reference: Reference) -> str:
@@ -106,3 +110,13 @@ class RegistryClient:
 
     def _is_plain(self, reference: Reference) -> bool:
         return registry.is_loopback(reference.host) or reference.host in self.plain_http
+
+
+async def _whole(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    """All of an answer, in however many pieces it comes; of one that is larger, one byte more."""
+    body = bytearray()
+    async for piece in response.content.iter_chunked(65536):
+        body += piece
+        if len(body) > largest:
+            break
+    return bytes(body[: largest + 1])

@@ -94,6 +94,7 @@ def test_lines_are_counted_from_one() -> None:
     assert [(spot.line, spot.image) for spot in spots] == [(8, "r.test/a:1"), (9, "b")]
 
 
+LINES = model("r.test/m:1").count("\n")
 MISTAKES: dict[str, tuple[str, Mistake]] = {
     "a block scalar": (
         model(">-\n      r.test/m:1"),
@@ -121,6 +122,23 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
             5, "this is not YAML: special characters are not allowed; correct it first"
         ),
     ),
+    "a list in itself": (
+        "kind: List\nitems: &a\n- kind: List\n  items: *a\n",
+        Mistake(
+            2, "what stands here contains itself by an alias, which no cluster can read; "
+            "correct it first"
+        ),
+    ),
+    "a map that is merged into itself": (
+        f"{model('r.test/m:1')}---\n&self\nkind: x\n<<: *self\n",
+        Mistake(
+            LINES + 2, "what stands here contains itself by an alias, which no cluster can read; "
+            "correct it first"
+        ),
+    ),
+    "lists in lists in lists": (
+        "[" * 5000, Mistake(1, "nests too deep to be read; is it a manifest?")
+    ),
     "a template of another tool": (
         model("{{ .Values.image }}:{{ .Values.tag }}"),
         Mistake(
@@ -133,6 +151,18 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
 @pytest.mark.parametrize(("text", "mistake"), MISTAKES.values(), ids=MISTAKES)
 def test_what_cannot_be_edited_is_named_with_its_line(text: str, mistake: Mistake) -> None:
     assert find(text) == ((), (mistake,))
+
+
+def test_what_many_aliases_name_is_looked_at_once() -> None:
+    lists = ["a0: &a0 [{kind: List}]"]
+    lists += [
+        f"a{n}: &a{n} [{', '.join([f'{{kind: List, items: *a{n - 1}}}'] * 9)}]"
+        for n in range(1, 30)
+    ]
+    merged = ["m0: &m0 {x: y}"]
+    merged += [f"m{n}: &m{n} {{<<: [*m{n - 1}, *m{n - 1}, *m{n - 1}]}}" for n in range(1, 30)]
+    text = "\n".join([*lists, *merged, "kind: List", "items: *a29", "<<: *m29", ""])
+    assert find(text) == ((), ())
 
 
 WANTED: dict[str, tuple[str, Reference | Unresolved]] = {

@@ -1,6 +1,8 @@
 """The walk through a registry's questions, against one that is played."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,15 +22,20 @@ ALICE = base64.b64encode(b"alice:secret").decode()
 
 @dataclass
 class Played:
-    """A registry. ``wants``: what it asks callers for; ``names``: does it say digests itself?"""
+    """A registry. ``wants``: what it asks callers for; ``names``: does it say digests itself?
+
+    ``lies``: the digest that it says beside a manifest; ``endless``: its token has no end.
+    """
 
     wants: str = ""
     realm: str = ""
     names: bool = True
     tokens: int = 200
+    lies: str = ""
+    endless: bool = False
     heard: list[str] = field(default_factory=list)
 
-    async def manifest(self, request: web.Request) -> web.Response:
+    async def manifest(self, request: web.Request) -> web.StreamResponse:
         said = request.headers.get("Authorization", "")
         self.heard.append(f"{request.method} {said}".strip())
         assert "image.index" in request.headers["Accept"]
@@ -36,11 +43,25 @@ class Played:
             asked = f'{self.wants} realm="{self.realm}",service="played",scope="repository:a:pull"'
             return web.Response(status=401, headers={"WWW-Authenticate": asked})
         headers = {"Docker-Content-Digest": DIGEST} if self.names else {}
-        return web.Response(body=MANIFEST, headers=headers)
+        if request.method == "HEAD":
+            return web.Response(body=MANIFEST, headers=headers)
+        headers = {"Docker-Content-Digest": self.lies} if self.lies else {}
+        answer = web.StreamResponse(headers=headers)
+        await answer.prepare(request)
+        for piece in (MANIFEST[:5], MANIFEST[5:]):
+            await answer.write(piece)
+            await asyncio.sleep(0.01)
+        return answer
 
-    async def token(self, request: web.Request) -> web.Response:
+    async def token(self, request: web.Request) -> web.StreamResponse:
         said = request.headers.get("Authorization", "")
         self.heard.append(f"token {request.query_string} {said}".strip())
+        if self.endless:
+            answer = web.StreamResponse()
+            await answer.prepare(request)
+            with contextlib.suppress(OSError):
+                while True:
+                    await answer.write(b" " * 65536)
         return web.json_response({"token": "t"}, status=self.tokens)
 
 
@@ -82,6 +103,14 @@ REFUSALS: dict[str, tuple[Played, str]] = {
     "a password that nobody has": (Played(wants="Basic"), "does not show it to us (HTTP 401)"),
     "a question that nobody knows": (Played(wants="Riddle"), "does not show it to us (HTTP 401)"),
     "no token": (Played(wants="Bearer", tokens=500), "its token server gave no token"),
+    "a token without end": (
+        Played(wants="Bearer", endless=True),
+        "its token server gave no token (HTTP 200)",
+    ),
+    "a digest beside another manifest": (
+        Played(names=False, lies=f"sha256:{'0' * 64}"),
+        f"says it is sha256:{'0' * 64} and sends {DIGEST}; try again",
+    ),
 }
 
 
