@@ -7,7 +7,7 @@ under way; a few workers are left for whoever comes next. One tenant's crowd sto
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -56,7 +56,54 @@ class Turn:
     due: float
 
 
-_Line = list[Turn]
+class _Line:
+    """Those of one rank that are due: a line for each namespace, and whose head is next.
+
+    A namespace stands in ``_order`` as it was when it was put there; what holds no more is dropped
+    when it comes up.
+    """
+
+    def __init__(self) -> None:
+        self._turns: dict[str, list[Turn]] = {}
+        self._order: list[tuple[int, Turn]] = []
+
+    def add(self, turn: Turn, passes: int) -> None:
+        line = self._turns.setdefault(turn.key.namespace, [])
+        heapq.heappush(line, turn)
+        if line[0] is turn:
+            heapq.heappush(self._order, (passes, turn))
+
+    def remove(self, turn: Turn, passes: int) -> None:
+        """Take the head of its namespace out."""
+        namespace = turn.key.namespace
+        heapq.heappop(self._turns[namespace])
+        if not self._turns[namespace]:
+            del self._turns[namespace]
+        self.renew(namespace, passes)
+
+    def renew(self, namespace: str, passes: int) -> None:
+        """Another number of passes of ``namespace`` is under way, or another head."""
+        line = self._turns.get(namespace)
+        if line:
+            heapq.heappush(self._order, (passes, line[0]))
+
+    def next(self, passes: Mapping[str, int]) -> Turn | None:
+        """Whose turn it is."""
+        while self._order:
+            counted, turn = self._order[0]
+            namespace = turn.key.namespace
+            line = self._turns.get(namespace)
+            if line and line[0] is turn and passes[namespace] == counted:
+                return turn
+            heapq.heappop(self._order)
+        return None
+
+    def pass_over(self) -> tuple[int, Turn]:
+        return heapq.heappop(self._order)
+
+    def put_back(self, passed: Iterable[tuple[int, Turn]]) -> None:
+        for entry in passed:
+            heapq.heappush(self._order, entry)
 
 
 class Schedule:
@@ -70,9 +117,10 @@ class Schedule:
         self._most = most
         self._turns: dict[Key, dict[Rank, Turn]] = {}
         self._later: list[tuple[float, Turn]] = []
-        self._ready: dict[Rank, dict[str, _Line]] = {it: {} for it in sorted(Rank)}
+        self._ready = {it: _Line() for it in sorted(Rank)}
         self._busy: dict[Key, Rank] = {}
-        self._passes: Counter[tuple[str, Rank]] = Counter()
+        self._passes: Counter[str] = Counter()
+        self._workers: Counter[tuple[str, Rank]] = Counter()
         self._numbers = itertools.count()
 
     def waiting(self, now: float) -> int:
@@ -105,21 +153,19 @@ class Schedule:
         """
         while self._later and self._later[0][0] <= now:
             turn = heapq.heappop(self._later)[1]
-            heapq.heappush(self._ready[turn.rank].setdefault(turn.key.namespace, []), turn)
-        first = self._first(last)
-        if first is None:
-            return None
-        heapq.heappop(self._ready[first.rank][first.key.namespace])
-        del self._turns[first.key]
-        self._busy[first.key] = last
-        self._passes[first.key.namespace, last] += 1
-        return first.key
+            self._ready[turn.rank].add(turn, self._passes[turn.key.namespace])
+        for line in [line for rank, line in self._ready.items() if rank <= last]:
+            first = self._first(line, last)
+            if first is not None:
+                del self._turns[first.key]
+                self._busy[first.key] = last
+                self._count(first.key.namespace, last, 1)
+                line.remove(first, self._passes[first.key.namespace])
+                return first.key
+        return None
 
     def done(self, key: Key) -> None:
-        last = self._busy.pop(key)
-        self._passes[key.namespace, last] -= 1
-        if not self._passes[key.namespace, last]:
-            del self._passes[key.namespace, last]
+        self._count(key.namespace, self._busy.pop(key), -1)
         for turn in self._turns.get(key, {}).values():
             heapq.heappush(self._later, (turn.due, turn))
 
@@ -127,27 +173,29 @@ class Schedule:
         """When the next turn that is not due yet will be; None without one."""
         return self._later[0][0] if self._later else None
 
-    def _first(self, last: Rank) -> Turn | None:
-        """Who is next of those that are due, for a worker that sees to ranks up to ``last``."""
-        for lines in (lines for rank, lines in self._ready.items() if rank <= last):
-            heads = [
-                (passes, turn)
-                for namespace, turn in self._heads(lines)
-                if (passes := self._passes[namespace, last]) < self._most
-            ]
-            if heads:
-                return min(heads)[1]
-        return None
-
-    def _heads(self, lines: dict[str, _Line]) -> Iterator[tuple[str, Turn]]:
-        """Who is first of each namespace; turns that do not stand any more are dropped."""
-        for namespace, line in tuple(lines.items()):
-            while line and not self._stands(line[0]):
-                heapq.heappop(line)
-            if line:
-                yield namespace, line[0]
+    def _first(self, line: _Line, last: Rank) -> Turn | None:
+        """Who is next; a namespace that has its share of such workers is passed over."""
+        passed = []
+        while turn := line.next(self._passes):
+            namespace = turn.key.namespace
+            if not self._stands(turn):
+                line.remove(turn, self._passes[namespace])
+            elif self._workers[namespace, last] < self._most:
+                break
             else:
-                del lines[namespace]
+                passed.append(line.pass_over())
+        line.put_back(passed)
+        return turn
+
+    def _count(self, namespace: str, last: Rank, more: int) -> None:
+        self._passes[namespace] += more
+        self._workers[namespace, last] += more
+        if not self._workers[namespace, last]:
+            del self._workers[namespace, last]
+        if not self._passes[namespace]:
+            del self._passes[namespace]
+        for line in self._ready.values():
+            line.renew(namespace, self._passes[namespace])
 
     def _stands(self, turn: Turn) -> bool:
         return self._turns.get(turn.key, {}).get(turn.rank) is turn

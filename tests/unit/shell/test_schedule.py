@@ -1,5 +1,8 @@
 """Whose turn it is."""
 
+import random
+from collections import Counter
+
 import pytest
 
 from lockstep.api.base import Manifest
@@ -141,6 +144,38 @@ def test_a_rank_goes_before_a_share() -> None:
     schedule.add(A, Rank.TRIAL, 0)
     assert schedule.take(0) == Key("crowd", "m0")
     assert schedule.take(0) == Key("crowd", "m1")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whose_turn_it_is_however_it_came_about(seed: int) -> None:
+    """Against a search through all of them."""
+    dice, schedule, most = random.Random(seed), Schedule(most=2), 2
+    due: dict[tuple[Key, Rank], int] = {}
+    busy: dict[Key, Rank] = {}
+    for number in range(300):
+        key = Key(f"ns{dice.randrange(4)}", f"m{dice.randrange(5)}")
+        if dice.random() < 0.5:
+            its = dice.choice(list(Rank))
+            schedule.add(key, its, 0)
+            due.setdefault((key, its), number)
+        elif busy and dice.random() < 0.5:
+            ended = dice.choice(sorted(busy))
+            schedule.done(ended)
+            del busy[ended]
+        else:
+            last = dice.choice([Rank.TRIAL, Rank.REST])
+            of = Counter(it.namespace for it in busy)
+            mine = Counter(it.namespace for it, sort in busy.items() if sort is last)
+            may = [
+                (its, of[it.namespace], at, it)
+                for (it, its), at in due.items()
+                if it not in busy and its <= last and mine[it.namespace] < most
+            ]
+            wanted = min(may)[-1] if may else None
+            assert schedule.take(0, last) == wanted
+            if wanted is not None:
+                busy[wanted] = last
+                due = {(it, its): at for (it, its), at in due.items() if it != wanted}
 
 
 RANKS: dict[str, tuple[Manifest, Rank]] = {
