@@ -12,6 +12,7 @@ from lockstep.core.observed import (
     ChildReplicaSet,
     DryRunResult,
     Everyone,
+    Foreign,
     Only,
     Trouble,
 )
@@ -148,6 +149,12 @@ def test_a_first_revision_that_serves_is_stable_and_leaves_nobody() -> None:
     status = plan(but(late(), **serving).observed(), NOW).status
     assert status.stable == named(V2)
     assert status.leaving is None
+
+
+def test_a_name_that_is_taken_changes_nothing_for_callers() -> None:
+    taken = Foreign("ReplicaSet", f"fraud-{V3}")
+    decided = plan(late(rest={"foreign": (taken,)}).observed(), NOW)
+    assert (reason(decided), did(decided)) == ("Conflict", "v1=2")
 
 
 def test_a_repeated_pass_plans_nothing() -> None:

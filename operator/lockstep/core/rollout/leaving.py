@@ -10,7 +10,7 @@ from lockstep.api.status import Leaving, Phase
 from lockstep.core.observed import Arm
 from lockstep.core.refusals import QUOTA, UNAVAILABLE
 from lockstep.core.rollout import messages, returns
-from lockstep.core.rollout.steering import handed_back
+from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Stance, View, reaches, soonest
 
 
@@ -69,6 +69,6 @@ def stance(view: View, leaving: Leaving, stable: Arm) -> Stance:
         phase=Phase.PROGRESSING,
         reason="Returning",
         message=messages.leaving(view, leaving, stable, arm),
-        aim=handed_back(view, stable, arm),
+        aim=serve(view),
         wait=soonest(end) if end and end > timedelta(0) else None,
     )

@@ -135,6 +135,8 @@ def serve(view: View) -> Aim:
     if stable is None:
         nobody = Nobody() if view.routing is not None else None
         return Aim(counts=_kept_failed(view), routing=nobody)
+    if view.memory.leaving:
+        return handed_back(view, stable, view.observed.arm(view.memory.leaving.revision))
     if _paced(view):
         return _paced_return(view, stable)
     routing = back(view, stable)
