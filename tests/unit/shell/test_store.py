@@ -59,6 +59,11 @@ CASES: dict[str, tuple[Manifest, Fields, timedelta | None]] = {
     "what callers are seen to get waits a little": (
         status(weights={"desired": 50, "actual": 33}), (), SIGHT_WITHIN),
     "the progress clock waits a little": (status(stage=stage(progressReady=1)), (), SIGHT_WITHIN),
+    "a pod that is ready waits a little": (
+        status(stage=stage(pods=["3f2a9c1b"], standingSince="12:00")), (), SIGHT_WITHIN),
+    "a death goes at once": (status(stage=stage(deaths={"count": 1})), (), AT_ONCE),
+    "a soak that stops goes at once": (
+        status(stage=stage(standingSince="12:00", soakUntil="12:10")), (), AT_ONCE),
     "a sentence alone waits a little": (status(message="other words"), (), SIGHT_WITHIN),
     "a smoke test that passed waits a little": (status(candidate=TESTED), (), SIGHT_WITHIN),
     "but not when something is done on it": (status(candidate=TESTED), (PROOF,), AT_ONCE),
