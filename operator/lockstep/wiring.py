@@ -31,6 +31,7 @@ from lockstep.shell.caches import Caches
 from lockstep.shell.clock import Clock
 from lockstep.shell.cluster import Cluster
 from lockstep.shell.configs import Configs
+from lockstep.shell.criteria import CriteriaStatus
 from lockstep.shell.doorbell import Door, Doorbell
 from lockstep.shell.handover import Handover
 from lockstep.shell.health import Health
@@ -136,6 +137,7 @@ async def _operator(
                     clock.follow,
                 ),
                 work=work,
+                criteria=CriteriaStatus(caches, kube),
                 health=health,
                 workers=settings.workers,
                 grace=timedelta(seconds=settings.stop_seconds),

@@ -58,11 +58,14 @@ async def silence(world: Lab) -> None:
 
 
 def costs(asked: Iterable[Asked]) -> Counter[str]:
-    """Requests by verb and resource; watches and the lease cost nothing here."""
+    """Requests by verb and resource; watches, the lease and what is said of criteria cost nothing.
+
+    Criteria are told who uses them beside the passes, once for each change, however many use them.
+    """
     return Counter(
         f"{it.method} {it.path.split('/')[-1 if it.method == 'POST' else -2]}"
         for it in asked
-        if not (it.watch or it.lease)
+        if not (it.watch or it.lease or "exitcriteria/" in it.path)
     )
 
 

@@ -386,12 +386,17 @@ def test_short_names_and_explanations(kubectl: Kubectl, short: str, kind: str) -
     assert "no description" not in kubectl("explain", f"{short}.spec", "--recursive=false")
 
 
-def test_criteria_are_listed_with_their_soak(kubectl: Kubectl, namespace: str) -> None:
+def test_criteria_are_listed_with_what_they_are_worth(kubectl: Kubectl, namespace: str) -> None:
     manifest = json.dumps(WHOLE["ExitCriteria"])
     kubectl("apply", "-n", namespace, "-f", "-", stdin=manifest)
     header, row = kubectl("get", "lockstep", "-n", namespace).splitlines()
-    assert header.split() == ["NAME", "SOAK", "AGE"]
+    assert header.split() == ["NAME", "SOAK", "VALID", "USED", "BY", "MESSAGE", "AGE"]
     assert row.split()[:2] == ["exitcriteria.lockstep.dev/serving", "10m"]
+    said = {"observedGeneration": 1, "valid": "False", "message": "why", "usedBy": 1, "users": []}
+    patch = ("patch", "mlexit", "serving", "-n", namespace, "--subresource=status", "--type=merge")
+    kubectl(*patch, "-p", json.dumps({"status": said}))
+    _, row = kubectl("get", "mlexit", "-n", namespace).splitlines()
+    assert row.split()[:5] == ["serving", "10m", "False", "1", "why"]
 
 
 def test_decisions_are_listed_with_what_became_of_them(kubectl: Kubectl, namespace: str) -> None:

@@ -70,6 +70,8 @@ def _prepare(found: Cluster) -> dict[str, Any]:
     for kind in ("deployment", "lease"):  # a fresh operator, which has to make its own Lease
         _kubectl(found)(*remove, kind, "lockstep-operator")
     deploy.deploy_operator(found)
+    shared = yaml.safe_dump(manifests.cluster_criteria())
+    _kubectl(found)("apply", "--filename", "-", stdin=shared)
     return {"images": asdict(images), "began": began}
 
 

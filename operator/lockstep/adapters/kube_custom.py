@@ -1,6 +1,6 @@
 """Our own kinds, from the API server's JSON to our words, and a status back to the wire."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -45,8 +45,11 @@ class ModelDeploymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class CriteriaRecord:
+    """``wire`` is the status as stored, which concerns none of those who use them."""
+
     meta: Meta
     criteria: Criteria | Unreadable
+    wire: Manifest = field(default_factory=dict, compare=False)
 
 
 def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
@@ -96,8 +99,8 @@ def prune_cluster_exit_criteria(raw: Manifest) -> CriteriaRecord:
 def _criteria(model: type[ExitCriteriaSpec], raw: Manifest) -> CriteriaRecord:
     known, spec = meta(raw), parse(model, raw.get("spec", {}))
     if isinstance(spec, Unreadable):
-        return CriteriaRecord(known, spec)
-    return CriteriaRecord(known, Criteria(spec, known.generation))
+        return CriteriaRecord(known, spec, raw.get("status", {}))
+    return CriteriaRecord(known, Criteria(spec, known.generation), raw.get("status", {}))
 
 
 def parse(model: type[M], spec: object) -> M | Unreadable:

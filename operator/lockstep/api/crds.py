@@ -18,6 +18,7 @@ from pydantic_core import core_schema
 
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION, Manifest, Rules, format_duration
+from lockstep.api.exit_criteria_status import ExitCriteriaStatus
 from lockstep.api.status import ModelDeploymentStatus
 
 Schema = dict[str, Any]
@@ -44,7 +45,13 @@ def _column(name: str, path: str, type_: str = "string", **more: str | int) -> d
 
 
 AGE: Final = _column("Age", ".metadata.creationTimestamp", "date")
-SOAK: Final = _column("Soak", ".spec.minimumSoak")
+CRITERIA_COLUMNS: Final = (
+    _column("Soak", ".spec.minimumSoak"),
+    _column("Valid", ".status.valid"),
+    _column("Used by", ".status.usedBy", "integer"),
+    _column("Message", ".status.message"),
+    AGE,
+)
 
 KINDS: Final = (
     Kind(
@@ -80,7 +87,8 @@ KINDS: Final = (
         scope="Namespaced",
         meaning="Metrics and limits that stages of ModelDeployments in this namespace refer to.",
         spec=exit_criteria.ExitCriteriaSpec,
-        columns=(SOAK, AGE),
+        status=ExitCriteriaStatus,
+        columns=CRITERIA_COLUMNS,
     ),
     Kind(
         kind=exit_criteria.CLUSTER_KIND,
@@ -89,7 +97,8 @@ KINDS: Final = (
         scope="Cluster",
         meaning="Metrics and limits of the platform team that stages of every namespace refer to.",
         spec=exit_criteria.ClusterExitCriteriaSpec,
-        columns=(SOAK, AGE),
+        status=ExitCriteriaStatus,
+        columns=CRITERIA_COLUMNS,
     ),
     Kind(
         kind=decision.KIND,

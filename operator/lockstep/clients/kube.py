@@ -52,6 +52,8 @@ Count = Callable[[str, str, str], None]
 PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "ModelDeployment": (f"/apis/{API_VERSION}", "modeldeployments"),
     "Decision": (f"/apis/{API_VERSION}", "decisions"),
+    "ExitCriteria": (f"/apis/{API_VERSION}", "exitcriteria"),
+    "ClusterExitCriteria": (f"/apis/{API_VERSION}", "clusterexitcriteria"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
@@ -332,7 +334,8 @@ def _text(body: Manifest) -> str:
 
 def _path(kind: str, namespace: str, name: str = "") -> str:
     api, plural = PATHS[kind]
-    return f"{api}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
+    where = f"namespaces/{namespace}/" if namespace else ""
+    return f"{api}/{where}{plural}" + (f"/{name}" if name else "")
 
 
 def _request(

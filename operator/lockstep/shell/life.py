@@ -11,6 +11,7 @@ from lockstep.clients.kube import Kube
 from lockstep.clients.lease import Lease
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.caches import OWN, Caches
+from lockstep.shell.criteria import CriteriaStatus
 from lockstep.shell.doorbell import Doorbell
 from lockstep.shell.health import Health
 from lockstep.shell.work import Work
@@ -26,6 +27,7 @@ class Life:
     doorbell: Doorbell
     lease: Lease
     work: Work
+    criteria: CriteriaStatus
     health: Health
     workers: int
     grace: timedelta
@@ -70,10 +72,12 @@ class Life:
         self.work.start(self.workers)
         lost = asyncio.create_task(self.lease.hold())
         broken = asyncio.create_task(self.work.ended())
+        telling = asyncio.create_task(self.criteria.run())
+        tasks = {lost, broken, telling}
         try:
-            done, _ = await asyncio.wait({lost, broken}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end(lost, broken)
+            await _end(*tasks)
         raise InvariantError("the lease was lost" if lost in done else "a worker ended")
 
     async def _crds(self) -> None:

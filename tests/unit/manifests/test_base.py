@@ -178,6 +178,8 @@ def test_users_objects_and_the_content_of_secrets_are_out_of_reach() -> None:
     assert {it for it in written if it.endswith(GROUP)} == {
         f"modeldeployments/status.{GROUP}",
         f"decisions/status.{GROUP}",
+        f"exitcriteria/status.{GROUP}",
+        f"clusterexitcriteria/status.{GROUP}",
     }
     assert {it.verb for it in RIGHTS if it.resource == "secrets"} <= {"list", "watch"}
     assert not [it for it in RIGHTS if "*" in f"{it}"]

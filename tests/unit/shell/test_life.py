@@ -12,6 +12,7 @@ from lockstep.clients.lease import Lease
 from lockstep.core.key import Key
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.caches import OWN, Caches
+from lockstep.shell.criteria import CriteriaStatus
 from lockstep.shell.doorbell import Doorbell
 from lockstep.shell.health import Health
 from lockstep.shell.life import Life
@@ -86,6 +87,7 @@ class Theatre:
             doorbell=cast("Doorbell", stage),
             lease=cast("Lease", stage),
             work=self.work,
+            criteria=CriteriaStatus(self.caches, cast("Kube", Api(stage))),
             health=self.health,
             workers=1,
             grace=timedelta(seconds=1),

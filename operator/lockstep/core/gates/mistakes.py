@@ -26,11 +26,12 @@ def mistakes(stage: Soaked, criteria: tuple[Named, ...], soak: timedelta) -> Ite
             "a gate per metric and one per minimumRequests; refer to fewer criteria"
         )
     for gate in gates:
-        for why in _in_gate(gate, soak):
+        for why in in_gate(gate, soak):
             yield f"stage {stage.name}: metric {gate.name} of {gate.criteria} {why}"
 
 
-def _in_gate(gate: Gate, soak: timedelta) -> Iterator[str]:
+def in_gate(gate: Gate, soak: timedelta) -> Iterator[str]:
+    """What is wrong with one gate, to be said after its name."""
     why = unknown(gate.source.query, gate.args)
     if why:
         yield f"cannot be asked: {why}"

@@ -68,7 +68,7 @@ def unknown(query: str, args: Mapping[str, float]) -> str | None:
         if not found.startswith(_ARG) and found not in KNOWN:
             known = " ".join(f"{{{{{name}}}}}" for name in (*KNOWN, f"{_ARG}x"))
             return f"{{{{{found}}}}} is not a placeholder; there are {known}"
-    return None
+    return "its {{ is never closed by }}" if "{{" in _PLACEHOLDER.sub("", query) else None
 
 
 def _names(query: str) -> list[str]:

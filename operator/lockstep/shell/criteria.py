@@ -1,0 +1,128 @@
+"""Criteria are told whether they can be asked and who uses them: by one writer, when it changes.
+
+No pass does this: a thousand deployments that use the same criteria would all have to write it.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from lockstep.adapters.kube_custom import CriteriaRecord
+from lockstep.api.base import API_VERSION, Manifest
+from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
+from lockstep.clients.kube import Kube
+from lockstep.core.gates.gate import title
+from lockstep.core.gates.standing import mistake, standing
+from lockstep.core.key import Key
+from lockstep.errors import LockstepError, TransientError
+from lockstep.shell.caches import Caches
+
+EVERY: Final = timedelta(seconds=15)
+
+_LOG: Final = logging.getLogger(__name__)
+_Place = tuple[str, CriteriaRef]
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """Who refers to some criteria, and what Prometheus has refused of them."""
+
+    users: list[str]
+    refused: list[str]
+
+
+class CriteriaStatus:
+    """Runs beside the passes, while this operator works."""
+
+    def __init__(self, caches: Caches, kube: Kube) -> None:
+        self._caches = caches
+        self._kube = kube
+        self._mistakes: dict[str, tuple[int, str | None]] = {}
+        self._sent: dict[str, Manifest] = {}
+
+    async def run(self) -> None:
+        """Say what has changed, again and again, until it is cancelled."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Write the status of all criteria of which there is something new to say."""
+        uses, known = self._uses(), set()
+        for ref, record in self._all():
+            known.add(record.meta.uid)
+            use = uses.get((record.meta.namespace, ref), _Use([], []))
+            status = self._status(ref, record, use)
+            if status in (_without_none(record.wire), self._sent.get(record.meta.uid)):
+                continue
+            try:
+                await self._write(ref, record, status)
+            except TransientError as error:
+                _LOG.warning("the status of %s is not written yet: %s", title(ref), error)
+            except LockstepError as error:
+                _LOG.warning("the status of %s was not written: %s", title(ref), error)
+                self._sent[record.meta.uid] = status  # older roles: not again every time
+        for kept in (self._mistakes, self._sent):
+            for gone in kept.keys() - known:
+                kept.pop(gone)
+
+    def _all(self) -> Iterator[tuple[CriteriaRef, CriteriaRecord]]:
+        caches = self._caches
+        for kind, cache in (
+            (CriteriaKind.NAMESPACED, caches.exit_criteria),
+            (CriteriaKind.CLUSTER, caches.cluster_exit_criteria),
+        ):
+            for record in cache:
+                yield CriteriaRef.model_construct(kind=kind, name=record.meta.name), record
+
+    def _uses(self) -> dict[_Place, _Use]:
+        found: dict[_Place, _Use] = defaultdict(lambda: _Use([], []))
+        for record in self._caches.model_deployments:
+            for ref in record.criteria():
+                near = "" if ref.kind is CriteriaKind.CLUSTER else record.meta.namespace
+                use = found[near, ref]
+                use.users.append(str(Key(record.meta.namespace, record.meta.name)))
+                use.refused.extend(_refused(record.wire, title(ref)))
+        return found
+
+    def _status(self, ref: CriteriaRef, record: CriteriaRecord, use: _Use) -> Manifest:
+        generation, uid = record.meta.generation, record.meta.uid
+        known = self._mistakes.get(uid)
+        if known is None or known[0] != generation:
+            known = self._mistakes[uid] = generation, mistake(ref, record.criteria)
+        wrong = known[1] or next(iter(use.refused), None)
+        status = standing(generation, wrong, use.users)
+        return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    async def _write(self, ref: CriteriaRef, record: CriteriaRecord, status: Manifest) -> None:
+        gone: Manifest = {key: None for key in record.wire if key not in status}
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": ref.kind.value,
+            "metadata": {
+                "namespace": record.meta.namespace,
+                "name": ref.name,
+                "uid": record.meta.uid,
+            },
+            "status": {**gone, **status},
+        }
+        answer = await self._kube.answer(manifest)
+        self._sent[record.meta.uid] = status
+        if answer:
+            self._caches.answered(answer)
+
+
+def _without_none(wire: Manifest) -> Manifest:
+    return {key: value for key, value in wire.items() if value is not None}
+
+
+def _refused(wire: Manifest, criteria: str) -> Iterator[str]:
+    """What a deployment's gates say of queries that Prometheus cannot read."""
+    rows: Any = wire.get("gates") or ()
+    for row in rows:
+        if row.get("refused") and row.get("criteria") == criteria:
+            yield f"metric {row.get('name')} {row.get('message')}"
