@@ -45,10 +45,11 @@ class Act(StrEnum):
     RETRY = "Retry"
     PAUSE = "Pause"
     RESUME = "Resume"
+    ADOPT = "Adopt"
 
 
 ABOUT_A_STAGE: Final = frozenset({Act.APPROVE, Act.REJECT, Act.SKIP_STAGE})
-ABOUT_ALL: Final = frozenset({Act.PAUSE, Act.RESUME})
+ABOUT_ALL: Final = frozenset({Act.PAUSE, Act.RESUME, Act.ADOPT})
 """Acts on the ModelDeployment as a whole, whatever revision is on trial."""
 
 
@@ -60,7 +61,8 @@ class DecisionSpec(Spec):
     """Approve: one approval of the stage. Reject, Abort: back to stable, the revision is not tried
     again. Promote: go on although a person was awaited. PromoteFull: all callers at once, without
     further stages. SkipStage: on to the next stage. Retry: try the rejected revision, or measure
-    the stage, again. Pause, Resume: hold the trial where it is, and no longer."""
+    the stage, again. Pause, Resume: hold the trial where it is, and no longer.
+    Adopt: take back children that have no owner, as after a backup was restored."""
     revision: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
     """The revision that is decided about, as `status.candidate.revision` has it."""
     stage: DnsLabel | None = None
@@ -76,8 +78,9 @@ class DecisionSpec(Spec):
 
     RULES: ClassVar[Rules] = (
         Rule(
-            "self.act in ['Pause', 'Resume'] || has(self.revision) && self.revision.size() > 0",
-            "revision is required but for Pause and Resume: name what you decided about",
+            "self.act in ['Pause', 'Resume', 'Adopt'] "
+            "|| has(self.revision) && self.revision.size() > 0",
+            "revision is required but for Pause, Resume and Adopt: name what you decided about",
             lambda it: it.act in ABOUT_ALL or bool(it.revision),
         ),
         Rule(

@@ -389,6 +389,8 @@ class ModelDeploymentStatus(Seen):
     decisions: Annotated[tuple[Taken, ...], Newest(16)] = ()
     """The Decisions taken since the last change of spec, the latest last."""
     hold: Hold | None = None
+    adopting: Person = ""
+    """Who decided that children without an owner are taken back; empty once they are."""
     paused_by_spec: bool = False
     """spec.paused as last seen: when it changes, it wins over a Decision."""
     secrets: Annotated[tuple[SecretSeen, ...], Newest(16)] = ()

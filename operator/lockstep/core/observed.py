@@ -383,6 +383,8 @@ class Observed:
         autoscalers: Those that scale a child of ours.
         strangers: Pods with our label that no child of ours has made.
         misowned: Children whose ownerReference is not what spec.deletionPolicy asks for.
+        unowned: Objects that are this ModelDeployment's by name, label and form, and nobody's by
+            owner.
         decisions: In the order in which they are taken.
         refused: What the API server refused of what earlier passes planned.
         stepped: How far the clock is ahead of what ``status`` was counted by; its times are moved.
@@ -409,6 +411,7 @@ class Observed:
     autoscalers: tuple[Autoscaler, ...] = ()
     strangers: tuple[Pod, ...] = ()
     misowned: tuple[ChildRef, ...] = ()
+    unowned: tuple[ChildRef, ...] = ()
     decisions: tuple[Decided, ...] = ()
     refused: tuple[Refused, ...] = ()
     stepped: timedelta = timedelta(0)

@@ -111,6 +111,7 @@ class Observe:
             autoscalers=upkeep.autoscalers(self._caches, owner),
             misowned=upkeep.misowned(self._caches, owner),
             refused=self._memory.refusals.known(key),
+            unowned=upkeep.unowned(self._caches, owner),
         )
 
     def _status(

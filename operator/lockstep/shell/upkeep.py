@@ -4,13 +4,14 @@ Nothing is decided here.
 """
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from lockstep.adapters import kube_custom
-from lockstep.adapters.kube import meta
+from lockstep.adapters.kube import Meta, meta
 from lockstep.adapters.kube_budgets import BudgetRecord
 from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
 from lockstep.clients.kube import PATHS, Kube
+from lockstep.core import names
 from lockstep.core.children import budget
 from lockstep.core.children.owner import Owner, belonging_patch
 from lockstep.core.key import Key
@@ -61,6 +62,38 @@ def misowned(caches: Caches, of: Owner) -> tuple[ChildRef, ...]:
         and not record.meta.terminating
         and record.meta.outlives is not outliving
     )
+
+
+def unowned(caches: Caches, of: Owner) -> tuple[ChildRef, ...]:
+    """Objects that carry our label, a name that we give, and no owner that could claim them."""
+    return tuple(
+        ChildRef(kind, record.meta.name)
+        for plural, kind in _KINDS.items()
+        for record in caches.children(plural, of.key)
+        if record.meta.outlives
+        and record.meta.owner_uid != of.uid
+        and not record.meta.terminating
+        and _named_by_us(plural, record, of.key)
+    )
+
+
+def _named_by_us(plural: str, record: Any, key: Key) -> bool:  # noqa: ANN401 (any cache's record)
+    """A label alone makes nothing ours: anybody may write it."""
+    match plural:
+        case "services":
+            return record.meta.name in {key.name, names.preview_name(key.name)}
+        case "poddisruptionbudgets":
+            return bool(record.meta.name == key.name)
+        case "configmaps":
+            return record.copy is not None
+        case "controllerrevisions":
+            return record.stored is not None and _of_revision(record.meta, key)
+        case _:
+            return _of_revision(record.meta, key)
+
+
+def _of_revision(of: Meta, key: Key) -> bool:
+    return bool(of.revision) and of.name == names.child_name(key.name, of.revision)
 
 
 def autoscalers(caches: Caches, of: Owner) -> tuple[Autoscaler, ...]:

@@ -369,7 +369,9 @@ _TENANT: Final[Mapping[str, Case]] = {
     )
 }
 
-_NO_REVISION: Final = "revision is required but for Pause and Resume: name what you decided about"
+_NO_REVISION: Final = (
+    "revision is required but for Pause, Resume and Adopt: name what you decided about"
+)
 _NO_STAGE: Final = (
     "stage is required for Approve, Reject and SkipStage: name what you decided about"
 )
@@ -390,6 +392,11 @@ _DECISIONS: Final[Mapping[str, Case]] = {
         _NO_REVISION,
         {"spec.act": "Retry", "spec.revision": ""},
         {"spec.act": "Resume", "spec.revision": ""},
+    ),
+    "a decision about no revision, where there may be none": _decision(
+        _NO_REVISION,
+        {"spec.act": "PromoteFull", "spec.revision": GONE},
+        {"spec.act": "Adopt", "spec.revision": GONE},
     ),
     "an approval of no stage": _decision(
         _NO_STAGE, {"spec.stage": GONE}, {"spec.act": "Promote", "spec.stage": GONE}

@@ -76,10 +76,10 @@ def test_nobody_says_what_the_operator_says() -> None:
     assert not [it for rights in RIGHTS.values() for it in rights if "/status" in it.resource]
 
 
-def test_every_act_is_for_somebody_without_the_platform_but_those_that_go_round_gates() -> None:
+def test_only_the_platform_goes_round_gates_and_takes_over_what_nobody_owns() -> None:
     others = verbs("developer", "modeldeployments") | verbs("approver", "modeldeployments")
-    assert others.isdisjoint({"skipstage", "promotefull"})
-    assert others | {"skipstage", "promotefull"} >= ACTS
+    assert others.isdisjoint({"skipstage", "promotefull", "adopt"})
+    assert others | {"skipstage", "promotefull", "adopt"} >= ACTS
 
 
 def test_only_who_edits_a_namespace_is_a_developer_by_that() -> None:

@@ -13,7 +13,7 @@ from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
 from lockstep.api.status import Approved, Hold, Outcome, Phase, RevisionStatus, StageStatus
 from lockstep.core.governance import approvals
 from lockstep.core.observed import Decided, Unreadable
-from lockstep.core.rollout import approving, config, messages, outcome, trial
+from lockstep.core.rollout import adoption, approving, config, messages, outcome, trial
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.stages import (
     LAST_SKIPPED,
@@ -49,6 +49,8 @@ def ruling(view: View, decided: Decided) -> Ruling:
             return _pause(view, spec)
         case Act.RESUME:
             return _resume(view)
+        case Act.ADOPT:
+            return _adopt(view, spec)
         case Act.RETRY:
             return _retry(view, spec)
         case Act.PROMOTE_FULL:
@@ -338,6 +340,15 @@ def _resume(view: View) -> Ruling:
         meanwhile = ": spec.paused was set to false" if view.repaused else ""
         return _superseded(f"nothing is paused any more{meanwhile}")
     return _applied(view.recall(hold=None), "what was paused goes on")
+
+
+def _adopt(view: View, spec: DecisionSpec) -> Ruling:
+    """Seen now, not what may come: a later restore wants a word of its own."""
+    children = view.observed.unowned
+    if not children:
+        return _superseded("every child has its owner")
+    said = f"{adoption.listed(children)}: taken back, as decided by {_signed(spec)}"
+    return _applied(view.recall(adopting=spec.by), said)
 
 
 def _resume_first(view: View) -> str:

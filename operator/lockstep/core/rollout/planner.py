@@ -13,6 +13,7 @@ from lockstep.core.observed import Arm, DryRunResult, Foreign, Observed, Only, U
 from lockstep.core.plan import Plan
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
+    adoption,
     asking,
     causes,
     clocks,
@@ -41,6 +42,11 @@ class Taken:
     """A name we need belongs to somebody else."""
 
     foreign: Foreign
+
+
+@dataclass(frozen=True, slots=True)
+class Unowned:
+    """Children stand that nobody owns: a restored backup, orphans of an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +112,17 @@ class Untried:
 
 
 Situation = (
-    Taken | Lost | Condemned | Left | Settled | First | OnTrial | Held | Unstartable | Untried
+    Unowned
+    | Taken
+    | Lost
+    | Condemned
+    | Left
+    | Settled
+    | First
+    | OnTrial
+    | Held
+    | Unstartable
+    | Untried
 )
 
 
@@ -150,7 +166,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
         memory=clocks.healed(observed.status, now),
         now=now,
     )
-    known = keeping.old(_recovered(causes.told(view)))
+    known = keeping.old(adoption.ended(_recovered(causes.told(view))))
     kept = keeping.failed(_forgiven(known), view.routing)
     recalled = leaving.updated(_recalled(kept))
     return ports.renewed(deciding.taken(recalled))
@@ -159,7 +175,9 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
 def _recovered(view: View) -> View:
     """A lost status is rebuilt from the children: stable is the oldest whom callers reach."""
     memory = view.memory
-    if not _unheard_of(view) and (memory.phase is not None or memory.stable or memory.candidate):
+    blank = memory.phase is None or (memory.adopting and not view.observed.unowned)
+    nothing_known = blank and not (memory.stable or memory.candidate)
+    if not (nothing_known or _unheard_of(view)):
         return view
     arms = view.observed.arms.values()
     serving = {
@@ -230,6 +248,8 @@ def classify(view: View) -> Situation:
     """Name the one situation the ModelDeployment is in; safety stands on top."""
     memory, rejected = view.memory, view.memory.rejected
     foreign = _foreign(view)
+    if view.observed.unowned:
+        return Unowned()
     if foreign:
         return Taken(foreign)
     if memory.stable and _lost(view, memory.stable):
@@ -283,8 +303,8 @@ def _lost(view: View, stable: RevisionStatus) -> bool:
 def answer(view: View) -> Stance:
     """Answer the situation; every arm keeps callers served."""
     match classify(view):
-        case Taken(foreign):
-            return _taken(view, foreign)
+        case Unowned() | Taken() as owned:
+            return _not_ours(view, owned)
         case Lost(stable):
             return _standing(view, Phase.DEGRADED, "RevisionLost", messages.lost(stable))
         case Condemned(rejected):
@@ -330,8 +350,10 @@ def _standing(
     )
 
 
-def _taken(view: View, foreign: Foreign) -> Stance:
-    message = messages.taken(foreign)
+def _not_ours(view: View, owned: Unowned | Taken) -> Stance:
+    if isinstance(owned, Unowned):
+        return adoption.standing(view)
+    message = messages.taken(owned.foreign)
     return Stance(
         memory=view.memory,
         phase=Phase.DEGRADED,

@@ -23,7 +23,7 @@ from lockstep.core.plan import (
     RemovePod,
     SetOwnership,
 )
-from lockstep.core.rollout import messages, restart, strangers
+from lockstep.core.rollout import adoption, messages, restart, strangers
 from lockstep.core.rollout.view import Stance, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"
@@ -35,6 +35,7 @@ def actions(view: View, stance: Stance) -> Iterator[Action]:
     orphan = view.spec.deletion_policy is DeletionPolicy.ORPHAN
     for child in view.observed.misowned:
         yield SetOwnership(child, orphan=orphan)
+    yield from adoption.actions(view)
     yield from _budget(view, stance)
 
 

@@ -1,0 +1,82 @@
+"""Children that nobody owns: what a backup restores, a deletion orphans, an edit cuts loose.
+
+Names, labels and content say that they are this ModelDeployment's; only a uid says that it made
+them, and they have none of it any more. They go on serving, and are taken back when a person says
+so: until then another one of that name could claim them as well.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.model_deployment import DeletionPolicy
+from lockstep.api.status import Phase, Truth
+from lockstep.core.conditions import Claim
+from lockstep.core.observed import ChildRef
+from lockstep.core.plan import Action, SetOwnership
+from lockstep.core.rollout.view import Aim, Stance, View
+
+REASON: Final = "Unowned"
+_NAMED: Final = 12
+
+
+def ended(view: View) -> View:
+    """Everything is taken back: what was decided is done."""
+    done = view.memory.adopting and not view.observed.unowned
+    return view.recall(adopting="") if done else view
+
+
+def actions(view: View) -> Iterator[Action]:
+    """Every child gets its owner back, once somebody has decided it."""
+    orphan = view.spec.deletion_policy is DeletionPolicy.ORPHAN
+    if view.memory.adopting:
+        for child in view.observed.unowned:
+            yield SetOwnership(child, orphan=orphan)
+
+
+def standing(view: View) -> Stance:
+    """Nothing is touched: who is there serves on, and all of it is named at once."""
+    said = _taking_back(view) if view.memory.adopting else _waiting(view)
+    phase = Phase.PROGRESSING if view.memory.adopting else Phase.DEGRADED
+    arms = view.observed.arms.values()
+    return Stance(
+        memory=view.memory,
+        phase=phase,
+        reason=REASON,
+        message=said,
+        aim=Aim(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set}),
+        conflict=Claim(Truth.TRUE, REASON, said),
+    )
+
+
+def _waiting(view: View) -> str:
+    name, children = view.observed.key.name, view.observed.unowned
+    return (
+        f"{listed(children)} {_carry(children)} the label {DEPLOYMENT_LABEL}={name} and no owner, "
+        f"as after a backup was restored: nothing is rolled out or back, who serves goes on "
+        f"serving; to take {_them(children)} back, kubectl create a Decision with act Adopt"
+    )
+
+
+def _taking_back(view: View) -> str:
+    children = view.observed.unowned
+    return f"{listed(children)} {_are(children)} taken back, as {view.memory.adopting} decided"
+
+
+def listed(children: Sequence[ChildRef]) -> str:
+    """Kinds and names, the first dozen of them."""
+    named = ", ".join(f"{child.kind} {child.name}" for child in children[:_NAMED])
+    more = len(children) - _NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _carry(children: Sequence[ChildRef]) -> str:
+    return "carry" if len(children) > 1 else "carries"
+
+
+def _are(children: Sequence[ChildRef]) -> str:
+    return "are" if len(children) > 1 else "is"
+
+
+def _them(children: Sequence[ChildRef]) -> str:
+    return "them" if len(children) > 1 else "it"

@@ -1,0 +1,89 @@
+"""Children that nobody owns are named, left serving, and taken back when somebody decides it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from lockstep.api.decision import DecisionSpec
+from lockstep.api.status import Outcome, Phase
+from lockstep.core.observed import ChildRef, Decided, Observed
+from lockstep.core.plan import Plan, SetOwnership
+from lockstep.core.rollout.planner import plan
+from tests.unit.rollout.worlds import KEY, NOW, V1, World, world
+
+CHILD = f"{KEY.name}-{V1}"
+LEFT = (
+    ChildRef("ReplicaSet", CHILD),
+    ChildRef("ControllerRevision", CHILD),
+    ChildRef("Service", KEY.name),
+)
+DECISION = DecisionSpec.model_validate(
+    {"target": {"name": KEY.name}, "act": "Adopt", "by": "alice", "reason": "restored"}
+)
+ADOPT = Decided(name="a", uid="a", at=NOW - timedelta(seconds=1), spec=DECISION)
+BLANK = world(version="1.0.0", stable=None, arms=(), routing=None, stored=())
+RESTORED = BLANK.observed()
+
+
+def restored(*decisions: Decided, unowned: tuple[ChildRef, ...] = LEFT, **status: object) -> Plan:
+    seen = replace(RESTORED, unowned=unowned, decisions=decisions)
+    return plan(replace(seen, status=seen.status.model_copy(update=status)), NOW)
+
+
+def conflict(decided: Plan) -> str:
+    return next(it.message for it in decided.status.conditions if it.type == "Conflict")
+
+
+def test_all_of_them_are_named_at_once_and_none_is_touched() -> None:
+    decided = restored()
+    assert decided.actions == ()
+    assert decided.status.phase is Phase.DEGRADED
+    assert all(child.name in conflict(decided) for child in LEFT)
+    assert "act Adopt" in decided.status.message
+
+
+def test_a_decision_takes_all_of_them_back() -> None:
+    decided = restored(ADOPT)
+    taken = [it for it in decided.actions if isinstance(it, SetOwnership)]
+    assert taken == [SetOwnership(child, orphan=False) for child in LEFT]
+    assert decided.status.decisions[0].outcome is Outcome.APPLIED
+    assert decided.status.adopting == "alice"
+
+
+def test_what_was_refused_or_lost_is_tried_again() -> None:
+    decided = restored(unowned=LEFT[1:], adopting="alice", phase=Phase.PROGRESSING)
+    assert len([it for it in decided.actions if isinstance(it, SetOwnership)]) == 2
+    assert decided.status.adopting == "alice"
+
+
+SERVING: World = world(version="1.0.0", stable=None, stored=(V1,))
+
+
+def test_once_they_have_their_owner_whoever_callers_reach_is_stable() -> None:
+    seen = SERVING.observed()
+    status = seen.status.model_copy(update={"adopting": "alice", "phase": Phase.DEGRADED})
+    decided = plan(replace(seen, status=status), NOW)
+    assert decided.status.stable
+    assert decided.status.stable.revision == V1
+    assert decided.status.adopting == ""
+    assert decided.status.phase is Phase.HEALTHY
+
+
+def test_there_may_be_nothing_to_take_back() -> None:
+    decided = restored(ADOPT, unowned=())
+    assert decided.status.decisions[0].outcome is Outcome.SUPERSEDED
+    assert not [it for it in decided.actions if isinstance(it, SetOwnership)]
+
+
+def test_a_trial_under_way_stands_while_a_child_has_lost_its_owner() -> None:
+    seen: Observed = world(version="1.0.0").observed()
+    decided = plan(replace(seen, unowned=(ChildRef("PodDisruptionBudget", KEY.name),)), NOW)
+    assert decided.status.stable == seen.status.stable
+    assert not [it for it in decided.actions if isinstance(it, SetOwnership)]
+
+
+@pytest.mark.parametrize("many", [13, 40])
+def test_of_very_many_the_first_dozen_is_named(many: int) -> None:
+    decided = restored(unowned=tuple(ChildRef("ConfigMap", f"c{n}") for n in range(many)))
+    assert f"c11 and {many - 12} more carry" in conflict(decided)
