@@ -1,5 +1,6 @@
 """Plain requests to the API server, as the played parts of a test's cluster make them."""
 
+import json
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,8 +60,9 @@ class Api:
             Refused: The answer is not a 2xx.
         """
         headers = {"Content-Type": content_type}
+        written = None if body is None else json.dumps(body, separators=(",", ":"))
         async with self._session.request(
-            method, path, json=body, params=query, headers=headers
+            method, path, data=written, params=query, headers=headers
         ) as reply:
             answer: Manifest = await reply.json()
             if reply.status >= 300:

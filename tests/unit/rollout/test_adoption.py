@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from lockstep.api.decision import DecisionSpec
-from lockstep.api.status import Outcome, Phase
+from lockstep.api.status import Outcome, Phase, Truth
 from lockstep.core.observed import ChildRef, Decided, Observed
 from lockstep.core.plan import Plan, SetOwnership
 from lockstep.core.rollout.planner import plan
@@ -39,6 +39,9 @@ def test_all_of_them_are_named_at_once_and_none_is_touched() -> None:
     decided = restored()
     assert decided.actions == ()
     assert decided.status.phase is Phase.DEGRADED
+    assert {it.status for it in decided.status.conditions if it.type == "Available"} == {
+        Truth.UNKNOWN
+    }
     assert all(child.name in conflict(decided) for child in LEFT)
     assert "act Adopt" in decided.status.message
 
@@ -49,6 +52,14 @@ def test_a_decision_takes_all_of_them_back() -> None:
     assert taken == [SetOwnership(child, orphan=False) for child in LEFT]
     assert decided.status.decisions[0].outcome is Outcome.APPLIED
     assert decided.status.adopting == "alice"
+
+
+def test_nothing_is_made_anew_meanwhile() -> None:
+    """Whose ReplicaSet has come back first."""
+    seen = replace(world(version="1.0.0", stable=None, stored=()).observed(), unowned=LEFT[1:])
+    status = seen.status.model_copy(update={"adopting": "alice"})
+    decided = plan(replace(seen, status=status), NOW)
+    assert all(isinstance(it, SetOwnership) for it in decided.actions)
 
 
 def test_what_was_refused_or_lost_is_tried_again() -> None:

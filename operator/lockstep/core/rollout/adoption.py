@@ -49,6 +49,13 @@ def standing(view: View) -> Stance:
     )
 
 
+def available(view: View) -> Claim | None:
+    """A Service that nobody owns has callers all the same; whom it brings them to is not known."""
+    if ChildRef("Service", view.observed.key.name) not in view.observed.unowned:
+        return None
+    return Claim(Truth.UNKNOWN, REASON, "the Service has no owner: its callers are not looked at")
+
+
 def _waiting(view: View) -> str:
     name, children = view.observed.key.name, view.observed.unowned
     return (

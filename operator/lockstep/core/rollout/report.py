@@ -31,6 +31,7 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.core.rollout import (
+    adoption,
     approving,
     blockers,
     causes,
@@ -180,7 +181,7 @@ def _answering(view: View, stance: Stance) -> int:
 
 def _claims(view: View, stance: Stance, answering: int) -> dict[str, Claim]:
     claims = {
-        "Available": _available(view, answering),
+        "Available": adoption.available(view) or _available(view, answering),
         **_progress(stance.phase, stance.reason, stance.message),
         "SpecValid": stance.valid,
     }
@@ -272,6 +273,8 @@ def _turn(view: View, put: PutReplicaSet, routing: Routing | None) -> int:
 
 
 def _store(view: View, stance: Stance) -> Iterator[StoreRevision]:
+    if view.observed.unowned:
+        return
     wanted, stable = view.wanted, stance.memory.stable
     number = max((it.number for it in view.observed.stored), default=0) + 1
     if wanted.revision in stance.aim.counts and wanted.stored is None:
