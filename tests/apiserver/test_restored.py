@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.api import GROUP, STRATEGIC, Manifest
+from tests.apiserver.kubelet import STARTING
 from tests.apiserver.lab import DEADLINE, Lab, lab, reason_of
 
 pytestmark = pytest.mark.apiserver
@@ -66,16 +67,16 @@ async def test_one_decision_takes_everything_back_and_rollouts_go_on(world: Lab)
     selected = await world.selector()
     await restore(world)
 
-    status = await world.reason("Unowned")
     child = f"fraud-{world.id_of('1.0.0')}"
     named = ("ReplicaSet " + child, "ControllerRevision " + child, "Service fraud", "Budget fraud")
-    assert all(name in status["message"] for name in named), status["message"]
+    await world.until("all named", lambda it: all(name in it.get("message", "") for name in named))
+    assert reason_of(await world.status()) == "Unowned"
     assert await world.selector() == selected
 
     pods = await world.pods()
     await decide(world, "Adopt")
     await world.healthy("1.0.0")
-    assert pods.keys() <= (await world.pods()).keys() | pods.keys()
+    assert await world.pods() == pods
     assert await world.selector() == selected
 
     await world.apply("2.0.0")
@@ -97,3 +98,26 @@ async def test_an_owner_reference_that_was_cut_off_is_told_and_given_back(world:
     assert (await world.api("GET", child))["metadata"]["ownerReferences"][0]["uid"] == owner
     assert await world.pods() == pods
     assert reason_of(await world.status()) == "Completed"
+
+
+async def test_a_service_from_before_is_taken_over_and_its_callers_stay_until_all_is_ready(
+    world: Lab,
+) -> None:
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    before = {"metadata": {"name": "fraud"}, "spec": {"selector": {"app": "old"}, "ports": ports}}
+    made = await world.api("POST", world.core("services"), before)
+    world.kubelet.health["1.0.0"] = STARTING
+    await world.apply("1.0.0")
+    status = await world.reason("Conflict")
+    assert "decide Adopt" in status["message"]
+
+    await decide(world, "Adopt")
+    await world.until("pods are asked for", lambda status: status.get("stage"))
+    assert await world.selector() == {"app": "old"}
+
+    world.kubelet.health.clear()
+    await world.healthy("1.0.0")
+    await world.callers_on("1.0.0")
+    after = await world.api("GET", f"{world.core('services')}/fraud")
+    assert after["metadata"]["uid"] == made["metadata"]["uid"]
+    assert "app" not in after["spec"]["selector"]

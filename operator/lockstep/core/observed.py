@@ -234,7 +234,8 @@ class CallerService:
 
     ``drifted``: what is ours in it and the same for all revisions is not as we would write it.
     ``edited``: somebody else has written some of its ports. ``astray``: callers are sent to no pod
-    of ours, or to pods that are not ready, whatever it selects.
+    of ours, or to pods that are not ready, whatever it selects. ``elsewhere``: what it
+    selects by is nothing that we write.
     """
 
     uid: str
@@ -243,6 +244,7 @@ class CallerService:
     drifted: bool = False
     edited: bool = False
     astray: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ def _seen(
         drifted=redirected or not stands,
         edited=seen.edited,
         astray=seen.astray,
+        elsewhere=routing is None,
     )
 
 

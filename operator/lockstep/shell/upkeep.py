@@ -13,9 +13,9 @@ from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
 from lockstep.clients.kube import PATHS, Kube
 from lockstep.core import names
 from lockstep.core.children import budget
-from lockstep.core.children.owner import Owner, belonging_patch
+from lockstep.core.children.owner import Owner, belonging_patch, labels
 from lockstep.core.key import Key
-from lockstep.core.observed import Autoscaler, Budget, ChildRef, Unreadable
+from lockstep.core.observed import Autoscaler, Budget, ChildRef, Foreign, Unreadable
 from lockstep.core.plan import PutBudget, RemoveBudget, SetOwnership
 from lockstep.shell.caches import CHILDREN, Caches
 from lockstep.shell.memory import Memory
@@ -119,7 +119,7 @@ async def act(caches: Caches, memory: Memory, kube: Kube, of: Owner, action: Upk
         case RemoveBudget():
             await _remove_budget(caches, kube, of.key)
         case SetOwnership(child):
-            await _set_ownership(caches, kube, of, child)
+            await _set_ownership(caches, memory, kube, of, child)
 
 
 async def _put_budget(
@@ -148,14 +148,28 @@ async def _remove_budget(caches: Caches, kube: Kube, key: Key) -> None:
     _LOG.info("deleted PodDisruptionBudget %s", key.name)
 
 
-async def _set_ownership(caches: Caches, kube: Kube, of: Owner, child: ChildRef) -> None:
-    plural = PATHS[child.kind][1]
-    known = {record.meta.name: record for record in caches.children(plural, of.key)}
-    record = known.get(child.name)
-    if record is None:
+async def _set_ownership(
+    caches: Caches, memory: Memory, kube: Kube, of: Owner, child: ChildRef
+) -> None:
+    """What we do not watch has no label of ours yet: a Service from before that is taken over."""
+    uid = _known_uid(caches, of.key, child) or await _uid_of_unowned(kube, of.key, child)
+    if not uid:
         return
     metadata = {"name": child.name, "namespace": of.key.namespace}
-    patch = {"metadata": {"uid": record.meta.uid, **belonging_patch(of)}}
+    patch = {"metadata": {"uid": uid, "labels": labels(of), **belonging_patch(of)}}
     answer = await kube.merge_items({"kind": child.kind, "metadata": metadata}, patch)
     caches.answered(answer)
+    memory.foreign.get(of.key, {}).pop(Foreign(child.kind, child.name), None)
     _LOG.info("%s %s now follows deletionPolicy %s", child.kind, child.name, of.policy)
+
+
+def _known_uid(caches: Caches, key: Key, child: ChildRef) -> str:
+    records = caches.children(PATHS[child.kind][1], key)
+    return next((str(it.meta.uid) for it in records if it.meta.name == child.name), "")
+
+
+async def _uid_of_unowned(kube: Kube, key: Key, child: ChildRef) -> str:
+    """Empty where it is gone, or where a controller has it."""
+    there = await kube.read(child.kind, key.namespace, child.name)
+    known = meta(there) if there else None
+    return known.uid if known and known.outlives and not known.terminating else ""

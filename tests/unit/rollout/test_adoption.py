@@ -7,10 +7,18 @@ import pytest
 
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.status import Outcome, Phase, Truth
-from lockstep.core.observed import ChildRef, Decided, Observed
-from lockstep.core.plan import Plan, SetOwnership
+from lockstep.core.observed import (
+    CallerService,
+    ChildRef,
+    Decided,
+    Foreign,
+    Nobody,
+    Observed,
+    Only,
+)
+from lockstep.core.plan import Plan, SetOwnership, SetTraffic
 from lockstep.core.rollout.planner import plan
-from tests.unit.rollout.worlds import KEY, NOW, V1, World, world
+from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, but, first, named, world
 
 CHILD = f"{KEY.name}-{V1}"
 LEFT = (
@@ -98,3 +106,39 @@ def test_a_trial_under_way_stands_while_a_child_has_lost_its_owner() -> None:
 def test_of_very_many_the_first_dozen_is_named(many: int) -> None:
     decided = restored(unowned=tuple(ChildRef("ConfigMap", f"c{n}") for n in range(many)))
     assert f"c11 and {many - 12} more carry" in conflict(decided)
+
+
+BEFORE = CallerService(uid="s", routing=Nobody(), drifted=True, elsewhere=True)
+TAKEN = Foreign("Service", KEY.name)
+
+
+def taking_over(ready: int, *decisions: Decided, taken: bool = True) -> Plan:
+    """A first revision, with the Service of callers that somebody made for a Deployment."""
+    base = but(first(ready, 4), candidate=named(V2, smoke_tested=bool(ready)))
+    seen = replace(base.observed(), service=BEFORE if taken else None, decisions=decisions)
+    status = seen.status.model_copy(update={"adopting": "alice" if taken else ""})
+    foreign = () if taken else (TAKEN,)
+    return plan(replace(seen, status=status, foreign=foreign), NOW)
+
+
+def routed(decided: Plan) -> list[object]:
+    return [it.routing for it in decided.actions if isinstance(it, SetTraffic)]
+
+
+def test_a_service_of_somebody_is_taken_over_when_that_is_decided() -> None:
+    assert not taking_over(0, taken=False).actions
+    assert taking_over(0, ADOPT, taken=False).actions[:1] == (
+        SetOwnership(ChildRef("Service", KEY.name), orphan=False),
+    )
+
+
+CALLERS: dict[str, tuple[int, list[object]]] = {
+    "stay where they are while no pod is ready": (0, []),
+    "stay where they are while one pod is missing": (3, []),
+    "move to the first revision once it is whole": (4, [Only(V2)]),
+}
+
+
+@pytest.mark.parametrize(("ready", "moved"), CALLERS.values(), ids=CALLERS)
+def test_callers_of_a_service_that_was_taken_over(ready: int, moved: list[object]) -> None:
+    assert routed(taking_over(ready)) == moved

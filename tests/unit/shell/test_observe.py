@@ -189,7 +189,9 @@ async def test_the_service_says_whom_callers_reach() -> None:
 
 async def test_a_selector_that_is_not_ours_is_drift_towards_nobody_we_know() -> None:
     seen = await Bench().see(model_deployment(), callers({"app": "x"})).look()
-    assert seen.service == CallerService(uid="uid-svc", routing=Nobody(), ports=PORTS, drifted=True)
+    assert seen.service == CallerService(
+        uid="uid-svc", routing=Nobody(), ports=PORTS, drifted=True, elsewhere=True
+    )
 
 
 STRAY: dict[str, tuple[Manifest, bool]] = {

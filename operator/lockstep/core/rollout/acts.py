@@ -344,10 +344,10 @@ def _resume(view: View) -> Ruling:
 
 def _adopt(view: View, spec: DecisionSpec) -> Ruling:
     """Seen now, not what may come: a later restore wants a word of its own."""
-    children = view.observed.unowned
+    children = adoption.left(view)
     if not children:
-        return _superseded("every child has its owner")
-    said = f"{adoption.listed(children)}: taken back, as decided by {_signed(spec)}"
+        return _superseded("nothing is in the way that has no owner")
+    said = f"{adoption.listed(children)}: taken over, as decided by {_signed(spec)}"
     return _applied(view.recall(adopting=spec.by), said)
 
 

@@ -1,8 +1,9 @@
-"""Children that nobody owns: what a backup restores, a deletion orphans, an edit cuts loose.
+"""What has no owner and is taken over: a restored backup, orphans, a Service from before Lockstep.
 
 Names, labels and content say that they are this ModelDeployment's; only a uid says that it made
 them, and they have none of it any more. They go on serving, and are taken back when a person says
-so: until then another one of that name could claim them as well.
+so: until then another one of that name could claim them as well. So is a Service of callers that
+somebody made for a Deployment: whom it selects stays as it is until the first revision is ready.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.api.status import Phase, Truth
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import ChildRef
+from lockstep.core.observed import ChildRef, Foreign
 from lockstep.core.plan import Action, SetOwnership
 from lockstep.core.rollout.view import Aim, Stance, View
 
@@ -20,9 +21,22 @@ REASON: Final = "Unowned"
 _NAMED: Final = 12
 
 
+def left(view: View) -> tuple[ChildRef, ...]:
+    """What a Decision would take over now."""
+    callers = Foreign("Service", view.observed.key.name)
+    taken = (ChildRef(callers.kind, callers.name),) if callers in view.observed.foreign else ()
+    return (*view.observed.unowned, *taken)
+
+
+def elsewhere(view: View) -> bool:
+    """Whether callers of a Service that was taken over still reach whom they reached before."""
+    service = view.observed.service
+    return bool(view.memory.adopting) and service is not None and service.elsewhere
+
+
 def ended(view: View) -> View:
-    """Everything is taken back: what was decided is done."""
-    done = view.memory.adopting and not view.observed.unowned
+    """Everything is taken over, and callers reach pods of ours: what was decided is done."""
+    done = view.memory.adopting and not left(view) and not elsewhere(view)
     return view.recall(adopting="") if done else view
 
 
@@ -30,7 +44,7 @@ def actions(view: View) -> Iterator[Action]:
     """Every child gets its owner back, once somebody has decided it."""
     orphan = view.spec.deletion_policy is DeletionPolicy.ORPHAN
     if view.memory.adopting:
-        for child in view.observed.unowned:
+        for child in left(view):
             yield SetOwnership(child, orphan=orphan)
 
 
@@ -51,9 +65,12 @@ def standing(view: View) -> Stance:
 
 def available(view: View) -> Claim | None:
     """A Service that nobody owns has callers all the same; whom it brings them to is not known."""
-    if ChildRef("Service", view.observed.key.name) not in view.observed.unowned:
-        return None
-    return Claim(Truth.UNKNOWN, REASON, "the Service has no owner: its callers are not looked at")
+    if ChildRef("Service", view.observed.key.name) in view.observed.unowned:
+        return Claim(Truth.UNKNOWN, REASON, "the Service has no owner: its callers are not seen")
+    if elsewhere(view):
+        said = "callers reach the pods that the Service selected before it was taken over"
+        return Claim(Truth.UNKNOWN, "TakenOver", said)
+    return None
 
 
 def _waiting(view: View) -> str:

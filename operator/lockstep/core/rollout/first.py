@@ -5,7 +5,16 @@ What has to pass its gates first is a trial of a single step, see ``stages.walk`
 
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import Arm, Nobody, Only, Routing
-from lockstep.core.rollout import messages, outcome, ports, proving, returns, standing, trial
+from lockstep.core.rollout import (
+    adoption,
+    messages,
+    outcome,
+    ports,
+    proving,
+    returns,
+    standing,
+    trial,
+)
 from lockstep.core.rollout.failures import failure, next_failure
 from lockstep.core.rollout.stages import FIRST, is_gated_first
 from lockstep.core.rollout.view import Aim, Stance, View
@@ -66,9 +75,13 @@ def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str)
 
 
 def _routing(view: View, candidate: Arm) -> Routing:
-    """Callers reach a proven candidate; a lost status takes its callers from nobody."""
+    """Callers reach a proven candidate; a lost status takes its callers from nobody.
+
+    Those of a Service that was taken over have other pods: they move when all of ours are there.
+    """
     mine = Only(candidate.revision)
-    ready = (candidate.ready or candidate.held) and not view.astray
+    enough = view.spec.replicas if adoption.elsewhere(view) else 1
+    ready = (candidate.ready >= enough or candidate.held) and not view.astray
     if proving.proven(view) and (ready or view.routing == mine):
         return mine
     lost = view.observed.status.phase is None

@@ -345,10 +345,13 @@ def refused_for_now(version: str, problem: str, by: Cause) -> str:
 
 
 def taken(foreign: Foreign) -> str:
-    return (
-        f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone; "
-        "delete or rename it, then this goes on by itself"
-    )
+    said = f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone"
+    if foreign.kind == "Service":
+        return (
+            f"{said}; delete or rename it, or decide Adopt to take it over: its callers stay where "
+            "they are until the first revision is ready"
+        )
+    return f"{said}; delete or rename it, then this goes on by itself"
 
 
 def lost(revision: RevisionStatus) -> str:

@@ -14,6 +14,7 @@ from lockstep.core.observed import (
     Arm,
     ChildReplicaSet,
     Everyone,
+    Nobody,
     Observed,
     Only,
     Routing,
@@ -314,7 +315,7 @@ def _stands(child: ChildReplicaSet, count: int, surplus: int) -> bool:
 
 def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:
     service = view.observed.service
-    if routing is None:
+    if routing is None or (routing == Nobody() and adoption.elsewhere(view)):
         return
     there = service is not None and service.routing == routing
     if there and service and not service.drifted and not ports.drifted(view, routing):
