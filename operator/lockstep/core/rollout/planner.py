@@ -201,7 +201,7 @@ def _recovered(view: View) -> View:
 def _unheard_of(view: View) -> bool:
     """Whether stable is a revision of which there is no trace: somebody else wrote the status."""
     stable, observed = view.memory.stable, view.observed
-    if stable is None or stable.revision == view.wanted.revision:
+    if stable is None or stable.revision == view.wanted.revision or observed.unowned:
         return False
     known = {it.revision for it in observed.stored} | observed.arms.keys()
     return stable.revision not in known
