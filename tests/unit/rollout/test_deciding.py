@@ -134,31 +134,31 @@ EXPIRED = trial(
 UNDECIDED = trial(spec=SOAK, status=waits_for("DeadlineExceeded", ended()))
 
 # One letter for each act, in the order of ``Act``: Applied, Refused or Superseded.
-# Approve Reject Promote PromoteFull SkipStage Abort Retry Pause Resume
+# Approve Reject Promote PromoteFull SkipStage Abort Retry Pause Resume Adopt
 SITUATIONS: dict[str, tuple[World, str]] = {
-    "soaking": (SOAKING, "RARAAAAAS"),
-    "approvals are awaited": (ASKING, "AARAAAAAS"),
-    "the time to approve is over": (EXPIRED, "RARAAAAAS"),
-    "nobody could decide": (UNDECIDED, "RAAAAAAAS"),
-    "its pods come up": (trial(ready=0, wanted=2), "RARAAAAAS"),
+    "soaking": (SOAKING, "RARAAAAASS"),
+    "approvals are awaited": (ASKING, "AARAAAAASS"),
+    "the time to approve is over": (EXPIRED, "RARAAAAASS"),
+    "nobody could decide": (UNDECIDED, "RAAAAAAASS"),
+    "its pods come up": (trial(ready=0, wanted=2), "RARAAAAASS"),
     "paused by the spec": (
-        but(SOAKING, spec={**SOAK, "paused": True}, status={"paused_by_spec": True}), "RARRRAAAR"),
-    "paused by a Decision": (but(SOAKING, status={"hold": HOLD}), "RARRRAAAA"),
-    "a first rollout": (first(ready=1), "RRRRRAAAS"),
+        but(SOAKING, spec={**SOAK, "paused": True}, status={"paused_by_spec": True}), "RARRRAAARS"),
+    "paused by a Decision": (but(SOAKING, status={"hold": HOLD}), "RARRRAAAAS"),
+    "a first rollout": (first(ready=1), "RRRRRAAASS"),
     "a first rollout with gates": (
         first(spec={**SOAK, "initialRollout": "Gate"},
-              stage=StageStatus(name="initial", index=0)), "RRRARAAAS"),
+              stage=StageStatus(name="initial", index=0)), "RRRARAAASS"),
     "without stages already": (
         trial(candidate=named(V2, ungated="Returned"),
-              stage=StageStatus(name="direct", index=0)), "RRRRRAAAS"),
-    "taken back": (world(rejected=rejection(V2)), "SSSASSAAS"),
-    "it serves": (world(stable=V2, arms=(arm(V2, 4),), routing=Only(V2)), "SSSSSSSAS"),
+              stage=StageStatus(name="direct", index=0)), "RRRRRAAASS"),
+    "taken back": (world(rejected=rejection(V2)), "SSSASSAASS"),
+    "it serves": (world(stable=V2, arms=(arm(V2, 4),), routing=Only(V2)), "SSSSSSSASS"),
     "another is on trial": (
         trial(version="3.0.0", candidate=named(V3), arms=(arm(V1, 2), arm(V3, 2)),
-              stored=(V1, V2, V3)), "SSSSSSSAS"),
+              stored=(V1, V2, V3)), "SSSSSSSASS"),
     "it may not begin": (
-        world(spec={"paused": True}, status={"paused_by_spec": True}), "RRRRRRSAR"),
-    "nobody knows it": (world(version="1.0.0", stored=(V1,)), "SSSSSSSAS"),
+        world(spec={"paused": True}, status={"paused_by_spec": True}), "RRRRRRSARS"),
+    "nobody knows it": (world(version="1.0.0", stored=(V1,)), "SSSSSSSASS"),
 }  # fmt: skip
 
 
