@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from lockstep.api.base import (
+    DURATION_PATTERN,
     MAY_BE_NULL,
     OWN_PREFIX,
     AwareTime,
@@ -187,7 +188,7 @@ LONGEST_SMOKE_TEST: Final = timedelta(minutes=1)
 SmokeTimeout = Annotated[
     PositiveDuration,
     Rule(
-        "duration(self) <= duration('1m')",
+        f"!self.matches(r'{DURATION_PATTERN}') || duration(self) <= duration('1m')",
         "must be at most 1m: a caller would not wait longer either",
         at_admission,
     ),

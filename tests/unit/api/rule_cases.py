@@ -77,6 +77,7 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     "a version of two numbers": _value("spec.model.version", NO_SEMVER, "1.0", "1.0.0-rc.1"),
     "a version of one number": _value("spec.model.version", NO_SEMVER, "7", "7.0.0"),
     "a duration in words": _value(f"{_STAGE}.soak", A_DURATION, "5 minutes", "5m"),
+    "a smoke test of days": _value("spec.smokeTest.timeout", A_DURATION, "1d", "1m"),
     "a duration in days": _value(f"{_STAGE}.soak", A_DURATION, "1d", "24h"),
     "a duration that no clock can add up": _value(
         f"{_STAGE}.soak", A_DURATION, "99999999h", "8760h"
