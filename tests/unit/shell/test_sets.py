@@ -154,7 +154,7 @@ async def test_an_autoscaler_of_a_deployment_of_ours_is_seen() -> None:
 
 def mirrored(raw: Manifest) -> Manifest:
     """What a policy makes of it that takes images from a mirror."""
-    fields = {"f:spec": {"f:template": {}, "f:replicas": {}}}
+    fields: Manifest = {"f:spec": {"f:template": {}, "f:replicas": {}}}
     metadata = {**raw["metadata"], "managedFields": [{"manager": "lockstep", "fieldsV1": fields}]}
     spec = copy.deepcopy(raw["spec"])
     for container in spec["template"]["spec"]["containers"]:
