@@ -135,6 +135,7 @@ def test_nobody_forges_the_list(fraud: Served, forged: str | None) -> None:
     note = {"metadata": {"annotations": {HANDS: forged}}}
     assert fraud.write(BOB, note).authors == [ALICE]
     assert fraud.write(BOB, {**note, **LONGER}).authors == [ALICE]
+    fraud.report()
     changed = {**note, "spec": {"model": {"version": "3.0.0"}}}
     assert fraud.write(CAROL, changed).authors == [CAROL]
 
