@@ -16,8 +16,9 @@ class ExitCriteriaStatus(Seen):
 
     observed_generation: int = 0
     """The generation of the spec that this was said of."""
-    valid: Truth
-    """False where a metric cannot be asked, or could never end: stages that use it wait."""
+    valid: Truth = Truth.UNKNOWN
+    """False where a metric cannot be asked, or could never end: stages that use it wait. Unknown
+    until somebody has looked."""
     message: Sentence | None = None
     """Which metric, and why."""
     used_by: Count = 0
