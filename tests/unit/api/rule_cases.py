@@ -73,6 +73,15 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     "an artifact in a bucket": _value(
         "spec.model.artifact", NO_SCHEME, "s3://models/fraud", PINNED
     ),
+    "an image behind a scheme": _value(
+        f"{_TEMPLATE}.spec.containers[0].image", NO_SCHEME, "https://" + PINNED, PINNED
+    ),
+    "an init container's image behind a scheme": _value(
+        f"{_TEMPLATE}.spec.initContainers[0].image", NO_SCHEME, "oci://" + PINNED, PINNED
+    ),
+    "a volume's image behind a scheme": _value(
+        f"{_TEMPLATE}.spec.volumes[0].image.reference", NO_SCHEME, "oci://" + PINNED, PINNED
+    ),
     "a version with a v": _value("spec.model.version", NO_SEMVER, "v1.0.0", "1.0.0"),
     "a version of two numbers": _value("spec.model.version", NO_SEMVER, "1.0", "1.0.0-rc.1"),
     "a version of one number": _value("spec.model.version", NO_SEMVER, "7", "7.0.0"),
