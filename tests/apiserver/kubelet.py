@@ -100,7 +100,8 @@ class Kubelet:
         of_version = self.health.get(pod["metadata"]["labels"]["version"], WELL)
         health = self.health.get(pod["metadata"]["uid"], of_version)
         said = {"name": "server", "image": "i", "imageID": "i", "restartCount": 0, **health}
-        if pod["status"].get("containerStatuses", [{}])[0].get("state") == said["state"]:
+        known = pod["status"].get("containerStatuses", [{}])[0]
+        if all(known.get(field) == said[field] for field in ("state", "restartCount")):
             return
         status: dict[str, Any] = {
             "phase": "Running",
