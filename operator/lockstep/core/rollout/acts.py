@@ -13,7 +13,7 @@ from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
 from lockstep.api.status import Approved, Hold, Outcome, Phase, RevisionStatus, StageStatus
 from lockstep.core.governance import approvals
 from lockstep.core.observed import Decided, Unreadable
-from lockstep.core.rollout import adoption, approving, config, messages, outcome, trial
+from lockstep.core.rollout import adoption, approving, config, messages, outcome, situation
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.stages import (
     LAST_SKIPPED,
@@ -201,7 +201,7 @@ def _awaits_a_person(view: View, step: Step) -> bool:
     if before.phase is not Phase.PAUSED or before.stage != view.memory.stage:
         return False
     ready = next((it.reason for it in before.conditions if it.type == "Ready"), "")
-    return ready in trial.PROMOTABLE or (step.manual and ready == trial.APPROVAL_NEEDED)
+    return ready in situation.PROMOTABLE or (step.manual and ready == situation.APPROVAL_NEEDED)
 
 
 def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec) -> Ruling:

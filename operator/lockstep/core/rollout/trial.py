@@ -1,14 +1,13 @@
 """A candidate on trial beside stable, step by step, whatever strategy the steps come from."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import assert_never
 
 from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import Phase, StageStatus
-from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
-from lockstep.core.observed import Arm, Only
+from lockstep.core.observed import Arm
 from lockstep.core.rollout import (
     approving,
     messages,
@@ -22,7 +21,21 @@ from lockstep.core.rollout import (
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.events import told_reason
 from lockstep.core.rollout.failures import Failure, failure, next_failure
-from lockstep.core.rollout.replicas import Counts
+from lockstep.core.rollout.situation import (
+    APPROVAL_NEEDED,
+    HALTS,
+    Astray,
+    Failed,
+    Halted,
+    Measuring,
+    Moving,
+    Situation,
+    StagePassed,
+    Stuck,
+    Trial,
+    Unapproved,
+    Unjudgeable,
+)
 from lockstep.core.rollout.stages import (
     RETURNED,
     Step,
@@ -33,160 +46,7 @@ from lockstep.core.rollout.stages import (
     problem,
     walk,
 )
-from lockstep.core.rollout.steering import advance, hidden
-from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The candidate is to be taken back."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Unjudgeable:
-    """The stage's criteria went away or cannot be read."""
-
-    claim: Claim
-
-
-@dataclass(frozen=True, slots=True)
-class Astray:
-    """Nobody knows which revision is wanted, or at which port it would answer."""
-
-    claim: Claim
-
-
-@dataclass(frozen=True, slots=True)
-class Stuck:
-    """A first revision does not come up; there is nothing to return to."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Moving:
-    """The stage's pods or callers are not where they should be yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Halted:
-    """A person is awaited, to decide or to scale up; callers stay where they are."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measuring:
-    """Soak or gates are not over."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unapproved:
-    """Everything but people's approval is there."""
-
-    ballot: Ballot
-
-
-@dataclass(frozen=True, slots=True)
-class StagePassed:
-    """Nothing is left to wait for in this stage."""
-
-
-HALTS = {
-    gates.Failed: "GateFailed",
-    gates.Shared: "StableFailsToo",
-    gates.Inconclusive: "Inconclusive",
-}
-
-APPROVAL_NEEDED: Final = "ApprovalNeeded"
-PROMOTABLE: Final = frozenset({*HALTS.values(), "DeadlineExceeded", "PromotionNeeded"})
-"""What a stage waits for that a person may wave through."""
-
-Situation = (
-    Failed | Unjudgeable | Astray | Stuck | Moving | Halted | Measuring | Unapproved | StagePassed
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A view that has both arms and a stage; ``judged`` is what the gates say now."""
-
-    view: View
-    stable: Arm
-    candidate: Arm
-    stage: Step
-    status: StageStatus
-    judged: gates.Judged | None = None
-
-    @property
-    def target(self) -> Counts:
-        return self.stage.target
-
-    @property
-    def broken(self) -> bool:
-        """Whether it has stood until this pass."""
-        before = self.view.observed.status.stage
-        same = before is not None and before.name == self.stage.name
-        stood = before is not None and before.standing_since is not None
-        return same and stood and self.status.standing_since is None
-
-    @property
-    def there(self) -> bool:
-        """Whether the candidate has its pods and whoever shall reach it does."""
-        return self.candidate.available >= self.target.candidate and self.weighed
-
-    @property
-    def weighed(self) -> bool:
-        """Whether whoever shall reach the candidate does, whatever its pods are like."""
-        return self.view.routing == self.aim().routing and self._opened()
-
-    @property
-    def arrived(self) -> bool:
-        """Whether pods and callers are where the stage wants them; a dead stable is not awaited."""
-        aim, there = self.aim(), self.there
-        if not self.stable.ready:
-            return there
-        return (
-            there
-            and self.candidate.present <= self.target.candidate
-            and self.stable.present <= self.target.stable
-            and dict(aim.counts) == self.counts
-        )
-
-    def _opened(self) -> bool:
-        """Whether whoever shall reach the candidate does: callers, or the preview's."""
-        preview, mine = self.view.observed.preview, self.candidate.revision
-        if self.stage.weight:
-            return reaches(self.view.routing, mine)
-        return preview is not None and preview.routing == Only(mine)
-
-    @property
-    def overdue(self) -> bool:
-        """Whether something else than the candidate's pods keeps it from arriving for too long."""
-        since, view = self.status.progress_at, self.view
-        if since is None or self.status.progress_ready is not None:
-            return False
-        return view.now >= since + view.spec.progress_deadline
-
-    @property
-    def counts(self) -> dict[str, int]:
-        return {
-            self.stable.revision: self.target.stable,
-            self.candidate.revision: self.target.candidate,
-        }
-
-    def aim(self) -> Aim:
-        return self.towards(self.stage)
-
-    def towards(self, stage: Step) -> Aim:
-        if self.view.memory.stable is None:
-            return hidden(self.view, self.candidate)
-        return advance(self.view, self.stable, self.candidate, stage)
+from lockstep.core.rollout.view import Stance, View, reaches, soonest
 
 
 def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
