@@ -63,6 +63,8 @@ def test_a_restart_in_a_rollout_leaves_no_caller_alone_and_ends(way: Way, at: in
 
 
 def test_the_pods_of_a_served_revision_are_replaced_once() -> None:
+    """The pod above the size may stay in the last one's stead, where it is given up after that."""
     story = restarted(Way.SHRINK, at=146)
     (pods,) = (story.cluster.started[it.revision] for it in story.cluster.pods()[:1])
-    assert pods == 2 * story.spec.replicas + SURPLUS, story.transcript.text()
+    least = 2 * story.spec.replicas
+    assert least <= pods <= least + SURPLUS, story.transcript.text()
