@@ -1,11 +1,13 @@
 """Time on its feet, on a real API server: what its pods died of is told by their status alone."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.apiserver.kubelet import CRASHING
-from tests.apiserver.lab import Lab
+from tests.apiserver.lab import Lab, lab
 
 pytestmark = pytest.mark.apiserver
 
@@ -17,6 +19,12 @@ SOAKS = {
         ]
     }
 }
+
+
+@pytest.fixture
+async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterator[Lab]:
+    async with lab(api_server, namespace, tmp_path) as made:
+        yield made
 
 
 def back_again(restarts: int, code: int = 3, reason: str = "Error") -> dict[str, Any]:

@@ -159,7 +159,7 @@ async def test_the_policy_changes_the_owner_of_every_child_and_back(world: Lab) 
     assert "ChildRestored" not in await world.events()
 
 
-async def test_orphans_stay_and_are_never_adopted_again(world: Lab) -> None:
+async def test_orphans_stay_and_are_not_taken_back_by_themselves(world: Lab) -> None:
     first = await world.apply("1.0.0", **ORPHAN)
     await world.healthy("1.0.0")
     await world.reached(lambda: orphaned(world), "True 1")
@@ -168,7 +168,7 @@ async def test_orphans_stay_and_are_never_adopted_again(world: Lab) -> None:
 
     again = await world.apply("1.0.0", **ORPHAN)
     assert again["metadata"]["uid"] != first["metadata"]["uid"]
-    status = await world.reason("Conflict")
+    status = await world.reason("Unowned")
     assert f"fraud-{world.id_of('1.0.0')}" in condition(status, "Conflict")["message"]
     assert (await world.pods(), await owners(world, "1.0.0")) == (pods, left)
     for kind, name in children(world, "1.0.0"):

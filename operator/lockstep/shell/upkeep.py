@@ -85,15 +85,14 @@ def _named_by_us(plural: str, record: Any, key: Key) -> bool:  # noqa: ANN401 (a
         case "poddisruptionbudgets":
             return bool(record.meta.name == key.name)
         case "configmaps":
-            return record.copy is not None
-        case "controllerrevisions":
-            return record.stored is not None and _of_revision(record.meta, key)
+            return bool(record.meta.name.startswith(f"{_of_revision(record.meta, key)}-"))
         case _:
-            return _of_revision(record.meta, key)
+            return bool(record.meta.name == _of_revision(record.meta, key))
 
 
-def _of_revision(of: Meta, key: Key) -> bool:
-    return bool(of.revision) and of.name == names.child_name(key.name, of.revision)
+def _of_revision(of: Meta, key: Key) -> str:
+    """What a child of its revision is called; its content is not looked into before it is ours."""
+    return names.child_name(key.name, of.revision) if of.revision else ""
 
 
 def autoscalers(caches: Caches, of: Owner) -> tuple[Autoscaler, ...]:

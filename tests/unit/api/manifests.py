@@ -96,6 +96,7 @@ MODEL_DEPLOYMENT: Final[Manifest] = {
         },
         "rollback": {"onFailure": "Rollback", "speed": "Immediate", "keepFailed": "30s"},
         "progressDeadline": "10m",
+        "restartLimit": {"startup": 5, "serving": 1},
         "unschedulableGrace": "10m",
         "rollbackWindow": {"revisions": 3, "maxAge": "168h"},
         "initialRollout": "Direct",

@@ -18,7 +18,7 @@ from lockstep.core.observed import (
 )
 from lockstep.core.plan import Plan, SetOwnership, SetTraffic
 from lockstep.core.rollout.planner import plan
-from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, but, first, named, world
+from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, but, first, named, trial, world
 
 CHILD = f"{KEY.name}-{V1}"
 LEFT = (
@@ -100,6 +100,21 @@ def test_a_trial_under_way_stands_while_a_child_has_lost_its_owner() -> None:
     decided = plan(replace(seen, unowned=(ChildRef("PodDisruptionBudget", KEY.name),)), NOW)
     assert decided.status.stable == seen.status.stable
     assert not [it for it in decided.actions if isinstance(it, SetOwnership)]
+
+
+BESIDE: dict[str, ChildRef] = {
+    "a budget": ChildRef("PodDisruptionBudget", KEY.name),
+    "a ReplicaSet of a revision that nobody knows": ChildRef("ReplicaSet", f"{KEY.name}-00000000"),
+}
+
+
+@pytest.mark.parametrize("child", BESIDE.values(), ids=BESIDE)
+def test_what_is_not_needed_is_told_and_stops_nothing(child: ChildRef) -> None:
+    seen = replace(trial().observed(), unowned=(child,))
+    decided = plan(seen, NOW)
+    assert child.name in conflict(decided)
+    assert "rollouts go on without" in conflict(decided)
+    assert decided.status.phase is plan(trial().observed(), NOW).status.phase
 
 
 @pytest.mark.parametrize("many", [13, 40])

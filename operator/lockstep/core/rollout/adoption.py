@@ -13,12 +13,14 @@ from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.api.status import Phase, Truth
 from lockstep.core.conditions import Claim
+from lockstep.core.names import child_name
 from lockstep.core.observed import ChildRef, Foreign
 from lockstep.core.plan import Action, SetOwnership
 from lockstep.core.rollout.view import Aim, Stance, View
 
 REASON: Final = "Unowned"
 _NAMED: Final = 12
+_BUDGET: Final = "PodDisruptionBudget"
 
 
 def left(view: View) -> tuple[ChildRef, ...]:
@@ -26,6 +28,25 @@ def left(view: View) -> tuple[ChildRef, ...]:
     callers = Foreign("Service", view.observed.key.name)
     taken = (ChildRef(callers.kind, callers.name),) if callers in view.observed.foreign else ()
     return (*view.observed.unowned, *taken)
+
+
+def blocks(view: View) -> bool:
+    """Whether something of it is needed: who knows no stable yet needs all of it, to find one.
+
+    What else only has a name such as ours stops nothing: anybody may give an object one.
+    """
+    memory, key = view.memory, view.observed.key
+    named = [it.revision for it in (memory.stable, memory.candidate) if it]
+    revisions = {view.wanted.revision, *named}
+    needed = {key.name, *(child_name(key.name, revision) for revision in revisions)}
+    there = [it for it in view.observed.unowned if it.kind != _BUDGET]
+    return bool(there) and (not named or any(it.name in needed for it in there))
+
+
+def conflicts(view: View) -> Iterator[tuple[str, str]]:
+    """Reason and sentence of the condition Conflict."""
+    if view.observed.unowned:
+        yield REASON, _taking_back(view) if view.memory.adopting else _waiting(view)
 
 
 def elsewhere(view: View) -> bool:
@@ -77,9 +98,15 @@ def _waiting(view: View) -> str:
     name, children = view.observed.key.name, view.observed.unowned
     return (
         f"{listed(children)} {_carry(children)} the label {DEPLOYMENT_LABEL}={name} and no owner, "
-        f"as after a backup was restored: nothing is rolled out or back, who serves goes on "
-        f"serving; to take {_them(children)} back, kubectl create a Decision with act Adopt"
+        f"as after a backup was restored: {_effect(view)}; to take {_them(children)} back, kubectl "
+        "create a Decision with act Adopt"
     )
+
+
+def _effect(view: View) -> str:
+    if blocks(view):
+        return "nothing is rolled out or back, who serves goes on serving"
+    return "rollouts go on without"
 
 
 def _taking_back(view: View) -> str:

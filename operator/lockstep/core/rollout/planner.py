@@ -248,7 +248,7 @@ def classify(view: View) -> Situation:
     """Name the one situation the ModelDeployment is in; safety stands on top."""
     memory, rejected = view.memory, view.memory.rejected
     foreign = _foreign(view)
-    if view.observed.unowned:
+    if adoption.blocks(view):
         return Unowned()
     if foreign:
         return Taken(foreign)

@@ -274,7 +274,7 @@ def _turn(view: View, put: PutReplicaSet, routing: Routing | None) -> int:
 
 
 def _store(view: View, stance: Stance) -> Iterator[StoreRevision]:
-    if view.observed.unowned:
+    if adoption.blocks(view):
         return
     wanted, stable = view.wanted, stance.memory.stable
     number = max((it.number for it in view.observed.stored), default=0) + 1

@@ -82,12 +82,23 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     if step_.weight == WHOLE and candidate.ready and complete and clear:
         return everybody
     if not (step_.shared and ports.fit(view)):
-        return everybody if _stands_in(view, stable, candidate) else back(view, stable)
+        return _one_of_both(view, stable, candidate, step_)
     if _in_the_way(view, stable, candidate) or strangers.beside(view):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
         return everybody if alone or unhelped else back(view, stable)
     if view.routing == Everyone() or candidate.available or candidate.held:
+        return Everyone()
+    return back(view, stable)
+
+
+def _one_of_both(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
+    """Callers are not to be split; who finds them split already takes no pod from them for it."""
+    if _stands_in(view, stable, candidate):
+        return Only(candidate.revision)
+    clear = not (_in_the_way(view, stable, candidate) or strangers.beside(view))
+    split_already = view.routing == Everyone() and clear and ports.fit(view)
+    if step_.weight == WHOLE and split_already and stable.available < view.spec.replicas:
         return Everyone()
     return back(view, stable)
 

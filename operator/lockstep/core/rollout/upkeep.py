@@ -12,7 +12,7 @@ from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.api.status import Phase, Truth
 from lockstep.core.children.budget import NEEDED_FROM
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import Arm, Foreign
+from lockstep.core.observed import Arm, ChildRef, Foreign
 from lockstep.core.plan import (
     Action,
     Event,
@@ -45,7 +45,8 @@ def _budget(view: View, stance: Stance) -> Iterator[Action]:
         if there:
             yield RemoveBudget()
         return
-    guarded = bool(stance.aim.counts) and not _foreign_budget(view)
+    unowned = ChildRef(BUDGET, view.observed.key.name) in view.observed.unowned
+    guarded = bool(stance.aim.counts) and not (unowned or _foreign_budget(view))
     if guarded and (there is None or there.drifted):
         yield PutBudget(exists=there is not None)
 
@@ -129,6 +130,7 @@ def _conflicts(view: View) -> Iterator[tuple[str, str]]:
         message = messages.autoscaler_on_child(view.observed.key.name, autoscaler)
         yield "AutoscalerOnChild", message
     yield from strangers.conflicts(view)
+    yield from adoption.conflicts(view)
     foreign = _foreign_budget(view)
     if foreign:
         yield "NameTaken", messages.budget_taken(foreign)
