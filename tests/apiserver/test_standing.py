@@ -24,6 +24,7 @@ SOAKS = {
 @pytest.fixture
 async def world(api_server: Path, namespace: str, tmp_path: Path) -> AsyncIterator[Lab]:
     async with lab(api_server, namespace, tmp_path) as made:
+        made.start()
         yield made
 
 

@@ -176,7 +176,7 @@ async def test_orphans_stay_and_are_not_taken_back_by_themselves(world: Lab) -> 
         assert metadata["annotations"][UID_NOTE] == first["metadata"]["uid"]
 
     await world.apply("2.0.0")
-    await world.until("the Service named", lambda it: "Service fraud " in it.get("message", ""))
+    await world.until("the Service named", lambda it: "Service fraud," in it.get("message", ""))
     assert await world.pods() == pods
 
     for kind, name in children(world, "1.0.0"):

@@ -57,6 +57,14 @@ def rebuilt() -> World:
     return trial(2, arms=(bare(arm(V1, 2)), arm(V2, 2)), stored=(V2,), routing=Everyone())
 
 
+def test_a_replica_set_that_was_made_beforehand_lends_no_template() -> None:
+    """It has the name of a revision to come, and says that it is ours."""
+    decided = plan(world(arms=(arm(V1, 4), bare(arm(V2, 1))), stored=(V1,)).observed(), NOW)
+    (told,) = [it for it in decided.actions if isinstance(it, StoreRevision)]
+    assert told.revision == V2
+    assert told.template != STANDING
+
+
 def test_what_is_stored_again_is_what_runs() -> None:
     decided = plan(rebuilt().observed(), NOW)
     (stored,) = [it for it in decided.actions if isinstance(it, StoreRevision)]

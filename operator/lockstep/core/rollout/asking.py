@@ -15,17 +15,24 @@ from lockstep.core.rollout.view import View
 def template(view: View, revision: str) -> Manifest | None:
     """The revision's pod template: the stored one, or a first rendering of the wanted one.
 
-    Where the stored one was lost, the one that its ReplicaSet has.
+    Where the stored one was lost, the one that its ReplicaSet has: of a revision that had begun. Of
+    another one somebody else has made the ReplicaSet beforehand.
     """
     for stored in view.observed.stored:
         if stored.revision == revision:
             return stored.template
     child = view.observed.arm(revision).replica_set
-    if child and child.template:
+    if child and child.template and _has_begun(view, revision):
         return child.template
     if revision != view.wanted.revision:
         return None
     return render(view.observed.key.name, revision, view.wanted.inputs, view.spec.drain)
+
+
+def _has_begun(view: View, revision: str) -> bool:
+    before = view.observed.status
+    named = (before.stable, before.candidate, before.kept, before.rejected)
+    return revision in {it.revision for it in named if it}
 
 
 def dry_run(view: View) -> DryRun | None:
