@@ -28,6 +28,8 @@ PARTS = {
     "containerd": ("containerd", "40s"),
 }
 AWAY_SECONDS = 4.0
+PROXIES_HEAR = 1.5
+"""Seconds in which a busy kube-proxy learns of the pods that a stage has just replaced."""
 
 
 @pytest.mark.parametrize(("part", "soak"), PARTS.values(), ids=PARTS)
@@ -65,6 +67,7 @@ def test_a_gate_that_fails_while_the_api_server_is_away_takes_callers_back_when_
     began = callers.now()
     lab.apply(lab.fraud("2.0.0", env=SICK, **plan))
     candidate = revision(lab.until(holding("half", "2.0.0")), "candidate")
+    lab.pass_time(PROXIES_HEAR)
     back = without(lab, callers, "kube-apiserver")
     seen = lab.until(rolled_back("2.0.0", "GateFailed"))
     lab.wait("vanished", lambda: lab.vanished(candidate), 90)
