@@ -71,7 +71,8 @@ def _prepare(found: Cluster) -> dict[str, Any]:
         _kubectl(found)(*remove, kind, "lockstep-operator")
     deploy.deploy_operator(found)
     shared = yaml.safe_dump(manifests.cluster_criteria())
-    _kubectl(found)("apply", "--filename", "-", stdin=shared)
+    for act in (("delete", "--ignore-not-found"), ("create",)):  # what nobody has looked at yet
+        _kubectl(found)(*act, "--filename", "-", stdin=shared)
     return {"images": asdict(images), "began": began}
 
 
