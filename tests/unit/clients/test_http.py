@@ -92,7 +92,10 @@ async def test_an_answer_that_was_packed_is_not_unpacked() -> None:
 
 
 async def test_an_answer_that_comes_byte_by_byte_ends_with_its_time() -> None:
+    asked: set[asyncio.Task[None] | None] = set()
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.add(asyncio.current_task())
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
         with contextlib.suppress(OSError):
@@ -101,8 +104,12 @@ async def test_an_answer_that_comes_byte_by_byte_ends_with_its_time() -> None:
                 await writer.drain()
                 await asyncio.sleep(0.01)
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         got = await CLIENT.ask(trial(url, timeout=0.1))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*filter(None, asked))
     assert "did not answer 3 times: no answer within 0.1 s" in (got.problem or "")
