@@ -48,7 +48,7 @@ examples: $(STAMP) ## The example server, its models and the demo's decisions
 
 sim: $(STAMP) ## The planner in a toy cluster that is late, dies and lies
 	$(call STEP,sim)
-	@$(PY) -m pytest tests/sim -m "not soak"
+	@$(PY) -m pytest tests/sim -m "not soak" -n 2
 
 # Operators that are killed inside the test's process close no socket and join no thread.
 apiserver: $(STAMP) ## A real etcd and kube-apiserver
