@@ -28,7 +28,7 @@ from lockstep.api.base import (
     at_admission,
 )
 from lockstep.api.json_path import JSON_PATH_LENGTH, JSON_PATH_PATTERN, JSON_PATH_SENTENCE
-from lockstep.api.service import Service
+from lockstep.api.service import LONGEST_KEY, Service
 
 KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
@@ -104,11 +104,10 @@ class PodSpec(Island):
     """The volumes that containers may mount."""
 
 
-_LONGEST_KEY: Final = 317  # a prefix of 253 characters, a slash and a name of 63
 _SHORT_KEYS: Final = Rule(
-    f"self.all(key, key.size() <= {_LONGEST_KEY})",
-    f"a key has at most {_LONGEST_KEY} characters",
-    lambda entries: all(len(key) <= _LONGEST_KEY for key in entries),
+    f"self.all(key, key.size() <= {LONGEST_KEY})",
+    f"a key has at most {LONGEST_KEY} characters",
+    lambda entries: all(len(key) <= LONGEST_KEY for key in entries),
 )
 
 

@@ -85,12 +85,13 @@ class ServicePort(Spec):
     picks one."""
 
 
+LONGEST_KEY: Final = 317  # a prefix of 253 characters, a slash and a name of 63
 _OWN_KEYS: Final = Rule(
-    f"self.all(key, key.size() <= 317 && !key.startsWith('{OWN_PREFIX}'))",
-    f"keys that begin with {OWN_PREFIX} are set by the operator, and none is above 317 characters",
+    f"self.all(key, key.size() <= {LONGEST_KEY} && !key.startsWith('{OWN_PREFIX}'))",
+    f"keys that begin with {OWN_PREFIX} are set by the operator, and none is above "
+    f"{LONGEST_KEY} characters",
     lambda entries: all(
-        len(key) <= 317 and not key.startswith(OWN_PREFIX)  # noqa: PLR2004  # as in the CEL rule
-        for key in entries
+        len(key) <= LONGEST_KEY and not key.startswith(OWN_PREFIX) for key in entries
     ),
 )
 _PORTS_DIFFER: Final = Rule(

@@ -18,6 +18,7 @@ from lockstep.clients.kube_named import Place as Told
 from lockstep.core.config import Kind, Source
 from lockstep.core.key import Key
 from lockstep.errors import TransientError
+from lockstep.shell.backoff import backoff
 
 _LOG: Final = logging.getLogger(__name__)
 _TOGETHER: Final = timedelta(milliseconds=200)
@@ -164,5 +165,5 @@ class Place:
 
 
 def _pause(failures: int) -> timedelta:
-    longest = min(_PAUSE * (1 << min(failures, 20)), _LONGEST_PAUSE)
+    longest = backoff(failures + 1, base=_PAUSE, cap=_LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1)  # noqa: S311 (spreads load, guards nothing)
