@@ -8,8 +8,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from lockstep.api.failures import FailureReason
 from lockstep.core.names import child_name
-from lockstep.core.observed import CallerService, ChildReplicaSet, Crash, Pod, Trouble
+from lockstep.core.observed import CallerService, ChildReplicaSet, Crash, Ended, Pod, Trouble
 from lockstep.core.rollout.view import reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects
@@ -17,7 +18,7 @@ from tests.sim.promises import keep
 from tests.sim.written import KEY, USUAL_PORT, Nature
 
 TROUBLES: Final = {
-    Nature.NO_IMAGE: Trouble("ImagePullFailed", "manifest unknown"),
+    Nature.NO_IMAGE: Trouble(FailureReason.IMAGE_PULL_FAILED, "manifest unknown"),
 }
 HELD_SECONDS: Final = 200.0
 """Until somebody looks after a pod that nobody removes."""
@@ -27,16 +28,21 @@ LOOPING: Final = 6
 """Restarts of a container that never comes up, once the kubelet has tried for a while."""
 SLOW_TRIES: Final = 3
 OOM: Final = "OOMKilled"
-NO_DISK: Final = Trouble("Evicted", "The node was low on resource: ephemeral-storage.")
-NO_DEVICE: Final = Trouble("UnexpectedAdmissionError", "no nvidia.com/gpu is left")
+NO_DISK: Final = Ended("Evicted", "The node was low on resource: ephemeral-storage.")
+NO_DEVICE: Final = Ended("UnexpectedAdmissionError", "no nvidia.com/gpu is left")
 NO_NODE: Final = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu"
 AWAY: Final = Trouble(
-    "ClusterUnavailable", 'Internal error occurred: failed calling webhook "inject.example.com"'
+    FailureReason.CLUSTER_UNAVAILABLE,
+    'Internal error occurred: failed calling webhook "inject.example.com"',
 )
-NO_QUOTA: Final = Trouble("QuotaExceeded", 'pods "fraud" is forbidden: exceeded quota: pods')
+NO_QUOTA: Final = Trouble(
+    FailureReason.QUOTA_EXCEEDED, 'pods "fraud" is forbidden: exceeded quota: pods'
+)
 TRIED_AGAIN: Final = 5.0
 """Seconds after which the ReplicaSet's controller tries to make pods again."""
-NOT_CREATED: Final = Trouble("PodSecurity", 'pods "fraud" is forbidden: violates PodSecurity')
+NOT_CREATED: Final = Trouble(
+    FailureReason.POD_SECURITY, 'pods "fraud" is forbidden: violates PodSecurity'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,7 +394,7 @@ class Cluster:
             self._is_available_later(pod)
             self._meets_its_fate(name)
 
-    def fail(self, name: str, why: Trouble) -> None:
+    def fail(self, name: str, why: Ended) -> None:
         """The kubelet gives a pod up, or never takes it."""
         pod = self._standing(name)
         if pod is not None:

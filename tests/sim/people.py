@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import child_name
 from lockstep.core.observed import (
@@ -278,7 +279,11 @@ def bring_a_pod_with_our_labels(people: People) -> None:
     standing = sorted(child.revision for child in story.objects.of("replicasets").values())
     revision = rng.choice(("", coming, asked_for, *standing))
     ready = rng.random() < 0.5
-    trouble = None if ready else Trouble("CrashLoop", "container server was restarted 3 times")
+    trouble = (
+        None
+        if ready
+        else Trouble(FailureReason.CRASH_LOOP, "container server was restarted 3 times")
+    )
     name = f"alien-{story.agenda.seconds:.0f}"
     alien = Pod(name=name, uid=name, revision=revision, ready=ready, trouble=trouble, ip="10.9.9.9")
     whose = f"the labels of {short(revision)}" if revision else "our label"

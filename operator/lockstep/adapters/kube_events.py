@@ -35,7 +35,7 @@ def render(seen: Observed, event: Event, trial: str, now: datetime) -> Manifest:
             "uid": seen.uid,
         },
         "type": event.type.value,
-        "reason": event.reason,
+        "reason": str(event.reason),
         "message": event.message[:_MESSAGE],
         "firstTimestamp": at,
         "lastTimestamp": at,

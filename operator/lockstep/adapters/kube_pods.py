@@ -9,7 +9,8 @@ from typing import Final
 from lockstep.adapters import kube_pod_waits
 from lockstep.adapters.kube import Meta, condition, created, instant, meta
 from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest, cut
-from lockstep.core.observed import Crash, Going, Pod, Trouble
+from lockstep.api.failures import FailureReason
+from lockstep.core.observed import Crash, Ended, Going, Pod, Trouble
 
 _GATED: Final = "SchedulingGated"
 _HOMELESS: Final = {"Unschedulable", _GATED}
@@ -17,12 +18,12 @@ _MESSAGE: Final = 500
 _REASON: Final = 64
 _FINALIZERS: Final = 5
 _REASONS: Final = {
-    "ImagePullBackOff": "ImagePullFailed",
-    "InvalidImageName": "ImagePullFailed",
-    "ErrImageNeverPull": "ImagePullFailed",
-    "CreateContainerConfigError": "ContainerConfigError",
-    "CreateContainerError": "ContainerStartFailed",
-    "RunContainerError": "ContainerStartFailed",
+    "ImagePullBackOff": FailureReason.IMAGE_PULL_FAILED,
+    "InvalidImageName": FailureReason.IMAGE_PULL_FAILED,
+    "ErrImageNeverPull": FailureReason.IMAGE_PULL_FAILED,
+    "CreateContainerConfigError": FailureReason.CONTAINER_CONFIG_ERROR,
+    "CreateContainerError": FailureReason.CONTAINER_START_FAILED,
+    "RunContainerError": FailureReason.CONTAINER_START_FAILED,
 }
 _DISRUPTED: Final = {
     "EvictionByEvictionAPI",
@@ -95,7 +96,7 @@ def _is_held(raw: Manifest) -> bool:
     return bool(gates) and _is(raw, "ContainersReady") and not _is(raw, "Ready")
 
 
-def _failure(raw: Manifest) -> Trouble | None:
+def _failure(raw: Manifest) -> Ended | None:
     """Why the kubelet has given the pod up, or never took it: it will not run again."""
     status = raw.get("status", {})
     if status.get("phase") != "Failed":
@@ -103,7 +104,7 @@ def _failure(raw: Manifest) -> Trouble | None:
     ended = next((it for it in map(_ended, _containers(raw)) if it.get("exitCode")), {})
     reason = status.get("reason") or ended.get("reason") or "Failed"
     code = f"a container ended with exit code {ended['exitCode']}" if ended else "it failed"
-    return Trouble(cut(str(reason), _REASON), _cut(status.get("message") or code))
+    return Ended(cut(str(reason), _REASON), _cut(status.get("message") or code))
 
 
 def _is_disrupted(raw: Manifest) -> bool:
@@ -183,7 +184,7 @@ def _trouble(container: Manifest) -> Trouble | None:
     waiting = container.get("state", {}).get("waiting") or {}
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if reason in _PULLING and _names_other_content(message):
-        return Trouble("DigestMismatch", _cut(message))
+        return Trouble(FailureReason.DIGEST_MISMATCH, _cut(message))
     if reason in _REASONS:
         return Trouble(
             _REASONS[reason], _cut(message or f"container {container['name']}: {reason}")

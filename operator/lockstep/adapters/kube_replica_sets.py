@@ -14,6 +14,7 @@ from lockstep.adapters.kube import (
     taken_since,
 )
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
+from lockstep.api.failures import FailureReason
 from lockstep.core import names
 from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildReplicaSet, Span, Trouble
 from lockstep.core.refusals import REASONS, Cause, cause
@@ -110,13 +111,13 @@ def _create_failure(raw: Manifest) -> Trouble | None:
     return Trouble(create_failure_reason(message), message)
 
 
-def create_failure_reason(message: str) -> str:
+def create_failure_reason(message: str) -> FailureReason:
     """Sort the API server's refusal to create a pod by what a person has to do about it."""
     by = cause(message)
     if by is not Cause.SPEC:
         return REASONS[by]
     if "violates PodSecurity" in message:
-        return "PodSecurity"
+        return FailureReason.POD_SECURITY
     if "serviceaccount" in message and "not found" in message:
-        return "ServiceAccountMissing"
-    return "FailedCreate"
+        return FailureReason.SERVICE_ACCOUNT_MISSING
+    return FailureReason.FAILED_CREATE

@@ -4,22 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from lockstep.api.conditions import ConditionReason, ConditionType
 from lockstep.api.status import MOST_OF_A_CONDITION, Condition, Truth
-
-ORDER = (
-    "Available",
-    "Ready",
-    "Reconciling",
-    "Stalled",
-    "Paused",
-    "SpecValid",
-    "Conflict",
-    "Refused",
-    "Orphaned",
-    "WeightApproximate",
-    "ConfigLost",
-    "SecretRotated",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +13,7 @@ class Claim:
     """What a condition shall say now."""
 
     status: Truth
-    reason: str
+    reason: ConditionReason
     message: str = ""
 
 
@@ -36,19 +22,22 @@ def truth(value: object) -> Truth:
 
 
 def update(
-    before: Iterable[Condition], claims: Mapping[str, Claim], generation: int, now: datetime
+    before: Iterable[Condition],
+    claims: Mapping[ConditionType, Claim],
+    generation: int,
+    now: datetime,
 ) -> tuple[Condition, ...]:
     """Say ``claims`` and nothing else; ``lastTransitionTime`` is kept while the status is."""
     known = {condition.type: condition for condition in before}
     return tuple(
         _say(kind, claims[kind], known.get(kind), generation, now)
-        for kind in ORDER
+        for kind in ConditionType
         if kind in claims
     )
 
 
 def _say(
-    kind: str, claim: Claim, before: Condition | None, generation: int, now: datetime
+    kind: ConditionType, claim: Claim, before: Condition | None, generation: int, now: datetime
 ) -> Condition:
     said = (claim.reason, claim.message[:MOST_OF_A_CONDITION], generation)
     if before is None or before.status is not claim.status:

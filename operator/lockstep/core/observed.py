@@ -8,6 +8,7 @@ from typing import Final
 from lockstep.api.base import Manifest
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.exit_criteria import ExitCriteriaSpec
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.service import Ports
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
@@ -25,7 +26,15 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why waiting will not help: a CamelCase reason and the cluster's own sentence."""
+    """Why waiting will not help: our word for it and the cluster's own sentence."""
+
+    reason: FailureReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why a pod will not run again, in the kubelet's own word and sentence."""
 
     reason: str
     message: str
@@ -116,7 +125,7 @@ class Pod:
     created: datetime | None = None
     restarts: int = 0
     crash: Crash | None = None
-    failed: Trouble | None = None
+    failed: Ended | None = None
     disrupted: bool = False
 
     @property
@@ -125,7 +134,7 @@ class Pod:
         crash = self.crash
         if self.trouble or not crash or not crash.down or crash.restarts < LOOPS:
             return self.trouble
-        return Trouble("CrashLoop", crash.message)
+        return Trouble(FailureReason.CRASH_LOOP, crash.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from lockstep.api.base import Manifest
+from lockstep.api.conditions import ConditionReason
+from lockstep.api.events import EventReason, EventType
 from lockstep.api.service import Ports, Service
 from lockstep.api.status import ModelDeploymentStatus, Outcome, Verdict
 from lockstep.core.observed import ChildRef, Routing, Span
@@ -174,18 +175,16 @@ Action = (
 )
 
 
-class EventType(StrEnum):
-    NORMAL = "Normal"
-    WARNING = "Warning"
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Said once, when a stage or a verdict changed."""
+    """Said once, when a stage or a verdict changed; the reason of a phase is always a warning."""
 
-    type: EventType
-    reason: str
+    reason: EventReason | ConditionReason
     message: str
+
+    @property
+    def type(self) -> EventType:
+        return self.reason.type if isinstance(self.reason, EventReason) else EventType.WARNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from lockstep.api.failures import FailureReason
+
 
 class Cause(StrEnum):
     """By whom a refusal can be ended.
@@ -53,13 +55,10 @@ class Refused:
     message: str
 
 
-UNAVAILABLE: Final = "ClusterUnavailable"
-QUOTA: Final = "QuotaExceeded"
-REFUSED: Final = "WriteRefused"
-REASONS: Final[Mapping[Cause, str]] = {
-    Cause.SPEC: REFUSED,
-    Cause.PLATFORM: UNAVAILABLE,
-    Cause.ROOM: QUOTA,
+REASONS: Final[Mapping[Cause, FailureReason]] = {
+    Cause.SPEC: FailureReason.WRITE_REFUSED,
+    Cause.PLATFORM: FailureReason.CLUSTER_UNAVAILABLE,
+    Cause.ROOM: FailureReason.QUOTA_EXCEEDED,
 }
 
 _TOO_LARGE: Final = ("request is too large", "trying to send message larger than max")

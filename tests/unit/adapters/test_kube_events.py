@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from lockstep.adapters.kube_custom import prune_model_deployment
 from lockstep.adapters.kube_events import render
+from lockstep.api.events import EventReason
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.observed import Observed
-from lockstep.core.plan import Event, EventType
+from lockstep.core.plan import Event
 from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,7 +20,7 @@ SEEN = Observed(
     template=TEMPLATE,
     status=ModelDeploymentStatus(),
 )
-EVENT = Event(EventType.WARNING, "RolledBack", "gate p99 was 0.9")
+EVENT = Event(EventReason.ROLLED_BACK, "gate p99 was 0.9")
 
 
 def name(seen: Observed, event: Event, trial: str = "first try", later: int = 0) -> str:

@@ -7,7 +7,8 @@ import pytest
 
 from lockstep.adapters.kube_pods import prune
 from lockstep.api.base import Manifest
-from lockstep.core.observed import Crash, Going, Trouble
+from lockstep.api.failures import FailureReason
+from lockstep.core.observed import Crash, Ended, Going, Trouble
 
 PULL = 'Back-off pulling image "r/x@sha256:aa": ErrImagePull: not found'
 
@@ -46,24 +47,25 @@ def ended(restarts: int, code: int) -> Manifest:
 
 TROUBLES: dict[str, tuple[Manifest, Trouble | None]] = {
     "an image that cannot be pulled": (
-        waiting("ImagePullBackOff", PULL), Trouble("ImagePullFailed", PULL)),
+        waiting("ImagePullBackOff", PULL), Trouble(FailureReason.IMAGE_PULL_FAILED, PULL)),
     "the first failed pull may be a blip": (waiting("ErrImagePull", "timeout"), None),
     "a digest that does not match never will": (
         waiting("ErrImagePull", "unexpected commit digest sha256:1, expected sha256:2"),
-        Trouble("DigestMismatch", "unexpected commit digest sha256:1, expected sha256:2")),
+        Trouble(FailureReason.DIGEST_MISMATCH,
+            "unexpected commit digest sha256:1, expected sha256:2")),
     "an image name that is none": (
-        waiting("InvalidImageName", "bad"), Trouble("ImagePullFailed", "bad")),
+        waiting("InvalidImageName", "bad"), Trouble(FailureReason.IMAGE_PULL_FAILED, "bad")),
     "an image that may not be pulled": (
-        waiting("ErrImageNeverPull", "absent"), Trouble("ImagePullFailed", "absent")),
+        waiting("ErrImageNeverPull", "absent"), Trouble(FailureReason.IMAGE_PULL_FAILED, "absent")),
     "a missing secret": (
         waiting("CreateContainerConfigError", 'secret "s" not found'),
-        Trouble("ContainerConfigError", 'secret "s" not found')),
+        Trouble(FailureReason.CONTAINER_CONFIG_ERROR, 'secret "s" not found')),
     "a command that does not exist": (
         waiting("RunContainerError", "exec: no such file"),
-        Trouble("ContainerStartFailed", "exec: no such file")),
+        Trouble(FailureReason.CONTAINER_START_FAILED, "exec: no such file")),
     "no message but the reason": (
         waiting("CreateContainerError"),
-        Trouble("ContainerStartFailed", "container server: CreateContainerError")),
+        Trouble(FailureReason.CONTAINER_START_FAILED, "container server: CreateContainerError")),
     "how often it crashed is for others to judge": (crashing(9, 1), None),
     "a container that is being created takes its time": (waiting("ContainerCreating"), None),
     "a container that runs": ({"name": "server", "state": {"running": {}}}, None),
@@ -90,7 +92,7 @@ SICK: dict[str, tuple[Manifest, str | None]] = {
 def test_a_crash_loop(kind: str, container: Manifest, expected: str | None) -> None:
     pod = prune(raw({kind: [container]})).pod
     assert pod is not None
-    assert pod.sick == (Trouble("CrashLoop", expected) if expected else None)
+    assert pod.sick == (Trouble(FailureReason.CRASH_LOOP, expected) if expected else None)
 
 
 def running(restarts: int, code: int, at: str, reason: str = "Error") -> Manifest:
@@ -162,7 +164,7 @@ FAILED: dict[str, tuple[Manifest, str, str, bool]] = {
 def test_a_pod_that_failed(seen: Manifest, reason: str, said: str, *, away: bool) -> None:
     pod = prune(seen).pod
     assert pod is not None
-    assert (pod.failed, pod.disrupted) == (Trouble(reason, said), away)
+    assert (pod.failed, pod.disrupted) == (Ended(reason, said), away)
 
 
 DISRUPTIONS = {

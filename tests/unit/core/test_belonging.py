@@ -9,7 +9,7 @@ import pytest
 from lockstep.api.base import TEMPLATE_ANNOTATION
 from lockstep.core.belonging import Belonging, belonging, sorted_out
 from lockstep.core.key import Key
-from lockstep.core.observed import DEPLOYMENT, ChildReplicaSet, Pod, Trouble
+from lockstep.core.observed import DEPLOYMENT, ChildReplicaSet, Ended, Pod
 
 NAME, REVISION, MARK = "fraud-7f9c2b1e", "7f9c2b1e", "0123456789abcdef"
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ def test_belonging(it: Pod, child: ChildReplicaSet | None, mark: str, expected: 
 def test_arms_have_their_own_pods_and_strangers_stand_beside_them() -> None:
     template = {"metadata": {"annotations": {TEMPLATE_ANNOTATION: MARK}}}
     copied = pod(name="copy", **NO_CONTROLLER)
-    ended = Trouble("Failed", "exit code 3")
+    ended = Ended("Failed", "exit code 3")
     failed, theirs = pod(name="f", failed=ended), pod(name="g", failed=ended, **NO_CONTROLLER)
     without = pod(name="no-revision", revision="", owner="fraud-", generated=True)
     arms, strangers = sorted_out(

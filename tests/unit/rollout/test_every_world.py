@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from lockstep.api.exit_criteria import ExitCriteriaSpec
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.status import (
     GateStatus,
@@ -127,7 +128,7 @@ SPECS: Final[dict[str, dict[str, Any]]] = {
         }
     },
 }
-CRASHES: Final = Trouble("CrashLoop", "container server was restarted 2 times")
+CRASHES: Final = Trouble(FailureReason.CRASH_LOOP, "container server was restarted 2 times")
 
 
 def _pods(name: str, how: str, replicas: int) -> Arm | None:

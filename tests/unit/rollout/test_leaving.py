@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import Leaving, Past
 from lockstep.core.observed import (
     Answers,
@@ -56,7 +57,7 @@ def after(leaving: Leaving = LEFT, **rest: Any) -> World:
 def refused(stable: int) -> Any:
     of = arm(V1, stable, 4)
     child = replace(of.replica_set or ChildReplicaSet(name="", uid="", revision=V1, replicas=4),
-                    create_failure=Trouble("PodSecurity", "no"))  # fmt: skip
+                    create_failure=Trouble(FailureReason.POD_SECURITY, "no"))  # fmt: skip
     return replace(of, replica_set=child, pods=of.pods[:stable])
 
 

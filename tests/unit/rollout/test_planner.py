@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lockstep.adapters.kube_custom import read_status, write_status
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.service import Service
 from lockstep.api.status import Phase, StageStatus
@@ -128,11 +129,16 @@ def reason(decided: Plan) -> str:
     return next(it.reason for it in decided.status.conditions if it.type == "Ready")
 
 
-def trouble(name: str, ready: int, wanted: int, why: str = "CrashLoop") -> Arm:
+CRASHES = FailureReason.CRASH_LOOP
+
+
+def trouble(
+    name: str, ready: int, wanted: int, why: FailureReason = FailureReason.CRASH_LOOP
+) -> Arm:
     return arm(name, ready, wanted, trouble=Trouble(why, "exit code 1"))
 
 
-def refused(name: str, why: str) -> Arm:
+def refused(name: str, why: FailureReason) -> Arm:
     child = ChildReplicaSet(
         name=f"fraud-{name}",
         uid="d",
@@ -631,18 +637,18 @@ CASES: dict[str, tuple[World, str, str]] = {
         "",
     ),
     "a refused pod fails the candidate with the cluster's reason": (
-        trial(arms=(arm(V1, 4), refused(V2, "PodSecurity")), routing=Only(V1)),
+        trial(arms=(arm(V1, 4), refused(V2, FailureReason.POD_SECURITY)), routing=Only(V1)),
         "RolledBack",
         "",
     ),
     "quota is waited for: pods that drain still count": (
-        trial(arms=(arm(V1, 4), refused(V2, "QuotaExceeded")), routing=Only(V1)),
+        trial(arms=(arm(V1, 4), refused(V2, FailureReason.QUOTA_EXCEEDED)), routing=Only(V1)),
         "Moving",
         "",
     ),
     "quota that never comes free fails the candidate": (
         trial(
-            arms=(arm(V1, 4), refused(V2, "QuotaExceeded")),
+            arms=(arm(V1, 4), refused(V2, FailureReason.QUOTA_EXCEEDED)),
             routing=Only(V1),
             spec={"unschedulableGrace": "30s"},
             stage=StageStatus(name="half", index=0, progress_at=NOW - MINUTES, progress_ready=0),

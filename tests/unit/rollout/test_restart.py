@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import Kept, StageStatus
 from lockstep.core.observed import Arm, Pod, Trouble
 from lockstep.core.plan import Plan, PutReplicaSet, RemovePod
@@ -111,7 +112,8 @@ def test_who_is_restarted(seen: World, wanted: dict[str, tuple[int, int]]) -> No
     assert restarts(plan(seen.observed(), NOW)) == wanted
 
 
-CRASH = Trouble("CrashLoop", "exit code 1")
+FULL = Trouble(FailureReason.QUOTA_EXCEEDED, "exceeded quota")
+CRASH = Trouble(FailureReason.CRASH_LOOP, "exit code 1")
 HOMELESS: dict[str, Any] = {"unschedulable": "0/3 nodes", "unschedulable_since": LONG_AGO}
 GOES_ON: dict[str, tuple[Arm, dict[str, tuple[int, int]]]] = {
     "the surplus is awaited": (above(aged(arm(V1, 4, 5), old=4)), {}),
@@ -288,7 +290,7 @@ DURING: dict[str, tuple[World, str, str]] = {
 NO_ROOM: dict[str, tuple[Arm, str]] = {
     "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no place for a pod more: 0/3 nodes"),
     "a quota says it": (
-        edited(fresh(arm(V1, 4), 0), create_failure=Trouble("QuotaExceeded", "exceeded quota")),
+        edited(fresh(arm(V1, 4), 0), create_failure=FULL),
         "no place for a pod more: exceeded quota"),
     "nobody says it": (fresh(arm(V1, 4)), "for spec.restartAt"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.adapters.kube_custom import read_status, write_status
 from lockstep.api.status import WATCHED, ModelDeploymentStatus, Phase, StageStatus
-from lockstep.core.observed import Arm, Crash, Everyone, Observed, Only, Pod, Trouble
+from lockstep.core.observed import Arm, Crash, Ended, Everyone, Observed, Only, Pod
 from lockstep.core.plan import Event, Plan, RemovePod
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import reason
@@ -129,10 +129,10 @@ BREAKS: dict[str, tuple[Callable[[Played], Played], int]] = {
     "a pod that nobody has seen go": (lambda it: it.goes(), 1),
     "a pod that somebody deletes": (lambda it: it.goes(terminating=True), 1),
     "a pod that is evicted for want of memory": (
-        lambda it: it.goes(failed=Trouble("Evicted", "low on resource: memory")), 1),
+        lambda it: it.goes(failed=Ended("Evicted", "low on resource: memory")), 1),
     "a pod whose node is drained": (lambda it: it.goes(terminating=True, disrupted=True), 0),
     "a pod whose node is shut down": (
-        lambda it: it.goes(failed=Trouble("Terminated", "imminent node shutdown"), disrupted=True),
+        lambda it: it.goes(failed=Ended("Terminated", "imminent node shutdown"), disrupted=True),
         0),
     "a pod that is not ready": (lambda it: it.happens(unready), 0),
     "both pods gone in one look are one death": (lambda it: it.goes().goes(), 1),
@@ -322,7 +322,7 @@ def test_pods_that_the_kubelet_refuses_again_and_again_are_not_waited_for() -> N
     played = Played(trial(0, wanted=1, stable=4, spec=SOAK, routing=Only(V1)))
     played.look()
     pod = played.arm.pods[0]
-    refused = Trouble("UnexpectedAdmissionError", "no gpu is left")
+    refused = Ended("UnexpectedAdmissionError", "no gpu is left")
     failed = [replace(pod, uid=f"f{n}", name=f"f{n}", failed=refused) for n in range(6)]
     played.stand(replace(played.arm, failed=tuple(failed[:5]))).look(1)
     assert played.seen.status.rejected is None

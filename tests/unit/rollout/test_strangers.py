@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import StageStatus
 from lockstep.core.observed import Arm, Everyone, Only, Pod, Trouble
 from lockstep.core.plan import Plan, RemovePod, SetTraffic
@@ -14,7 +15,9 @@ from tests.unit.rollout.test_planner import SMOKE, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, but, first, named, trial, world
 
 MINUTE = timedelta(minutes=1)
-CRASHED = Trouble("CrashLoop", "container server was restarted 2 times, last exit code 3")
+CRASHED = Trouble(
+    FailureReason.CRASH_LOOP, "container server was restarted 2 times, last exit code 3"
+)
 
 
 def stranger(revision: str = "", **facts: Any) -> Pod:

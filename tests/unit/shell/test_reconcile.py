@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lockstep.adapters.kube_custom import prune_model_deployment
+from lockstep.api.events import EventReason
 from lockstep.api.status import ModelDeploymentStatus, Phase
 from lockstep.core.key import Key
 from lockstep.core.needs import Needs
 from lockstep.core.observed import Answers, Observed
-from lockstep.core.plan import Action, Event, EventType, Plan, RemoveReplicaSet
+from lockstep.core.plan import Action, Event, Plan, RemoveReplicaSet
 from lockstep.errors import LostRaceError, TransientError
 from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
 from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
@@ -82,7 +83,7 @@ class Removing:
         status = ModelDeploymentStatus(phase=Phase.DEGRADED)
         actions = () if "bad" in self.world.gone else (RemoveReplicaSet("bad"),)
         changed = observed.status != status
-        events = (Event(EventType.WARNING, "RolledBack", "it was bad"),) if changed else ()
+        events = (Event(EventReason.ROLLED_BACK, "it was bad"),) if changed else ()
         return Plan(status=status, actions=actions, events=events, look_again=PLANNED)
 
 

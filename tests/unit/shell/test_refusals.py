@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from lockstep.api.events import EventReason
 from lockstep.api.service import Service
 from lockstep.api.status import ModelDeploymentStatus, Phase
 from lockstep.core.key import Key
@@ -14,7 +15,6 @@ from lockstep.core.observed import Answers, Nobody, Observed
 from lockstep.core.plan import (
     Action,
     Event,
-    EventType,
     Plan,
     PutBudget,
     PutReplicaSet,
@@ -54,7 +54,7 @@ class Planning:
         self.seen.append(observed.refused)
         status = ModelDeploymentStatus(phase=Phase.PROGRESSING)
         begins = observed.status.phase is not Phase.PROGRESSING
-        events = (Event(EventType.NORMAL, "Told", "once"),) if begins else ()
+        events = (Event(EventReason.STAGE_ENTERED, "once"),) if begins else ()
         return Plan(status=status, actions=self.actions, events=events)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from lockstep.adapters.kube_refusals import Refusal
 from lockstep.api.base import Manifest
+from lockstep.api.events import EventReason
 from lockstep.api.service import Service
 from lockstep.api.status import (
     GateStatus,
@@ -31,7 +32,6 @@ from lockstep.core.observed import (
 from lockstep.core.plan import (
     Action,
     Event,
-    EventType,
     Plan,
     PruneRevision,
     PutReplicaSet,
@@ -287,7 +287,7 @@ async def test_a_taken_name_is_remembered_for_the_next_look() -> None:
 # Tell
 
 
-EVENTS = (Event(EventType.NORMAL, "A", "a"), Event(EventType.WARNING, "B", "b"))
+EVENTS = (Event(EventReason.STAGE_ENTERED, "a"), Event(EventReason.ROLLED_BACK, "b"))
 TOLD = Plan(status=ModelDeploymentStatus(), events=EVENTS)
 
 
@@ -325,7 +325,7 @@ async def test_what_is_refused_is_not_told_again() -> None:
 async def test_only_the_latest_wait_to_be_told() -> None:
     bench = Bench().see(model_deployment())
     for number in range(20):
-        event = Event(EventType.NORMAL, "A", str(number))
+        event = Event(EventReason.STAGE_ENTERED, str(number))
         bench.tell.note(await bench.look(), Plan(status=ModelDeploymentStatus(), events=(event,)))
     assert [it["message"] for it in bench.memory.untold[FRAUD]] == [str(n) for n in range(4, 20)]
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from lockstep.api.base import cut
+from lockstep.api.conditions import Reason
 from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import Approved, Hold, Outcome, Phase, RevisionStatus, StageStatus
 from lockstep.core.governance import approvals
 from lockstep.core.observed import Decided, Unreadable
@@ -87,9 +89,9 @@ def _on_trial(view: View, spec: DecisionSpec, decided: Decided) -> Ruling:
         case Act.APPROVE:
             return _approve(view, step, spec, decided)
         case Act.REJECT:
-            return _take_back(view, "Rejected", f"rejected in stage {step.name}", spec)
+            return _take_back(view, FailureReason.REJECTED, f"rejected in stage {step.name}", spec)
         case Act.ABORT:
-            return _take_back(view, "Aborted", "aborted", spec)
+            return _take_back(view, FailureReason.ABORTED, "aborted", spec)
         case Act.PROMOTE:
             return _promote(view, step, spec)
         case _:
@@ -170,7 +172,7 @@ def _approve(view: View, step: Step, spec: DecisionSpec, decided: Decided) -> Ru
     )
 
 
-def _take_back(view: View, reason: str, what: str, spec: DecisionSpec) -> Ruling:
+def _take_back(view: View, reason: FailureReason, what: str, spec: DecisionSpec) -> Ruling:
     """As a failure does: back to stable, and not tried again."""
     said = f"{what} by {_signed(spec)}"
     after = outcome.rejected(view, Failure(reason, said))
@@ -201,7 +203,7 @@ def _awaits_a_person(view: View, step: Step) -> bool:
     if before.phase is not Phase.PAUSED or before.stage != view.memory.stage:
         return False
     ready = next((it.reason for it in before.conditions if it.type == "Ready"), "")
-    return ready in situation.PROMOTABLE or (step.manual and ready == situation.APPROVAL_NEEDED)
+    return ready in situation.PROMOTABLE or (step.manual and ready == Reason.APPROVAL_NEEDED)
 
 
 def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec) -> Ruling:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.api.status import Phase, Truth
 from lockstep.core.conditions import Claim
@@ -18,7 +19,6 @@ from lockstep.core.observed import ChildRef, Foreign
 from lockstep.core.plan import Action, SetOwnership
 from lockstep.core.rollout.view import Aim, Stance, View
 
-REASON: Final = "Unowned"
 _NAMED: Final = 12
 _BUDGET: Final = "PodDisruptionBudget"
 
@@ -43,10 +43,10 @@ def blocks(view: View) -> bool:
     return bool(there) and (not named or any(it.name in needed for it in there))
 
 
-def conflicts(view: View) -> Iterator[tuple[str, str]]:
+def conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     """Reason and sentence of the condition Conflict."""
     if view.observed.unowned:
-        yield REASON, _taking_back(view) if view.memory.adopting else _waiting(view)
+        yield Reason.UNOWNED, _taking_back(view) if view.memory.adopting else _waiting(view)
 
 
 def elsewhere(view: View) -> bool:
@@ -77,20 +77,22 @@ def standing(view: View) -> Stance:
     return Stance(
         memory=view.memory,
         phase=phase,
-        reason=REASON,
+        reason=Reason.UNOWNED,
         message=said,
         aim=Aim(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set}),
-        conflict=Claim(Truth.TRUE, REASON, said),
+        conflict=Claim(Truth.TRUE, Reason.UNOWNED, said),
     )
 
 
 def available(view: View) -> Claim | None:
     """A Service that nobody owns has callers all the same; whom it brings them to is not known."""
     if ChildRef("Service", view.observed.key.name) in view.observed.unowned:
-        return Claim(Truth.UNKNOWN, REASON, "the Service has no owner: its callers are not seen")
+        return Claim(
+            Truth.UNKNOWN, Reason.UNOWNED, "the Service has no owner: its callers are not seen"
+        )
     if elsewhere(view):
         said = "callers reach the pods that the Service selected before it was taken over"
-        return Claim(Truth.UNKNOWN, "TakenOver", said)
+        return Claim(Truth.UNKNOWN, Reason.TAKEN_OVER, said)
     return None
 
 

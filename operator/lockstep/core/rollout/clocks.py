@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import format_duration
+from lockstep.api.events import EventReason
 from lockstep.api.status import GateStatus, ModelDeploymentStatus, StageStatus
-from lockstep.core.plan import Event, EventType
+from lockstep.core.plan import Event
 
 TOLERATED: Final = timedelta(seconds=5)
 """Clocks of two nodes, or of one before and after a correction, may differ by so much."""
@@ -83,4 +84,4 @@ def told(stepped: timedelta) -> tuple[Event, ...]:
         "counted by: it was set, or no operator looked for so long; soak, deadline and gates go on "
         "from where they were"
     )
-    return (Event(EventType.WARNING, "ClockStepped", message),)
+    return (Event(EventReason.CLOCK_STEPPED, message),)

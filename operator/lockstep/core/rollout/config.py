@@ -6,8 +6,9 @@ Secret holds is never known here, only that it is another one now.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from lockstep.api.conditions import ConditionType, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import RevisionStatus, SecretSeen, Truth
 from lockstep.core import config
@@ -21,6 +22,10 @@ from lockstep.core.rollout import restart
 from lockstep.core.rollout.view import Stance, View
 
 _KIND = Kind.CONFIG_MAP.value
+_MISSING: Final = {
+    Kind.CONFIG_MAP: Reason.CONFIG_MAP_MISSING,
+    Kind.SECRET: Reason.SECRET_MISSING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,12 @@ def actions(view: View, stance: Stance) -> Iterator[StoreConfig | PruneConfig]:
     yield from _pruned(view, stance)
 
 
-def claims(view: View, stance: Stance) -> dict[str, Claim]:
+def claims(view: View, stance: Stance) -> dict[ConditionType, Claim]:
     """What has to be said about copies that are lost and Secrets that are others now."""
-    found = {"ConfigLost": _lost(view, stance), "SecretRotated": _rotated(view, stance)}
+    found = {
+        ConditionType.CONFIG_LOST: _lost(view, stance),
+        ConditionType.SECRET_ROTATED: _rotated(view, stance),
+    }
     return {kind: claim for kind, claim in found.items() if claim}
 
 
@@ -96,14 +104,14 @@ def _problems(view: View) -> Iterator[Claim]:
             f"the template reads {len(reads)} ConfigMaps and Secrets, "
             f"{config.MOST} are allowed; put some of them together"
         )
-        yield Claim(Truth.FALSE, "TooManyConfigs", text)
+        yield Claim(Truth.FALSE, Reason.TOO_MANY_CONFIGS, text)
     wishes = {wish.wanted.source: wish for wish in _wishes(view, view.wanted.revision)}
     for read in reads:
         wish = wishes.get(read.source.name) if read.source.kind is Kind.CONFIG_MAP else None
         if wish and not wish.right and not _copyable(view, wish):
-            yield Claim(Truth.FALSE, "ConfigLost", _lost_message(wish))
+            yield Claim(Truth.FALSE, Reason.CONFIG_LOST, _lost_message(wish))
         elif wish is None and not read.optional and not _exists(view, read):
-            yield Claim(Truth.FALSE, f"{read.source.kind}Missing", _missing_message(view, read))
+            yield Claim(Truth.FALSE, _MISSING[read.source.kind], _missing_message(view, read))
 
 
 def _exists(view: View, read: Read) -> bool:
@@ -172,7 +180,7 @@ def _lost(view: View, stance: Stance) -> Claim | None:
     for revision in sorted(stance.aim.counts):
         for wish in _wishes(view, revision):
             if not wish.right and not _copyable(view, wish):
-                return Claim(Truth.TRUE, "CopyLost", _lost_message(wish))
+                return Claim(Truth.TRUE, Reason.COPY_LOST, _lost_message(wish))
     return None
 
 
@@ -204,7 +212,7 @@ def _rotated(view: View, stance: Stance) -> Claim | None:
     patch = '{\\"spec\\":{\\"restartAt\\":\\"$(date -u +%FT%TZ)\\"}}'
     return Claim(
         Truth.TRUE,
-        "SecretChanged",
+        Reason.SECRET_CHANGED,
         f"{which} changed after the pods of {child_name(key.name, stable.revision)} were "
         "started, which may still use what they read then; replace them one by one with: "
         f'kubectl patch mldep {key.name} -n {key.namespace} --type merge -p "{patch}"',

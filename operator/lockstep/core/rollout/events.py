@@ -3,9 +3,11 @@
 What a trial has gone through in between is ``happened``'s.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from lockstep.api.conditions import ConditionReason, ConditionType
+from lockstep.api.events import EventReason
 from lockstep.api.status import (
     Condition,
     ModelDeploymentStatus,
@@ -15,22 +17,33 @@ from lockstep.api.status import (
     Truth,
 )
 from lockstep.core.observed import CallerService, Observed
-from lockstep.core.plan import Action, Event, EventType, PutReplicaSet, SetTraffic
-from lockstep.core.rollout.stages import PROMOTED_FULL, SKIPPED
+from lockstep.core.plan import Action, Event, PutReplicaSet, SetTraffic
 
-_TOLD_OTHERWISE: Final = {"RolledBack", PROMOTED_FULL, SKIPPED}
-"""What became of a revision by a rollback or a Decision, which have events of their own."""
+_ENDED: Final[Mapping[str, EventReason]] = {
+    it: it for it in (EventReason.PROMOTED, EventReason.RETURNED, EventReason.SUPERSEDED)
+}
+"""What became of a revision; a rollback and a Decision have events of their own."""
+_DECIDED: Final[Mapping[Outcome, EventReason]] = {
+    Outcome.APPLIED: EventReason.DECISION_APPLIED,
+    Outcome.SUPERSEDED: EventReason.DECISION_SUPERSEDED,
+    Outcome.REFUSED: EventReason.DECISION_REFUSED,
+}
 
 
-def between(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> tuple[Event, ...]:
-    """The events that a change of status is worth; none when nobody would look twice."""
-    return tuple(_changes(before, after))
+def between(
+    before: ModelDeploymentStatus, after: ModelDeploymentStatus, reason: ConditionReason
+) -> tuple[Event, ...]:
+    """The events that a change of status is worth; none when nobody would look twice.
+
+    ``reason`` is that of the phase after it.
+    """
+    return tuple(_changes(before, after, reason))
 
 
 def status_refused(said: str) -> Event:
     """What cannot be stored is not acted on: nothing happens any more until it can."""
     message = f"the API server does not take the status: {said}; nothing is done until it does"
-    return Event(EventType.WARNING, "StatusRefused", message)
+    return Event(EventReason.STATUS_REFUSED, message)
 
 
 def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]:
@@ -53,8 +66,7 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         drifted.append(f"Service {observed.key.name}")
     return tuple(
         Event(
-            EventType.WARNING,
-            "ChildRestored",
+            EventReason.CHILD_RESTORED,
             f"{child} was edited by hand and is put back; change the ModelDeployment instead",
         )
         for child in drifted
@@ -69,41 +81,40 @@ def _edited(service: CallerService, actions: Sequence[Action]) -> bool:
     return service.drifted or (service.edited and found.routing == service.routing)
 
 
-def _changes(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
+def _changes(
+    before: ModelDeploymentStatus, after: ModelDeploymentStatus, reason: ConditionReason
+) -> Iterator[Event]:
     if after.candidate:
         yield from _deaths(before.stage, after.stage)
     yield from _decisions(before, after)
     yield from _history(before, after)
     if after.rejected and before.rejected != after.rejected:
         rejected = after.rejected
-        yield Event(EventType.WARNING, "RolledBack", f"{rejected.reason}: {rejected.message}")
-    elif after.phase in {Phase.PAUSED, Phase.DEGRADED} and told_reason(before) != told_reason(
-        after
-    ):
-        yield Event(EventType.WARNING, told_reason(after), after.message)
+        yield Event(EventReason.ROLLED_BACK, f"{rejected.reason}: {rejected.message}")
+    elif after.phase in {Phase.PAUSED, Phase.DEGRADED} and told_reason(before) != reason:
+        yield Event(reason, after.message)
 
 
 def _deaths(before: StageStatus | None, after: StageStatus | None) -> Iterator[Event]:
     known = before.deaths.count if before and before.deaths else 0
     if after and after.deaths and after.deaths.count > known:
         counted = f"{after.deaths.count} so far in stage {after.name}"
-        yield Event(EventType.WARNING, "PodDied", f"{after.deaths.message} ({counted})")
+        yield Event(EventReason.POD_DIED, f"{after.deaths.message} ({counted})")
 
 
 def _history(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
     for line in after.history:
-        if line not in before.history and line.outcome not in _TOLD_OTHERWISE:
+        reason = _ENDED.get(line.outcome)
+        if reason and line not in before.history:
             message = f"version {line.version} (revision {line.revision}): {line.message}"
-            yield Event(EventType.NORMAL, line.outcome, message)
+            yield Event(reason, message)
 
 
 def _decisions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
     known = {it.uid for it in before.decisions}
     for taken in after.decisions:
         if taken.uid not in known:
-            kind = EventType.WARNING if taken.outcome is Outcome.REFUSED else EventType.NORMAL
-            message = f"Decision {taken.name}: {taken.message}"
-            yield Event(kind, f"Decision{taken.outcome}", message)
+            yield Event(_DECIDED[taken.outcome], f"Decision {taken.name}: {taken.message}")
 
 
 def told_reason(status: ModelDeploymentStatus) -> str:
@@ -113,4 +124,4 @@ def told_reason(status: ModelDeploymentStatus) -> str:
 
 
 def _tells(condition: Condition) -> bool:
-    return condition.type == "Ready" and condition.status is not Truth.UNKNOWN
+    return condition.type == ConditionType.READY and condition.status is not Truth.UNKNOWN

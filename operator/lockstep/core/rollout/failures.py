@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lockstep.api.base import format_duration
+from lockstep.api.failures import FailureReason
 from lockstep.core import names
 from lockstep.core.observed import Arm, Pod, Trouble
-from lockstep.core.refusals import QUOTA, REASONS, UNAVAILABLE, Verb
+from lockstep.core.refusals import REASONS, Verb
 from lockstep.core.rollout import standing
-from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.view import View, soonest
 
 
@@ -17,7 +17,7 @@ from lockstep.core.rollout.view import View, soonest
 class Failure:
     """``final``: no wait and no pause helps, the revision itself gave a wrong answer."""
 
-    reason: str
+    reason: FailureReason
     message: str
     final: bool = False
 
@@ -30,7 +30,7 @@ def failure(view: View, arm: Arm) -> Failure | None:
 def _failures(view: View, arm: Arm) -> Iterator[Failure]:
     smoke = view.observed.answers.smoke
     if smoke and smoke.problem and smoke.revision == arm.revision:
-        yield Failure(SMOKE_FAILED, f"smoke test: {smoke.problem}", final=True)
+        yield Failure(FailureReason.SMOKE_TEST_FAILED, f"smoke test: {smoke.problem}", final=True)
     yield from _unwritten(view, arm)
     yield from _not_created(view, arm)
     for pod in _staying(arm):
@@ -59,7 +59,7 @@ def _not_created(view: View, arm: Arm) -> Iterator[Failure]:
         yield from _in_time(view, refused.reason, "no pod could be created", refused.message)
 
 
-def _in_time(view: View, reason: str, what: str, said: str) -> Iterator[Failure]:
+def _in_time(view: View, reason: FailureReason, what: str, said: str) -> Iterator[Failure]:
     """What the cluster says of itself is nobody's fault, but it is not waited for for ever."""
     limit = _patience(view, reason)
     if limit is None:
@@ -68,9 +68,13 @@ def _in_time(view: View, reason: str, what: str, said: str) -> Iterator[Failure]
         yield Failure(reason, f"{what} in {format_duration(limit)}: {said}")
 
 
-def _patience(view: View, reason: str) -> timedelta | None:
+def _patience(view: View, reason: FailureReason) -> timedelta | None:
     """How long a refusal may end by itself; None: it takes a person."""
-    return {QUOTA: grace(view), UNAVAILABLE: view.spec.progress_deadline}.get(reason)
+    limits = {
+        FailureReason.QUOTA_EXCEEDED: grace(view),
+        FailureReason.CLUSTER_UNAVAILABLE: view.spec.progress_deadline,
+    }
+    return limits.get(reason)
 
 
 def _refused(arm: Arm) -> Trouble | None:
@@ -105,7 +109,8 @@ def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
         if pod.unschedulable_since and view.now >= pod.unschedulable_since + grace(view):
             waited = format_duration(grace(view))
             yield Failure(
-                "Unschedulable", f"pod {pod.name} found no node in {waited}: {pod.unschedulable}"
+                FailureReason.UNSCHEDULABLE,
+                f"pod {pod.name} found no node in {waited}: {pod.unschedulable}",
             )
 
 
@@ -117,7 +122,7 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
     deadline = view.spec.progress_deadline
     if view.now >= since + deadline:
         yield Failure(
-            "ProgressDeadlineExceeded",
+            FailureReason.PROGRESS_DEADLINE_EXCEEDED,
             f"{arm.available} of {arm.wanted} pods were available and none was added "
             f"in {format_duration(deadline)}{_waits(arm)}",
         )

@@ -3,6 +3,7 @@
 What has to pass its gates first is a trial of a single step, see ``stages.walk``.
 """
 
+from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.observed import Arm, Nobody, Only, Routing
 from lockstep.core.rollout import (
@@ -35,7 +36,7 @@ def _direct(view: View, candidate: Arm) -> Stance:
     if failed and failed.final:
         return outcome.reject(view, failed)
     if view.spec.replicas == 0:
-        return _stance(view, candidate, Phase.PAUSED, "NoReplicas", messages.NO_REPLICAS)
+        return _stance(view, candidate, Phase.PAUSED, Reason.NO_REPLICAS, messages.NO_REPLICAS)
     if astray:
         stance = _stance(view, candidate, Phase.DEGRADED, astray.reason, astray.message)
         return outcome.invalid(stance, astray)
@@ -44,7 +45,7 @@ def _direct(view: View, candidate: Arm) -> Stance:
     if failed:
         return _stance(view, candidate, Phase.DEGRADED, failed.reason, messages.stuck(failed))
     message = messages.first(view, candidate) + standing.told(view, candidate)
-    return _stance(view, candidate, Phase.PROGRESSING, "Moving", message)
+    return _stance(view, candidate, Phase.PROGRESSING, Reason.MOVING, message)
 
 
 def _complete(view: View, candidate: Arm) -> bool:
@@ -63,7 +64,9 @@ def _clocked(view: View, candidate: Arm) -> View:
     return view.recall(stage=clocked, gates=())
 
 
-def _stance(view: View, candidate: Arm, phase: Phase, reason: str, message: str) -> Stance:
+def _stance(
+    view: View, candidate: Arm, phase: Phase, reason: ConditionReason, message: str
+) -> Stance:
     return Stance(
         memory=view.memory,
         phase=phase,

@@ -4,16 +4,24 @@ A stage that passes takes its gates with it, and several stages may end in one p
 follows from where the pass began and what it found, not from what it leaves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
+from lockstep.api.events import EventReason
 from lockstep.api.status import GateStatus, ModelDeploymentStatus, RevisionStatus, Verdict
 from lockstep.core.gates import stage as gates
-from lockstep.core.plan import Event, EventType
+from lockstep.core.plan import Event
 from lockstep.core.rollout import changes, trial
 from lockstep.core.rollout.messages import named
 from lockstep.core.rollout.stages import FIRST, RETURNED, Step, walk
 from lockstep.core.rollout.view import View
+
+_VERDICTS: Final[Mapping[Verdict, EventReason]] = {
+    Verdict.PASS: EventReason.GATE_PASS,
+    Verdict.FAIL: EventReason.GATE_FAIL,
+    Verdict.INCONCLUSIVE: EventReason.GATE_INCONCLUSIVE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ def events(view: View, after: ModelDeploymentStatus) -> Iterator[Event]:
     yield from (_verdict(it) for it in reached(view, after))
     for step in entered(view, after):
         says = f"stage {step.name}: {step.weight}% of new connections reach {named(candidate)}"
-        yield Event(EventType.NORMAL, "StageEntered", says)
+        yield Event(EventReason.STAGE_ENTERED, says)
 
 
 def _trial(candidate: RevisionStatus | None) -> tuple[object, ...]:
@@ -44,13 +52,12 @@ def _trial(candidate: RevisionStatus | None) -> tuple[object, ...]:
 def _began(view: View, candidate: RevisionStatus) -> Event:
     free = candidate.ungated == RETURNED
     begins = "is returned to, without stages" if free else f"is on trial{changes.said(view)}"
-    return Event(EventType.NORMAL, "RolloutStarted", f"{named(candidate)} {begins}")
+    return Event(EventReason.ROLLOUT_STARTED, f"{named(candidate)} {begins}")
 
 
 def _verdict(it: Reached) -> Event:
-    kind = EventType.NORMAL if it.gate.verdict is Verdict.PASS else EventType.WARNING
     says = f"stage {it.stage}: gate {it.gate.name} ({it.gate.criteria}) {it.gate.message}"
-    return Event(kind, f"Gate{it.gate.verdict.value}", says)
+    return Event(_VERDICTS[it.gate.verdict], says)
 
 
 def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:

@@ -5,13 +5,17 @@ Somebody changed their mind; no caller pays for it. What failed goes as ``spec.r
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
+from lockstep.api.conditions import Reason
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import Leaving, Phase
 from lockstep.core.observed import Arm
-from lockstep.core.refusals import QUOTA, UNAVAILABLE
 from lockstep.core.rollout import messages, returns
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Stance, View, reaches, soonest
+
+_PASSING: Final = {FailureReason.QUOTA_EXCEEDED, FailureReason.CLUSTER_UNAVAILABLE}
 
 
 def updated(view: View) -> View:
@@ -53,7 +57,7 @@ def _is_stuck(view: View, leaving: Leaving, stable: Arm) -> bool:
     sick = any(pod.sick for pod in stable.pods if not pod.terminating)
     end = _end(view, leaving)
     late = end is not None and end <= timedelta(0)
-    return sick or late or (refused is not None and refused.reason not in {QUOTA, UNAVAILABLE})
+    return sick or late or (refused is not None and refused.reason not in _PASSING)
 
 
 def _end(view: View, leaving: Leaving) -> timedelta | None:
@@ -67,7 +71,7 @@ def stance(view: View, leaving: Leaving, stable: Arm) -> Stance:
     return Stance(
         memory=view.memory,
         phase=Phase.PROGRESSING,
-        reason="Returning",
+        reason=Reason.RETURNING,
         message=messages.leaving(view, leaving, stable, arm),
         aim=serve(view),
         wait=soonest(end) if end and end > timedelta(0) else None,

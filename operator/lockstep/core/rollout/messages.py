@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lockstep.api.base import API_VERSION, Manifest, format_duration, whole_seconds
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import KIND, SmokeTest
 from lockstep.api.service import ServedPort
 from lockstep.api.status import Approved, Leaving, RevisionStatus, StageStatus
@@ -24,7 +25,6 @@ from lockstep.core.refusals import Cause
 from lockstep.core.rollout import blockers
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
-from lockstep.core.rollout.proving import SMOKE_FAILED
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step, gives_way
 from lockstep.core.rollout.view import View, reaches
@@ -285,7 +285,11 @@ def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
 
 def _try_again(failure: Failure) -> str:
     """What an edit has to change: a smoke test asks by fields that no revision is made of."""
-    asked = "mend spec.smokeTest or spec.service, " if failure.reason == SMOKE_FAILED else ""
+    asked = (
+        "mend spec.smokeTest or spec.service, "
+        if failure.reason is FailureReason.SMOKE_TEST_FAILED
+        else ""
+    )
     return f"{asked}{TRY_AGAIN}"
 
 

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from lockstep.api.conditions import ConditionReason, Reason
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import Kept, Leaving, Phase, Rejection, RevisionStatus, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import keeping, messages
 from lockstep.core.rollout.failures import Failure
-from lockstep.core.rollout.proving import SMOKE_FAILED, judged_by
+from lockstep.core.rollout.proving import judged_by
 from lockstep.core.rollout.returns import COMPLETED, FAILED, is_older
 from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
@@ -68,15 +70,16 @@ def settled(view: View) -> Stance:
         return _waiting(view)
     aim = serve(view)
     wanted = view.spec.replicas
+    reason: ConditionReason
     trouble = next((pod.sick for pod in stable.made if pod.sick), None)
     if stable.available >= wanted:
-        phase, reason = Phase.HEALTHY, "Completed"
+        phase, reason = Phase.HEALTHY, Reason.COMPLETED
         message = messages.healthy(view, memory.stable, wanted)
     elif trouble:
         phase, reason = Phase.DEGRADED, trouble.reason
         message = messages.stable_troubled(memory.stable, stable, wanted, trouble)
     else:
-        phase, reason = Phase.PROGRESSING, "Scaling"
+        phase, reason = Phase.PROGRESSING, Reason.SCALING
         message = messages.scaling(memory.stable, stable, wanted)
     return Stance(
         memory=memory,
@@ -92,7 +95,7 @@ def _waiting(view: View) -> Stance:
     return Stance(
         memory=view.memory,
         phase=Phase.PROGRESSING,
-        reason="Starting",
+        reason=Reason.STARTING,
         message=f"about to start version {view.version}",
         aim=serve(view),
     )
@@ -111,11 +114,12 @@ def rejected(view: View, failure: Failure) -> View:
     if candidate is None:
         return view
     message = messages.rolled_back(failure, candidate, view)
+    smoke = failure.reason is FailureReason.SMOKE_TEST_FAILED
     rejection = Rejection(
         revision=candidate.revision,
         version=candidate.version,
         retry=view.spec.retry,
-        judged_by=judged_by(view.spec) if failure.reason == SMOKE_FAILED else None,
+        judged_by=judged_by(view.spec) if smoke else None,
         reason=failure.reason,
         message=message,
         at=view.now,
@@ -132,7 +136,7 @@ def condemned(view: View, rejected: Rejection) -> Stance:
     return Stance(
         memory=view.memory,
         phase=Phase.DEGRADED,
-        reason="RolledBack",
+        reason=Reason.ROLLED_BACK,
         message=rejected.message,
         aim=serve(view),
         wait=soonest(left) if left and left.total_seconds() > 0 else None,

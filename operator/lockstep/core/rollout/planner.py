@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from lockstep.api.conditions import ConditionReason, ConditionType, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import Leaving, Phase, Rejection, RevisionStatus, Truth
 from lockstep.core import names, quantities
@@ -95,7 +96,7 @@ class OnTrial:
 class Held:
     """A new revision is asked for and may not start, for a reason that is not its fault."""
 
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -271,14 +272,14 @@ def classify(view: View) -> Situation:
 def _beginning(view: View) -> Situation:
     version = view.version
     if view.paused:
-        return Held("Paused", messages.held(view))
+        return Held(Reason.PAUSED, messages.held(view))
     described = returns.described(view)
     problem = plan_problem(view, described) or ports.problem(view, described)
     problem = problem or config.problem(view) or size.problem(view)
     if problem:
         return Unstartable(problem)
     if view.spec.replicas == 0:
-        return Held("NoReplicas", f"version {version} waits: {messages.NO_REPLICAS}")
+        return Held(Reason.NO_REPLICAS, f"version {version} waits: {messages.NO_REPLICAS}")
     return Untried()
 
 
@@ -306,7 +307,7 @@ def answer(view: View) -> Stance:
         case Unowned() | Taken() as owned:
             return _not_ours(view, owned)
         case Lost(stable):
-            return _standing(view, Phase.DEGRADED, "RevisionLost", messages.lost(stable))
+            return _standing(view, Phase.DEGRADED, Reason.REVISION_LOST, messages.lost(stable))
         case Condemned(rejected):
             return outcome.condemned(view, rejected)
         case Left(left, stable_arm):
@@ -343,7 +344,7 @@ def _invalid(view: View, claim: Claim) -> Stance:
 
 
 def _standing(
-    view: View, phase: Phase, reason: str, message: str, wait: timedelta | None = None
+    view: View, phase: Phase, reason: ConditionReason, message: str, wait: timedelta | None = None
 ) -> Stance:
     return Stance(
         memory=view.memory, phase=phase, reason=reason, message=message, aim=serve(view), wait=wait
@@ -357,11 +358,11 @@ def _not_ours(view: View, owned: Unowned | Taken) -> Stance:
     return Stance(
         memory=view.memory,
         phase=Phase.DEGRADED,
-        reason="Conflict",
+        reason=Reason.CONFLICT,
         message=message,
         aim=_around_it(view),
         wait=upkeep.TRY_AGAIN_AFTER,
-        conflict=Claim(Truth.TRUE, "NameTaken", message),
+        conflict=Claim(Truth.TRUE, Reason.NAME_TAKEN, message),
     )
 
 
@@ -381,8 +382,8 @@ def _start(view: View) -> Stance:
     result = view.observed.answers.dry_run
     if known is None and (result is None or result.revision != view.wanted.revision):
         message = messages.checking(version)
-        stance = _standing(view, Phase.PROGRESSING, "Checking", message, timedelta(0))
-        return outcome.invalid(stance, Claim(Truth.UNKNOWN, "Checking", message))
+        stance = _standing(view, Phase.PROGRESSING, Reason.CHECKING, message, timedelta(0))
+        return outcome.invalid(stance, Claim(Truth.UNKNOWN, Reason.CHECKING, message))
     if known is None and result and result.problem and not _makes_room(view, result):
         problem = quantities.named(result.problem, view.wanted.inputs["template"])
         return _refused(view, problem, result.cause)
@@ -401,10 +402,12 @@ def _refused(view: View, problem: str, by: Cause) -> Stance:
     version = view.version
     if by is Cause.SPEC:
         message = messages.refused(version, problem)
-        stance = _standing(view, Phase.DEGRADED, "SpecRefused", message, upkeep.TRY_AGAIN_AFTER)
-        return outcome.invalid(stance, Claim(Truth.FALSE, "SpecRefused", message))
+        stance = _standing(
+            view, Phase.DEGRADED, Reason.SPEC_REFUSED, message, upkeep.TRY_AGAIN_AFTER
+        )
+        return outcome.invalid(stance, Claim(Truth.FALSE, Reason.SPEC_REFUSED, message))
     reason, message = REASONS[by], messages.refused_for_now(version, problem, by)
-    since = report.since(view, "SpecValid", Truth.UNKNOWN)
+    since = report.since(view, ConditionType.SPEC_VALID, Truth.UNKNOWN)
     overdue = view.now >= since + view.spec.progress_deadline
     phase = Phase.PAUSED if overdue else Phase.PROGRESSING
     stance = _standing(view, phase, reason, message, upkeep.TRY_AGAIN_AFTER)

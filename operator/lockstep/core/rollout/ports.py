@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.api.base import Manifest
+from lockstep.api.conditions import Reason
 from lockstep.api.service import Ports, ServedPort, alike
 from lockstep.api.status import ModelDeploymentStatus, RevisionStatus, Truth
 from lockstep.core import pod_spec
@@ -249,7 +250,7 @@ def problem(view: View, candidate: RevisionStatus | None = None) -> Claim | None
         known = pod_spec.ports(mine.spec, missing.protocol)
         return Claim(
             Truth.FALSE,
-            "TargetPortMissing",
+            Reason.TARGET_PORT_MISSING,
             messages.no_such_port(f"spec.service.{field}", missing, view.version, known),
         )
     stable = view.memory.stable
@@ -262,7 +263,7 @@ def problem(view: View, candidate: RevisionStatus | None = None) -> Claim | None
         return None
     return Claim(
         Truth.FALSE,
-        "PortsDiffer",
+        Reason.PORTS_DIFFER,
         messages.ports_differ(stable, view.version, clash.stable, clash.candidate),
     )
 

@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-from typing import Final
 
 from lockstep.api.base import whole_seconds
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import StageStatus
 from lockstep.core.observed import Arm
 from lockstep.core.rollout.view import View
-
-SMOKE_FAILED: Final = "SmokeTestFailed"
 
 
 def smoked(view: View, candidate: Arm) -> View:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from lockstep.api.base import Manifest
+from lockstep.api.events import EventReason
 from lockstep.api.status import RevisionStatus
-from lockstep.core.plan import Action, Event, EventType, StoreRevision
+from lockstep.core.plan import Action, Event, StoreRevision
 from lockstep.core.revision import REBUILT
 from lockstep.core.rollout import messages
 from lockstep.core.rollout.view import View
@@ -39,4 +40,4 @@ def events(stable: RevisionStatus | None, actions: Sequence[Action]) -> Iterator
             f"somebody deleted the ControllerRevision of stable {messages.named(stable)}: it is "
             "made again from its ReplicaSet, and the rollout goes on"
         )
-        yield Event(EventType.WARNING, "RevisionRebuilt", message)
+        yield Event(EventReason.REVISION_REBUILT, message)

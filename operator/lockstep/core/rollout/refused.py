@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Final
 
 from lockstep.api.base import cut
-from lockstep.api.status import ModelDeploymentStatus, Phase, Truth
+from lockstep.api.conditions import ConditionReason, ConditionType, Reason
+from lockstep.api.status import MOST_OF_A_CONDITION, ModelDeploymentStatus, Phase, Truth
 from lockstep.core.conditions import Claim
-from lockstep.core.plan import Action, Event, EventType
+from lockstep.core.plan import Action, Event
 from lockstep.core.refusals import REASONS, Cause, Refused, Verb, Write
 from lockstep.core.rollout.view import Stance, View
 from lockstep.core.writes import write
 
-CONDITION: Final = "Refused"
-_WAITING: Final = "WeightNotReached"
 _MOST: Final = 3
 _SENTENCE: Final = 320
 _MADE: Final = frozenset({Verb.CREATED, Verb.CHANGED})
@@ -35,7 +34,10 @@ def stays(view: View) -> bool:
 def told(view: View, stance: Stance, actions: Sequence[Action]) -> Stance:
     """The stance, which neither is Healthy nor gets on while something it needs is refused."""
     needed = [it for it in _standing(view, actions) if _is_needed(it)]
-    quiet = stance.phase in {Phase.HEALTHY, Phase.PROGRESSING} or stance.reason == _WAITING
+    quiet = (
+        stance.phase in {Phase.HEALTHY, Phase.PROGRESSING}
+        or stance.reason is Reason.WEIGHT_NOT_REACHED
+    )
     if not needed or not quiet:
         return stance
     worst = min(needed, key=lambda it: it.cause is not Cause.SPEC)
@@ -55,7 +57,7 @@ def _is_needed(it: Refused) -> bool:
 def _overdue(view: View) -> bool:
     """Whether the cluster has been unwell for longer than a rollout waits for anything."""
     for condition in view.observed.status.conditions:
-        if condition.type == CONDITION and condition.status is Truth.TRUE:
+        if condition.type == ConditionType.REFUSED and condition.status is Truth.TRUE:
             return view.now >= condition.last_transition_time + view.spec.progress_deadline
     return False
 
@@ -72,17 +74,14 @@ def claim(view: View, actions: Sequence[Action]) -> Claim | None:
     return Claim(Truth.TRUE, REASONS[worst.cause], "; ".join(said))
 
 
-def events(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:
-    """Told once, where the phase does not tell it already."""
-    was, now = (_condition(it) for it in (before, after))
-    ready = next((it.reason for it in after.conditions if it.type == "Ready"), "")
-    if now and now not in {was, ready}:
-        message = next(it.message for it in after.conditions if it.type == CONDITION)
-        yield Event(EventType.WARNING, now, message)
-
-
-def _condition(status: ModelDeploymentStatus) -> str:
-    return next((it.reason for it in status.conditions if it.type == CONDITION), "")
+def events(
+    before: ModelDeploymentStatus, refusal: Claim | None, reason: ConditionReason
+) -> Iterator[Event]:
+    """Told once, where ``reason``, that of the phase, does not tell it already."""
+    kind = ConditionType.REFUSED
+    was = next((it.reason for it in before.conditions if it.type == kind), "")
+    if refusal and refusal.reason not in {was, reason}:
+        yield Event(refusal.reason, refusal.message[:MOST_OF_A_CONDITION])
 
 
 def sentence(it: Refused) -> str:

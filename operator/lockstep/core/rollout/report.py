@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.conditions import ConditionReason, ConditionType, Reason
 from lockstep.api.service import alike
 from lockstep.api.status import ModelDeploymentStatus, Phase, RevisionStatus, Truth, Weights
 from lockstep.core import conditions, revision
@@ -62,17 +63,18 @@ def plan(view: View, stance: Stance) -> Plan:
     stance, before = upkeep.told(view, stance), view.observed.status
     actions = tuple(_actions(view, stance))
     stance = refused.told(view, stance, actions)
-    status = standing.let_go(_status(view, stance, refused.claim(view, actions)), actions)
+    refusal = refused.claim(view, actions)
+    status = standing.let_go(_status(view, stance, refusal), actions)
     return Plan(
         status=status,
         actions=actions,
         events=(
             *clocks.told(view.observed.stepped),
             *happened.events(view, status),
-            *events.between(before, status),
+            *events.between(before, status, stance.reason),
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
-            *refused.events(before, status),
+            *refused.events(before, refusal, stance.reason),
             *rebuilding.events(stance.memory.stable, actions),
         ),
         verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
@@ -87,9 +89,9 @@ def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
     callers = observed.service.routing if observed.service else None
     answering = any(reaches(callers, arm.revision) and arm.ready for arm in observed.arms.values())
     claims = {
-        "Available": Claim(truth(answering), "PodsReady" if answering else "NoPodReady"),
-        **_progress(Phase.DEGRADED, "SpecInvalid", message),
-        "SpecValid": Claim(Truth.FALSE, "SpecInvalid", message),
+        ConditionType.AVAILABLE: Claim(truth(answering), _answer(answering)),
+        **_progress(Phase.DEGRADED, Reason.SPEC_INVALID, message),
+        ConditionType.SPEC_VALID: Claim(Truth.FALSE, Reason.SPEC_INVALID, message),
     }
     status = before.model_copy(
         update={
@@ -99,7 +101,7 @@ def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
             "conditions": conditions.update(before.conditions, claims, observed.generation, now),
         }
     )
-    return Plan(status=status, events=events.between(before, status))
+    return Plan(status=status, events=events.between(before, status, Reason.SPEC_INVALID))
 
 
 def as_it_is(view: View) -> Aim:
@@ -108,7 +110,7 @@ def as_it_is(view: View) -> Aim:
     return Aim(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set})
 
 
-def since(view: View, kind: str, status: Truth) -> datetime:
+def since(view: View, kind: ConditionType, status: Truth) -> datetime:
     """Since when a condition has had this status; now if it has not."""
     for condition in view.observed.status.conditions:
         if condition.type == kind and condition.status is status:
@@ -119,7 +121,8 @@ def since(view: View, kind: str, status: Truth) -> datetime:
 def _status(view: View, stance: Stance, refusal: Claim | None) -> ModelDeploymentStatus:
     observed, arms = view.observed, view.observed.arms.values()
     answering = _answering(view, stance)
-    claims = _claims(view, stance, answering) | ({refused.CONDITION: refusal} if refusal else {})
+    claims = _claims(view, stance, answering)
+    claims |= {ConditionType.REFUSED: refusal} if refusal else {}
     generation = observed.generation
     return stance.memory.model_copy(
         update={
@@ -180,42 +183,46 @@ def _answering(view: View, stance: Stance) -> int:
     return sum(arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision))
 
 
-def _claims(view: View, stance: Stance, answering: int) -> dict[str, Claim]:
+def _claims(view: View, stance: Stance, answering: int) -> dict[ConditionType, Claim]:
     claims = {
-        "Available": adoption.available(view) or _available(view, answering),
+        ConditionType.AVAILABLE: adoption.available(view) or _available(view, answering),
         **_progress(stance.phase, stance.reason, stance.message),
-        "SpecValid": stance.valid,
+        ConditionType.SPEC_VALID: stance.valid,
     }
     conflict, orphaned = stance.conflict or upkeep.conflict(view), upkeep.orphaned(view)
     if conflict:
-        claims["Conflict"] = conflict
+        claims[ConditionType.CONFLICT] = conflict
     if orphaned:
-        claims["Orphaned"] = orphaned
+        claims[ConditionType.ORPHANED] = orphaned
     claims |= config.claims(view, stance)
     approximate = _approximate(view, stance)
     if approximate:
-        claims["WeightApproximate"] = approximate
+        claims[ConditionType.WEIGHT_APPROXIMATE] = approximate
     return claims
 
 
 def _available(view: View, answering: int) -> Claim:
     service = view.observed.service
     if service and service.astray:
-        return Claim(Truth.UNKNOWN, "CallersAstray", messages.astray(view.observed.key.name))
+        return Claim(Truth.UNKNOWN, Reason.CALLERS_ASTRAY, messages.astray(view.observed.key.name))
     said = f"{answering} pods answer callers" if answering else "no pod answers callers"
-    return Claim(truth(answering), "PodsReady" if answering else "NoPodReady", said)
+    return Claim(truth(answering), _answer(answering), said)
 
 
-def _progress(phase: Phase, reason: str, message: str) -> dict[str, Claim]:
+def _answer(answering: object) -> Reason:
+    return Reason.PODS_READY if answering else Reason.NO_POD_READY
+
+
+def _progress(phase: Phase, reason: ConditionReason, message: str) -> dict[ConditionType, Claim]:
     """The four conditions that a phase stands for; only the one that holds carries the sentence."""
     named = {
-        "Ready": phase is Phase.HEALTHY,
-        "Reconciling": phase is Phase.PROGRESSING,
-        "Stalled": phase is Phase.DEGRADED,
-        "Paused": phase is Phase.PAUSED,
+        ConditionType.READY: phase is Phase.HEALTHY,
+        ConditionType.RECONCILING: phase is Phase.PROGRESSING,
+        ConditionType.STALLED: phase is Phase.DEGRADED,
+        ConditionType.PAUSED: phase is Phase.PAUSED,
     }
     return {
-        kind: Claim(truth(holds), reason, message if holds or kind == "Ready" else "")
+        kind: Claim(truth(holds), reason, message if holds or kind is ConditionType.READY else "")
         for kind, holds in named.items()
     }
 
@@ -232,7 +239,7 @@ def _approximate(view: View, stance: Stance) -> Claim | None:
     advice = f"{enough} replicas would do" if enough else "no number of replicas would do"
     return Claim(
         Truth.TRUE,
-        "TooFewReplicas",
+        Reason.TOO_FEW_REPLICAS,
         f"{weight}% cannot be met with {space.replicas} replicas, the closest is "
         f"{share(split(weight, space))}%; {advice}",
     )

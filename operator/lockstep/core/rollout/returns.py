@@ -3,6 +3,7 @@
 Nothing here moves callers: a return is a trial of one step, see ``stages.steps``.
 """
 
+from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import Past, RevisionStatus, Truth
 from lockstep.core.conditions import Claim
@@ -42,7 +43,7 @@ def problem(view: View) -> Claim | None:
         return None
     known = sorted(view.observed.stored, key=lambda it: it.number, reverse=True)
     message = messages.target_missing(view.spec.rollback_to, known)
-    return Claim(Truth.FALSE, "RollbackTargetMissing", message)
+    return Claim(Truth.FALSE, Reason.ROLLBACK_TARGET_MISSING, message)
 
 
 def described(view: View) -> RevisionStatus:

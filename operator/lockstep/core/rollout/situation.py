@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from lockstep.api.conditions import ConditionReason, Reason
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
@@ -52,7 +54,7 @@ class Moving:
 class Halted:
     """A person is awaited, to decide or to scale up; callers stay where they are."""
 
-    reason: str
+    reason: ConditionReason
     message: str
 
 
@@ -75,14 +77,15 @@ class StagePassed:
     """Nothing is left to wait for in this stage."""
 
 
-HALTS = {
-    gates.Failed: "GateFailed",
-    gates.Shared: "StableFailsToo",
-    gates.Inconclusive: "Inconclusive",
+HALTS: Final = {
+    gates.Failed: FailureReason.GATE_FAILED,
+    gates.Shared: Reason.STABLE_FAILS_TOO,
+    gates.Inconclusive: Reason.INCONCLUSIVE,
 }
 
-APPROVAL_NEEDED: Final = "ApprovalNeeded"
-PROMOTABLE: Final = frozenset({*HALTS.values(), "DeadlineExceeded", "PromotionNeeded"})
+PROMOTABLE: Final[frozenset[str]] = frozenset(
+    {*HALTS.values(), Reason.DEADLINE_EXCEEDED, Reason.PROMOTION_NEEDED}
+)
 """What a stage waits for that a person may wave through."""
 
 Situation = (

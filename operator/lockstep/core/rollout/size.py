@@ -3,6 +3,7 @@
 import json
 from typing import Final
 
+from lockstep.api.conditions import Reason
 from lockstep.api.status import Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout.asking import template
@@ -26,4 +27,4 @@ def problem(view: View) -> Claim | None:
         f"rendered, and {MOST_BYTES:,} is the most; move its largest values into ConfigMaps or "
         "the image"
     )
-    return Claim(Truth.FALSE, "TemplateTooLarge", message)
+    return Claim(Truth.FALSE, Reason.TEMPLATE_TOO_LARGE, message)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lockstep.api.base import format_duration
+from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import (
     Approval,
     Bake,
@@ -235,7 +236,7 @@ def problem(view: View, step: Step) -> Claim | None:
 
 def criteria_invalid(sentence: str) -> Claim:
     """What stands in a stage's criteria cannot be measured."""
-    return Claim(Truth.FALSE, "CriteriaInvalid", sentence)
+    return Claim(Truth.FALSE, Reason.CRITERIA_INVALID, sentence)
 
 
 def _problems(view: View, step: Step) -> Iterator[Claim]:
@@ -249,7 +250,7 @@ def _problems(view: View, step: Step) -> Iterator[Claim]:
     if step.deadline is not None and step.deadline <= soak:
         yield Claim(
             Truth.FALSE,
-            "DeadlineTooShort",
+            Reason.DEADLINE_TOO_SHORT,
             f"stage {step.name} has a deadline of {format_duration(step.deadline)}, not longer "
             f"than its soak of {format_duration(soak)}: it could never pass; raise the deadline",
         )
@@ -262,13 +263,13 @@ def _unusable(view: View, step: Step, ref: CriteriaRef) -> Iterator[Claim]:
     if criteria is None:
         yield Claim(
             Truth.FALSE,
-            "CriteriaMissing",
+            Reason.CRITERIA_MISSING,
             f"stage {step.name} refers to {ref.kind.value} {ref.name}, which does not exist"
             f"{where}; create it or change the stage",
         )
     if isinstance(criteria, Unreadable):
         unreadable = f"{ref.kind.value} {ref.name} cannot be read: {criteria.message}"
-        yield Claim(Truth.FALSE, "CriteriaInvalid", unreadable)
+        yield Claim(Truth.FALSE, Reason.CRITERIA_INVALID, unreadable)
 
 
 def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
@@ -278,7 +279,7 @@ def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
     if view.stable and narrow and not space.keep:
         return Claim(
             Truth.FALSE,
-            "NoRoomForCandidate",
+            Reason.NO_ROOM_FOR_CANDIDATE,
             "replicas 1 with maxSurge 0 leaves no place for a candidate beside the only stable "
             "pod; set strategy.canary.maxSurge to 1 or replicas to 2; where one pod is all that "
             "fits, strategy.rolling with maxSurge 0 and maxUnavailable 1 takes the old one away "

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from lockstep.api.base import cut, format_duration
+from lockstep.api.failures import FailureReason
 from lockstep.api.status import (
     LINE,
     MOST_COUNTED,
@@ -22,9 +23,7 @@ from lockstep.core.observed import Arm, Pod
 from lockstep.core.plan import Action, RemovePod
 from lockstep.core.rollout.view import View
 
-OOM_KILLED: Final = "OOMKilled"
-DIED: Final = "CandidateDied"
-FLAPS: Final = "CandidateFlaps"
+OOM_KILLED: Final = FailureReason.OOM_KILLED
 _TAIL: Final = 8
 
 Known = Mapping[str, int]
@@ -205,7 +204,7 @@ def _steadiness(
 # ── What is held against it ──────────────────────────────────────────────────────────────────────
 
 
-def complaints(view: View, arm: Arm) -> Iterator[tuple[str, str]]:
+def complaints(view: View, arm: Arm) -> Iterator[tuple[FailureReason, str]]:
     """Reason and sentence of everything in which the candidate went beyond what is tolerated."""
     stage = view.memory.stage
     if stage is not None:
@@ -214,16 +213,16 @@ def complaints(view: View, arm: Arm) -> Iterator[tuple[str, str]]:
         yield from _flaps(view, stage, arm)
 
 
-def _never_ready(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[str, str]]:
+def _never_ready(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureReason, str]]:
     limit = view.spec.restart_limit.startup
     tolerated = f"{limit} tolerated before it is ready (restartLimit.startup)"
     for pod in _starting(stage, arm):
         if pod.crash and pod.crash.restarts > limit:
-            yield "CrashLoop", f"pod {pod.name}: {pod.crash.message}; {tolerated}"
+            yield FailureReason.CRASH_LOOP, f"pod {pod.name}: {pod.crash.message}; {tolerated}"
     refused = len(arm.failed) - (stage.failed_pods or 0)
     if refused > limit and arm.failed and stage.failed_pods is not None:
         last = _failed(max(arm.failed, key=_age))
-        yield "PodsFailed", f"{refused} pods failed, {tolerated}; {last.message}"
+        yield FailureReason.PODS_FAILED, f"{refused} pods failed, {tolerated}; {last.message}"
 
 
 def _age(pod: Pod) -> tuple[str, str]:
@@ -238,7 +237,7 @@ def _starting(stage: StageStatus, arm: Arm) -> Iterator[Pod]:
             yield pod
 
 
-def _died(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[str, str]]:
+def _died(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureReason, str]]:
     """A first revision has nobody to go back to: it may get well, and soak anew."""
     deaths, limit = stage.deaths, view.spec.restart_limit.serving
     well = view.memory.stable is None and arm.wanted and arm.available >= arm.wanted
@@ -247,10 +246,10 @@ def _died(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[str, str]]
     if deaths.reason == OOM_KILLED:
         yield OOM_KILLED, f"{deaths.message} (in stage {stage.name}, never tolerated)"
     elif deaths.count > limit:
-        yield DIED, counted(stage, limit)
+        yield FailureReason.CANDIDATE_DIED, counted(stage, limit)
 
 
-def _flaps(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[str, str]]:
+def _flaps(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureReason, str]]:
     """Readiness that comes and goes is no progress."""
     since, deadline = stage.unsteady_at, view.spec.progress_deadline
     pod = _sick(stage, arm)
@@ -260,7 +259,7 @@ def _flaps(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[str, str]
         "pods of the candidate have been ready and not ready again for "
         f"{format_duration(deadline)}, pod {pod.name} the last"
     )
-    yield FLAPS, message
+    yield FailureReason.CANDIDATE_FLAPS, message
 
 
 def _sick(stage: StageStatus, arm: Arm) -> Pod | None:

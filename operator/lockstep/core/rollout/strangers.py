@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.conditions import Reason
 from lockstep.core.observed import Arm, Pod
 from lockstep.core.plan import Action, RemovePod
 from lockstep.core.rollout.view import View
@@ -27,14 +28,14 @@ def within(view: View, arm: Arm) -> bool:
     return any(pod.ready and pod.revision == arm.revision for pod in view.observed.strangers)
 
 
-def conflicts(view: View) -> Iterator[tuple[str, str]]:
+def conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     """Reason and sentence of the condition Conflict, for as long as such a pod is there."""
     staying = [pod for pod in view.observed.strangers if not pod.terminating]
     if staying:
-        yield "StrangePods", _strange(view.observed.key.name, staying)
+        yield Reason.STRANGE_PODS, _strange(view.observed.key.name, staying)
     taken_in = [pod for arm in view.observed.arms.values() for pod in _taken_in(arm)]
     if taken_in:
-        yield "AdoptedPods", _adopted(taken_in)
+        yield Reason.ADOPTED_PODS, _adopted(taken_in)
 
 
 def replaced(view: View, actions: Iterable[Action]) -> Iterator[Pod]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from lockstep.api.conditions import ConditionReason, Reason
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import FailureAction
 from lockstep.api.status import Phase, StageStatus
 from lockstep.core.gates import stage as gates
@@ -22,7 +24,6 @@ from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.events import told_reason
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.situation import (
-    APPROVAL_NEEDED,
     HALTS,
     Astray,
     Failed,
@@ -65,11 +66,11 @@ def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
             message = messages.stuck(found_failure)
             return _stance(trial, Phase.DEGRADED, found_failure.reason, message)
         case Moving():
-            return _under_way(trial, "Moving", _moving(trial))
+            return _under_way(trial, Reason.MOVING, _moving(trial))
         case Halted(reason, message):
             return _stance(trial, Phase.PAUSED, reason, message)
         case Measuring(message):
-            return _under_way(trial, "Measuring", message)
+            return _under_way(trial, Reason.MEASURING, message)
         case Unapproved(ballot):
             return _asking(trial, ballot)
         case StagePassed():
@@ -89,13 +90,13 @@ def classify(trial: Trial) -> Situation:
     if failed and (failed.final or back):
         return Failed(failed)
     if isinstance(verdict, gates.Failed) and verdict.action is FailureAction.ROLLBACK:
-        return Failed(Failure("GateFailed", verdict.message))
+        return Failed(Failure(FailureReason.GATE_FAILED, verdict.message))
     if failed and alone:
         return Stuck(failed)
     if failed:
         return Halted(failed.reason, f"{failed.message}; {messages.WAITS_FOR_PODS}")
     if view.spec.replicas == 0:
-        return Halted("NoReplicas", messages.NO_REPLICAS)
+        return Halted(Reason.NO_REPLICAS, messages.NO_REPLICAS)
     astray, claim = returns.problem(view) or ports.problem(view), problem(view, trial.stage)
     if astray:
         return Astray(astray)
@@ -117,7 +118,7 @@ def _unsettled(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     halted = _halted(trial, verdict) if trial.status.entered_at else None
     if halted and not trial.status.vouched_by:
         return halted
-    return Halted("WeightNotReached", _unreachable(trial)) if trial.overdue else Moving()
+    return Halted(Reason.WEIGHT_NOT_REACHED, _unreachable(trial)) if trial.overdue else Moving()
 
 
 def _nobody_answers(trial: Trial) -> bool:
@@ -135,13 +136,13 @@ def _awaited(trial: Trial) -> Halted | Unapproved | None:
     ballot = approving.ballot(trial.view, trial.stage)
     wanting = None if ballot is None or ballot.complete else ballot
     if wanting and wanting.closed(trial.view.now):
-        return Halted("ApprovalExpired", messages.approval_expired(trial.stage, wanting))
+        return Halted(Reason.APPROVAL_EXPIRED, messages.approval_expired(trial.stage, wanting))
     if trial.view.paused:
-        return Halted("Paused", messages.passed_but_paused(trial.view, trial.stage))
+        return Halted(Reason.PAUSED, messages.passed_but_paused(trial.view, trial.stage))
     if wanting:
         return Unapproved(wanting)
     if trial.stage.manual and not trial.status.vouched_by:
-        return Halted("PromotionNeeded", messages.promotion_needed(trial.view, trial.stage))
+        return Halted(Reason.PROMOTION_NEEDED, messages.promotion_needed(trial.view, trial.stage))
     return None
 
 
@@ -165,7 +166,8 @@ def _halted(trial: Trial, verdict: gates.Outcome | None) -> Halted | None:
         return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
     if status.deadline is not None and trial.view.now >= status.deadline:
         return Halted(
-            "DeadlineExceeded", messages.deadline(trial.stage, status, verdict, trial.view.now)
+            Reason.DEADLINE_EXCEEDED,
+            messages.deadline(trial.stage, status, verdict, trial.view.now),
         )
     return None
 
@@ -316,7 +318,7 @@ def _measured(trial: Trial) -> Trial:
     return replace(trial, view=trial.view.recall(gates=judged.gates), judged=judged)
 
 
-def _stance(trial: Trial, phase: Phase, reason: str, message: str) -> Stance:
+def _stance(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -> Stance:
     return Stance(
         memory=trial.view.memory,
         phase=phase,
@@ -327,14 +329,14 @@ def _stance(trial: Trial, phase: Phase, reason: str, message: str) -> Stance:
     )
 
 
-def _under_way(trial: Trial, reason: str, message: str) -> Stance:
+def _under_way(trial: Trial, reason: ConditionReason, message: str) -> Stance:
     """A person who was awaited before a break, and is still, goes on being awaited.
 
     A phase that comes and goes would silence whoever wants to know what has waited for an hour.
     """
     before, awaited = trial.view.observed.status, _awaited(trial)
     same = before.stage is not None and before.stage.entered_at == trial.status.entered_at
-    asked = awaited.reason if isinstance(awaited, Halted) else APPROVAL_NEEDED
+    asked = awaited.reason if isinstance(awaited, Halted) else Reason.APPROVAL_NEEDED
     if not (awaited and same and trial.status.entered_at and told_reason(before) == asked):
         return _stance(trial, Phase.PROGRESSING, reason, message)
     return _stance(trial, Phase.PAUSED, asked, f"{message}; {messages.STILL_AWAITED}")
@@ -389,7 +391,7 @@ def _asking(trial: Trial, ballot: Ballot) -> Stance:
     asked = _with(trial, approval_asked_at=trial.status.approval_asked_at or trial.view.now)
     known = approving.ballot(asked.view, asked.stage) or ballot
     message = messages.approval_needed(asked.view, asked.stage, known)
-    return _stance(asked, Phase.PAUSED, APPROVAL_NEEDED, message)
+    return _stance(asked, Phase.PAUSED, Reason.APPROVAL_NEEDED, message)
 
 
 def _onwards(trial: Trial) -> Stance:

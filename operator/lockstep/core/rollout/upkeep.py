@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from lockstep.api.conditions import Reason
+from lockstep.api.events import EventReason
 from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.api.status import Phase, Truth
 from lockstep.core.children.budget import NEEDED_FROM
@@ -16,7 +18,6 @@ from lockstep.core.observed import Arm, ChildRef, Foreign
 from lockstep.core.plan import (
     Action,
     Event,
-    EventType,
     PutBudget,
     PutReplicaSet,
     RemoveBudget,
@@ -79,7 +80,7 @@ def told(view: View, stance: Stance) -> Stance:
         return replace(stance, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
     message = messages.restarting(named, left, edited=not restart.due(view, stable))
     message += _no_place(stable)
-    return replace(stance, phase=Phase.PROGRESSING, reason="Restarting", message=message)
+    return replace(stance, phase=Phase.PROGRESSING, reason=Reason.RESTARTING, message=message)
 
 
 def _no_place(stable: Arm) -> str:
@@ -98,13 +99,13 @@ def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:
     for arm in view.observed.arms.values():
         if at and arm.replica_set and _restarts(view, arm, actions):
             message = messages.restart(arm.replica_set, at)
-            yield Event(EventType.NORMAL, "Restarting", message)
+            yield Event(EventReason.RESTARTING, message)
     for pod in strangers.replaced(view, actions):
         message = messages.pod_replaced(pod)
-        yield Event(EventType.WARNING, "PodReplaced", message)
+        yield Event(EventReason.POD_REPLACED, message)
     if any(isinstance(action, PutBudget) and action.exists for action in actions):
         message = messages.restored(f"{BUDGET} {view.observed.key.name}")
-        yield Event(EventType.WARNING, "ChildRestored", message)
+        yield Event(EventReason.CHILD_RESTORED, message)
 
 
 def _restarts(view: View, arm: Arm, actions: Sequence[Action]) -> bool:
@@ -125,15 +126,15 @@ def conflict(view: View) -> Claim | None:
     return replace(claims[0], message="; ".join(claim.message for claim in claims))
 
 
-def _conflicts(view: View) -> Iterator[tuple[str, str]]:
+def _conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     for autoscaler in view.observed.autoscalers:
         message = messages.autoscaler_on_child(view.observed.key.name, autoscaler)
-        yield "AutoscalerOnChild", message
+        yield Reason.AUTOSCALER_ON_CHILD, message
     yield from strangers.conflicts(view)
     yield from adoption.conflicts(view)
     foreign = _foreign_budget(view)
     if foreign:
-        yield "NameTaken", messages.budget_taken(foreign)
+        yield Reason.NAME_TAKEN, messages.budget_taken(foreign)
 
 
 def orphaned(view: View) -> Claim | None:
@@ -141,6 +142,6 @@ def orphaned(view: View) -> Claim | None:
     left = view.observed.misowned
     if view.spec.deletion_policy is DeletionPolicy.ORPHAN:
         if left:
-            return Claim(Truth.FALSE, "StillOwned", messages.still_owned(left))
-        return Claim(Truth.TRUE, "ChildrenStay", messages.CHILDREN_STAY)
-    return Claim(Truth.FALSE, "BeingOwned", messages.being_owned(left)) if left else None
+            return Claim(Truth.FALSE, Reason.STILL_OWNED, messages.still_owned(left))
+        return Claim(Truth.TRUE, Reason.CHILDREN_STAY, messages.CHILDREN_STAY)
+    return Claim(Truth.FALSE, Reason.BEING_OWNED, messages.being_owned(left)) if left else None

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus, Past, Phase, RevisionStatus, Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.observed import Arm, Everyone, Nobody, Observed, Only, Routing
 from lockstep.core.revision import Wanted
 
-ACCEPTED = Claim(Truth.TRUE, "Accepted", "the API server would take this revision")
+ACCEPTED = Claim(Truth.TRUE, Reason.ACCEPTED, "the API server would take this revision")
 _HISTORY = 10
 
 
@@ -117,7 +118,7 @@ class Stance:
 
     memory: ModelDeploymentStatus
     phase: Phase
-    reason: str
+    reason: ConditionReason
     message: str
     aim: Aim
     wait: timedelta | None = None
