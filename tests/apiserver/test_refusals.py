@@ -90,6 +90,10 @@ async def active(world: Lab, path: str, body: Manifest) -> None:
 
 SERVICE: Manifest = {"metadata": {"name": "probe"}, "spec": {"ports": [{"port": 80}]}}
 BUDGET: Manifest = {"metadata": {"name": "probe"}, "spec": {"maxUnavailable": 1}}
+POD: Manifest = {
+    "metadata": {"name": "probe"},
+    "spec": {"containers": [{"name": "it", "image": "example.com/it"}]},
+}
 
 
 async def test_a_service_that_a_policy_forbids_is_said_and_healed_by_its_label(world: Lab) -> None:
@@ -125,6 +129,23 @@ async def test_a_refused_budget_stops_neither_rollout_nor_restart(world: Lab) ->
 
 def _refused(status: Manifest) -> bool:
     return any(it["type"] == "Refused" for it in status["conditions"])
+
+
+async def test_a_restart_that_a_policy_forbids_says_which_and_not_to_make_room(world: Lab) -> None:
+    await world.apply("1.0.0")
+    await world.healthy("1.0.0")
+    pods = await world.pods()
+    async with there(world, *policy(world, "", "pods")):
+        await active(world, world.core("pods"), POD)
+        await world.apply("1.0.0", restartAt=soon())
+        status = await world.reason("FailedCreate")
+        assert status["phase"] == "Degraded"
+        assert f"ValidatingAdmissionPolicy team-pods-{world.namespace} refuses" in status["message"]
+        assert "every one of the pods needs a label team" in status["message"]
+        assert "make room" not in status["message"]
+        assert pods.keys() <= (await world.pods()).keys(), "they go on answering"
+    await world.replaced(pods)
+    await world.healthy("1.0.0")
 
 
 async def test_a_webhook_that_is_away_is_waited_for_with_its_sentence(world: Lab) -> None:

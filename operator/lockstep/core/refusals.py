@@ -3,6 +3,7 @@
 The same for a dry run, for a ReplicaSet that gets no pod, and for what we write ourselves.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,6 +83,16 @@ _AWAY: Final = (
 )
 """What the cluster says of itself. No name of an object has a space or a colon in it."""
 
+_NAME: Final = r"[^\s\"',;]{1,253}"
+_REFUSERS: Final[Mapping[str, re.Pattern[str]]] = {
+    "ResourceQuota {}": re.compile(rf"exceeded quota: ({_NAME})"),
+    "admission webhook {}": re.compile(
+        rf'(?:admission webhook|failed calling webhook|failed to call webhook) "({_NAME})"'
+    ),
+    "ValidatingAdmissionPolicy {}": re.compile(rf"ValidatingAdmissionPolicy '({_NAME})'"),
+    "Pod Security ({})": re.compile(rf'violates PodSecurity "({_NAME})"'),
+}
+
 _SERVER_ERROR: Final = 500
 _THROTTLED: Final = {408, 429}
 
@@ -95,6 +106,15 @@ def cause(message: str, code: int = 0) -> Cause:
     if _says(message, _AWAY) or code >= _SERVER_ERROR or code in _THROTTLED:
         return Cause.PLATFORM
     return Cause.SPEC
+
+
+def refuser(message: str) -> str:
+    """Who refuses, by name where the sentence has one: a person has to know whom to ask."""
+    for who, named in _REFUSERS.items():
+        found = named.search(message)
+        if found:
+            return who.format(found[1])
+    return "the API server"
 
 
 def _says(message: str, texts: tuple[str, ...]) -> bool:

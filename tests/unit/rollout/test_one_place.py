@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from lockstep.api.status import StageStatus
 from lockstep.core.observed import Answers, DryRunResult, Everyone, Only
@@ -125,7 +126,9 @@ def test_the_api_server_is_asked_before_the_old_one_goes() -> None:
 def test_a_canary_without_a_place_says_which_strategy_does_it() -> None:
     spec = {"replicas": 1, "strategy": {"canary": {**HALF["strategy"]["canary"], "maxSurge": 0}}}
     status = plan(world(spec=spec, arms=(arm(V1, 1),)).observed(), NOW).status
-    assert "strategy.rolling with maxSurge 0 and maxUnavailable 1" in status.message
+    said = yaml.safe_load(status.message.partition("`")[2].partition("`")[0])
+    spec_of("2.0.0", replicas=1, **said)
+    assert said == {"strategy": ONE["strategy"]}
 
 
 ROOMS: dict[str, tuple[Room, int]] = {

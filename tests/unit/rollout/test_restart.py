@@ -291,7 +291,7 @@ NO_ROOM: dict[str, tuple[Arm, str]] = {
     "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no place for a pod more: 0/3 nodes"),
     "a quota says it": (
         edited(fresh(arm(V1, 4), 0), create_failure=FULL),
-        "no place for a pod more: exceeded quota"),
+        "the API server refuses a pod more: exceeded quota"),
     "nobody says it": (fresh(arm(V1, 4)), "for spec.restartAt"),
 }  # fmt: skip
 

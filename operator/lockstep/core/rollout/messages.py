@@ -392,13 +392,6 @@ def pod_replaced(pod: Pod) -> str:
     )
 
 
-def no_place(said: str) -> str:
-    return (
-        f"; there is no place for a pod more: {said}; make room, set maxSurge to 0 to replace pods "
-        "in their own places, or take spec.restartAt away"
-    )
-
-
 def restart_stuck(stable: RevisionStatus, arm: Arm, pod: str, trouble: Trouble) -> str:
     return (
         f"the restart of {named(stable)} is stuck, {arm.available} pods still answer: pod {pod}: "

@@ -282,8 +282,8 @@ def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
             Reason.NO_ROOM_FOR_CANDIDATE,
             "replicas 1 with maxSurge 0 leaves no place for a candidate beside the only stable "
             "pod; set strategy.canary.maxSurge to 1 or replicas to 2; where one pod is all that "
-            "fits, strategy.rolling with maxSurge 0 and maxUnavailable 1 takes the old one away "
-            "first, and callers wait meanwhile",
+            "fits, write `strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}` instead of the "
+            "canary: the old one goes first, and callers wait until the new one answers",
         )
     initial = walk(view) if is_gated_first(view) else ()
     claims = (problem(view, step) for step in (*initial, *steps(view.spec, candidate)))

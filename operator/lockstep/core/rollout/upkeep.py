@@ -24,7 +24,7 @@ from lockstep.core.plan import (
     RemovePod,
     SetOwnership,
 )
-from lockstep.core.rollout import adoption, messages, restart, strangers
+from lockstep.core.rollout import adoption, messages, restart, shortage, strangers
 from lockstep.core.rollout.view import Stance, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"
@@ -79,18 +79,11 @@ def told(view: View, stance: Stance) -> Stance:
         message = messages.restart_stuck(named, stable, pod.name, pod.sick)
         return replace(stance, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
     message = messages.restarting(named, left, edited=not restart.due(view, stable))
-    message += _no_place(stable)
+    message += shortage.told(view, stable)
+    refused = shortage.refusal(stable)
+    if refused and shortage.takes_a_person(refused):
+        return replace(stance, phase=Phase.DEGRADED, reason=refused.reason, message=message)
     return replace(stance, phase=Phase.PROGRESSING, reason=Reason.RESTARTING, message=message)
-
-
-def _no_place(stable: Arm) -> str:
-    """Why there is no pod more, where the cluster says it; nobody is in trouble for that."""
-    child = stable.replica_set
-    missing = child is not None and stable.present < child.replicas + child.surplus
-    refused = child.create_failure if child and missing else None
-    homeless = (pod.unschedulable for pod in stable.pods if not pod.terminating)
-    said = refused.message if refused else next(filter(None, homeless), "")
-    return messages.no_place(said) if said else ""
 
 
 def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:

@@ -1,0 +1,70 @@
+"""Why a restart gets no pod: who says no, in whose words, and what there is to do about it."""
+
+from typing import Final
+
+from lockstep.api.failures import FailureReason
+from lockstep.core.observed import Arm, Pod, Trouble
+from lockstep.core.refusals import refuser
+from lockstep.core.rollout import restart
+from lockstep.core.rollout.stages import gives_way, max_surge
+from lockstep.core.rollout.view import View
+
+_WAITED_FOR: Final = {FailureReason.QUOTA_EXCEEDED, FailureReason.CLUSTER_UNAVAILABLE}
+_ITS_WAY: Final = "strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}"
+
+
+def refusal(stable: Arm) -> Trouble | None:
+    """Why the cluster makes no pod, while one is missing."""
+    child = stable.replica_set
+    missing = child is not None and stable.present < child.replicas + child.surplus
+    return child.create_failure if child and missing else None
+
+
+def takes_a_person(refused: Trouble | None) -> bool:
+    """Whether no wait helps: somebody forbids the pod, and it will be forbidden tomorrow."""
+    return refused is not None and refused.reason not in _WAITED_FOR
+
+
+def told(view: View, stable: Arm) -> str:
+    """What to add to the message of a restart; nothing while nobody says no."""
+    refused = refusal(stable)
+    if refused:
+        said = refused.message
+        return f"; {refuser(said)} refuses a pod more: {said}; {_ways_out(view, stable, refused)}"
+    homeless = next((pod for pod in stable.pods if pod.unschedulable and not pod.terminating), None)
+    return _no_place(view, stable, homeless) if homeless else ""
+
+
+def _no_place(view: View, stable: Arm, pod: Pod) -> str:
+    if pod.gated:
+        ways = _or("wait for whoever holds it back, or see to it there", view, stable)
+        return f"; pod {pod.name} is {pod.unschedulable}; {ways}"
+    ways = _or(f"make room{_in_place(view)}", view, stable)
+    return f"; there is no place for a pod more: {pod.unschedulable}; {ways}"
+
+
+def _ways_out(view: View, stable: Arm, refused: Trouble) -> str:
+    match refused.reason:
+        case FailureReason.QUOTA_EXCEEDED:
+            return _or(f"free some or raise the quota{_in_place(view)}", view, stable)
+        case FailureReason.CLUSTER_UNAVAILABLE:
+            return _or("the cluster is unwell: mend what it names", view, stable)
+        case _:
+            return _or("change what it forbids or the rule that forbids it", view, stable)
+
+
+def _in_place(view: View) -> str:
+    """How pods are replaced in their own places, where they are not and the strategy can."""
+    spec = view.spec
+    already = max_surge(spec) == 0 and (spec.replicas > 1 or gives_way(spec))
+    if spec.strategy.blue_green or already:
+        return ""
+    if spec.replicas == 1:
+        return f", replace the pod in its own place ({_ITS_WAY}, callers wait meanwhile)"
+    way = "strategy.canary.maxSurge: 0" if spec.strategy.canary else _ITS_WAY
+    return f", replace pods in their own places ({way})"
+
+
+def _or(ways: str, view: View, stable: Arm) -> str:
+    """A restart that was asked for can be called off; pods of an edit are replaced in any case."""
+    return f"{ways}, or take spec.restartAt away" if restart.due(view, stable) else ways

@@ -1,0 +1,113 @@
+"""A restart that gets no pod says who refuses it, in whose words, and what there is to do."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lockstep.adapters.kube_replica_sets import create_failure_reason
+from lockstep.core.observed import Arm, Trouble
+from lockstep.core.rollout.planner import plan
+from tests.unit.rollout.test_planner import reason
+from tests.unit.rollout.test_restart import AGO, HOMELESS, asked, edited, fresh, stable
+from tests.unit.rollout.worlds import NOW, V1, arm
+
+WEBHOOK = 'admission webhook "images.example.com" denied the request: tag latest is not allowed'
+AWAY = 'Internal error occurred: failed calling webhook "inject.example.com": connection refused'
+POLICY = (
+    "pods \"fraud-x\" is forbidden: ValidatingAdmissionPolicy 'no-root' with binding 'no-root' "
+    "denied request: runAsNonRoot must be true"
+)
+SECURITY = (
+    'pods "fraud-x" is forbidden: violates PodSecurity "restricted:latest": '
+    "allowPrivilegeEscalation != false"
+)
+FULL = 'pods "fraud-x" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=4'
+QUOTA = "ResourceQuota compute"
+RULE = 'pods "fraud-x" is forbidden: no such priority class'
+CANARY: dict[str, Any] = {"canary": {"stages": [{"name": "full", "weight": 100}]}}
+IN_PLACE: dict[str, Any] = {"canary": {**CANARY["canary"], "maxSurge": 0}}
+ROLLING: dict[str, Any] = {"rolling": {}}
+LET_GO: dict[str, Any] = {"rolling": {"maxSurge": 0, "maxUnavailable": 1}}
+BLUE_GREEN: dict[str, Any] = {"blueGreen": {}}
+ONE_PLACE = (
+    "replace the pod in its own place (strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}, "
+    "callers wait meanwhile)"
+)
+OR_NOT = ", or take spec.restartAt away"
+MEND = f"change what it forbids or the rule that forbids it{OR_NOT}"
+
+
+def refused(said: str, pods: int = 4) -> Arm:
+    trouble = Trouble(create_failure_reason(said), said)
+    return edited(fresh(arm(V1, pods), 0), create_failure=trouble)
+
+
+def of_an_edit(it: Arm) -> Arm:
+    return edited(it, edited=(AGO - timedelta(hours=9), NOW - timedelta(minutes=1)))
+
+
+CASES: dict[str, tuple[Arm, dict[str, Any], str, str]] = {
+    "a webhook that says no is named, and nobody is told to make room": (
+        refused(WEBHOOK), asked(AGO), "FailedCreate",
+        f"; admission webhook images.example.com refuses a pod more: {WEBHOOK}; {MEND}"),
+    "a policy": (
+        refused(POLICY), asked(AGO), "FailedCreate",
+        f"; ValidatingAdmissionPolicy no-root refuses a pod more: {POLICY}; {MEND}"),
+    "Pod Security": (
+        refused(SECURITY), asked(AGO), "PodSecurity",
+        f"; Pod Security (restricted:latest) refuses a pod more: {SECURITY}; {MEND}"),
+    "whoever does not say its name": (
+        refused(RULE), asked(AGO), "FailedCreate",
+        f"; the API server refuses a pod more: {RULE}; {MEND}"),
+    "a webhook that is away is waited for": (
+        refused(AWAY), asked(AGO), "Restarting",
+        (f"; admission webhook inject.example.com refuses a pod more: {AWAY}; the cluster is "
+        f"unwell: mend what it names{OR_NOT}")),
+    "a full quota, with the setting that needs none": (
+        refused(FULL), asked(AGO, strategy=CANARY), "Restarting",
+        (f"; {QUOTA} refuses a pod more: {FULL}; free some or raise the quota, replace "
+        f"pods in their own places (strategy.canary.maxSurge: 0){OR_NOT}")),
+    "a full quota where pods are replaced in their own places already": (
+        refused(FULL), asked(AGO, strategy=IN_PLACE), "Restarting",
+        f"; {QUOTA} refuses a pod more: {FULL}; free some or raise the quota{OR_NOT}"),
+    "a full quota for one pod, which a canary never takes": (
+        refused(FULL, 1), asked(AGO, strategy=IN_PLACE, replicas=1), "Restarting",
+        f"; free some or raise the quota, {ONE_PLACE}{OR_NOT}"),
+    "a full quota for one pod that may go first": (
+        refused(FULL, 1), asked(AGO, strategy=LET_GO, replicas=1), "Restarting",
+        f"; free some or raise the quota{OR_NOT}"),
+    "no node for one pod more": (
+        fresh(arm(V1, 4), **HOMELESS), asked(AGO, strategy=ROLLING), "Restarting",
+        ("; there is no place for a pod more: 0/3 nodes; make room, replace pods in their own "
+        f"places (strategy: {{rolling: {{maxSurge: 0, maxUnavailable: 1}}}}){OR_NOT}")),
+    "no node, and blue-green has no such setting": (
+        fresh(arm(V1, 4), **HOMELESS), asked(AGO, strategy=BLUE_GREEN), "Restarting",
+        f"; there is no place for a pod more: 0/3 nodes; make room{OR_NOT}"),
+    "a queue that admits pods later is not asked to make room": (
+        fresh(arm(V1, 4), gated=True, unschedulable="gated by queue.example.com/admission"),
+        asked(AGO), "Restarting",
+        ("; pod new-0 is gated by queue.example.com/admission; wait for whoever holds it back, or "
+        f"see to it there{OR_NOT}")),
+    "pods of an edit by hand are replaced with or without spec.restartAt": (
+        of_an_edit(refused(WEBHOOK)), {}, "FailedCreate",
+        f"{WEBHOOK}; change what it forbids or the rule that forbids it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("it", "changes", "why", "said"), CASES.values(), ids=CASES)
+def test_a_restart_says_who_refuses_it(
+    it: Arm, changes: dict[str, Any], why: str, said: str
+) -> None:
+    decided = plan(stable(arms=(it,), **changes).observed(), NOW)
+    assert decided.status.message.endswith(said), decided.status.message
+    assert reason(decided) == why
+
+
+def test_what_takes_a_person_is_told_once() -> None:
+    seen = stable(arms=(refused(WEBHOOK),), **asked(AGO)).observed()
+    first = plan(seen, NOW)
+    assert [it.reason for it in first.events] == ["FailedCreate"]
+    assert WEBHOOK in first.events[0].message
+    assert plan(replace(seen, status=first.status), NOW).events == ()
