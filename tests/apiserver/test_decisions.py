@@ -83,8 +83,12 @@ def _binding(kind: str, role: str, subject: str, subject_kind: str = "User") -> 
 
 
 def on_trial(author: str = "wanda@example.com", **more: object) -> Manifest:
-    candidate = {"revision": CANDIDATE, "version": "2.4.0", "author": author}
-    return {"candidate": candidate, **more}
+    return {"candidate": {**of_nobody(), "author": author}, **more}
+
+
+def of_nobody() -> Manifest:
+    """A candidate of which it is not known who wrote it, as it is stored."""
+    return {"revision": CANDIDATE, "version": "2.4.0"}
 
 
 STAGES = {
@@ -172,7 +176,8 @@ def _deploy_everything(team: Team) -> None:
     team.deploy("quiet", past)
     team.deploy("preview", on_trial(), **PREVIEW)
     team.deploy("late", on_trial(stage={"name": "half", "index": 2}))
-    team.deploy("unknown", on_trial(author=""))
+    team.deploy("unknown", {"candidate": of_nobody()})
+    team.deploy("earlier", on_trial(author=""))
     team.deploy("robot", on_trial(author=ROBOT), **ASKED_BY_NOBODY)
     team.deploy("robot-for-ruth", on_trial(author=ROBOT), **ASKED_BY_RUTH)
     team.deploy("for-ruth", on_trial(), **ASKED_BY_RUTH)
@@ -423,6 +428,9 @@ CASES: dict[str, Case] = {
     ),
     "approves what nobody is known to have written": Case(
         "alice", "Approve", UNKNOWN, {"target": "unknown"}
+    ),
+    "approves what nobody is known to have written, as an earlier operator stored it": Case(
+        "alice", "Approve", UNKNOWN.replace("unknown (", "earlier ("), {"target": "earlier"}
     ),
     "approves what nobody is known to have written, where that matters not": Case(
         "alice", "Approve", "", {"target": "unknown", "stage": "half"}

@@ -1,7 +1,7 @@
 """Our own kinds, from the API server's JSON to our words, and a status back to the wire."""
 
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeGuard, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -152,8 +152,26 @@ def read_status(wire: Manifest) -> ModelDeploymentStatus:
 
 
 def write_status(status: ModelDeploymentStatus) -> Manifest:
-    """A status as it goes over the wire: what is None is absent."""
+    """A status as it goes over the wire: what is None or an empty text is absent."""
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def plain(wire: Manifest) -> Manifest:
+    """What a status says, however it says it: for comparing, not for writing.
+
+    Earlier operators wrote empty texts, and a weight of 0 where nothing is on trial. To leave them
+    out is not worth a write of every ModelDeployment there is.
+    """
+    said = {key: _plain(value) for key, value in wire.items() if value != ""}
+    if "candidate" not in said:
+        said["weights"] = {"actual": (said.get("weights") or {}).get("actual", 0)}
+    return said
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (any part of a status)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items() if inner != ""}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def merge_patch(before: Manifest, after: Manifest) -> Manifest:

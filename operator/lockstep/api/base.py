@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import (
@@ -18,11 +19,15 @@ from pydantic import (
     PlainSerializer,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
+    model_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as JSON: what the API server sends and takes."""
 
 GROUP: Final = "lockstep.dev"
 VERSION: Final = "v1alpha1"
@@ -221,7 +226,10 @@ class Spec(BaseModel):
 
 
 class Seen(BaseModel):
-    """What we once wrote and read back: unknown fields of another version are ignored."""
+    """What we once wrote and read back: unknown fields of another version are ignored.
+
+    Text that says nothing is not written: an empty field would only look like one that was lost.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -230,6 +238,18 @@ class Seen(BaseModel):
         frozen=True,
         use_attribute_docstrings=True,
     )
+
+    @model_serializer(mode="wrap")
+    def _without_blanks(self, write: SerializerFunctionWrapHandler) -> Manifest:
+        needed = _needed(type(self))
+        return {key: value for key, value in write(self).items() if value != "" or key in needed}
+
+
+@cache
+def _needed(model: type[BaseModel]) -> frozenset[str]:
+    """Fields without which it cannot be read back, by either of their names."""
+    found = {it: field for it, field in model.model_fields.items() if field.is_required()}
+    return frozenset(found) | {field.alias or it for it, field in found.items()}
 
 
 def parse_duration(text: object) -> timedelta:
@@ -405,6 +425,3 @@ SemVer = Annotated[
         lambda version: re.fullmatch(_SEMVER, version, re.ASCII) is not None,
     ),
 ]
-
-Manifest = dict[str, Any]
-"""A Kubernetes object as JSON: what the API server sends and takes."""

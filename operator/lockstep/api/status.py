@@ -185,7 +185,10 @@ class StageStatus(Seen):
 
 
 class Weights(Seen):
-    """Percent of new connections to the candidate."""
+    """Percent of new connections to the candidate, or to what is left of an ended trial.
+
+    Absent where there is neither.
+    """
 
     desired: Share = 0
     """What the stage asks for."""

@@ -63,6 +63,7 @@ def patience(
         relied_on: Fields that may not wait, because something is about to be done on them.
         crowded: Whether many statuses are kept already.
     """
+    before, after = kube_custom.plain(before), kube_custom.plain(after)
     if before == after:
         return None
     waiting = [it for it in (_SIGHT, EVIDENCE, PROOF) if it not in relied_on]

@@ -1,5 +1,6 @@
 """Our own kinds on the wire."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -8,11 +9,20 @@ from lockstep.adapters import kube_custom
 from lockstep.adapters.kube_custom import merge_patch
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
-from lockstep.api.status import GateStatus, ModelDeploymentStatus, Phase, Verdict
+from lockstep.api.status import (
+    Condition,
+    GateStatus,
+    ModelDeploymentStatus,
+    Phase,
+    RevisionStatus,
+    Truth,
+    Verdict,
+)
 from lockstep.core.observed import Criteria, Unreadable
 from lockstep.errors import InvariantError
 from tests.unit.shell.written import TEMPLATE, model_deployment
 
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 STAGES = [
     {"name": "a", "weight": 5, "exitCriteria": [{"name": "quality"}]},
     {
@@ -86,6 +96,40 @@ def test_a_status_survives_the_wire() -> None:
     assert kube_custom.read_status(wire) == status
     assert kube_custom.write_status(kube_custom.read_status(wire)) == wire
     assert "stage" not in wire
+
+
+def texts(value: object) -> Iterator[str]:
+    """Every text of a status."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else ():
+        yield from texts(inner)
+    for inner in value if isinstance(value, list) else ():
+        yield from texts(inner)
+
+
+def test_text_that_says_nothing_is_not_written_and_reads_as_before() -> None:
+    candidate = RevisionStatus(revision="7f9c2b1e", version="2.0.0")
+    said = Condition(type="Ready", status=Truth.TRUE, reason="Completed", last_transition_time=NOW)
+    gate = GateStatus(name="p99", criteria="ExitCriteria/quality")
+    status = ModelDeploymentStatus(candidate=candidate, conditions=(said,), gates=(gate,))
+    wire = kube_custom.write_status(status)
+    assert "" not in texts(wire)
+    assert wire["candidate"] == {"revision": "7f9c2b1e", "version": "2.0.0", "smokeTested": False}
+    assert kube_custom.read_status(wire) == status
+
+
+def test_what_an_earlier_operator_wrote_empty_reads_the_same() -> None:
+    now = {"candidate": {"revision": "7f9c2b1e", "version": "2.0.0"}}
+    earlier = {"message": "", "candidate": {**now["candidate"], "image": "", "author": ""}}
+    assert kube_custom.read_status(earlier) == kube_custom.read_status(now)
+
+
+def test_text_without_which_nothing_could_be_read_back_is_written_empty() -> None:
+    status = ModelDeploymentStatus(stable=RevisionStatus(revision="7f9c2b1e", version=""))
+    wire = kube_custom.write_status(status)
+    assert wire["stable"]["version"] == ""
+    assert kube_custom.read_status(wire) == status
 
 
 def test_a_status_that_is_not_ours_is_not_guessed() -> None:

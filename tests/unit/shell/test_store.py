@@ -93,3 +93,38 @@ def test_patience_in_a_crowd(after: Manifest, expected: timedelta | None) -> Non
 
 def test_the_first_status_goes_at_once() -> None:
     assert patience({}, status(), ()) == AT_ONCE
+
+
+STANDS: Manifest = {
+    "phase": "Healthy",
+    "message": "serves",
+    "stable": {"revision": "r1", "version": "1.0.0"},
+    "conditions": [{"type": "Ready", "status": "True"}, {"type": "Paused", "status": "False"}],
+}
+EARLIER: Manifest = {
+    **STANDS,
+    "adopting": "",
+    "stable": {**STANDS["stable"], "image": "", "ungated": ""},
+    "conditions": [{**it, "message": ""} for it in STANDS["conditions"]],
+    "weights": {"desired": 0, "actual": 0, "method": "ReplicaRatio"},
+}
+"""As operators wrote it that wrote every empty text, and a weight of nothing."""
+LEFT: Manifest = {"desired": 0, "actual": 33, "method": "ReplicaRatio"}
+UPGRADES: dict[str, tuple[Manifest, Manifest, timedelta | None]] = {
+    "a status that says the same is not written for its empty texts": (EARLIER, STANDS, None),
+    "nor by an operator that is older again": (STANDS, EARLIER, None),
+    "what is seen waits as ever": (EARLIER, {**STANDS, "replicas": 3}, SIGHT_WITHIN),
+    "what is decided goes at once": (EARLIER, {**STANDS, "phase": "Degraded"}, AT_ONCE),
+    "the last caller of an ended trial waits a little": (
+        {**STANDS, "weights": LEFT}, STANDS, SIGHT_WITHIN),
+    "a weight of a candidate is no empty one": (
+        {**STANDS, "candidate": {"revision": "r2"}, "weights": EARLIER["weights"]},
+        {**STANDS, "candidate": {"revision": "r2"}}, AT_ONCE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), UPGRADES.values(), ids=UPGRADES)
+def test_patience_with_what_another_version_wrote(
+    before: Manifest, after: Manifest, expected: timedelta | None
+) -> None:
+    assert patience(before, after, ()) == expected

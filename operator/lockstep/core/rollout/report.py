@@ -142,10 +142,12 @@ def _status(view: View, stance: Stance, refusal: Claim | None) -> ModelDeploymen
     )
 
 
-def _weights(view: View, stance: Stance) -> Weights:
+def _weights(view: View, stance: Stance) -> Weights | None:
+    """None where nobody is between two revisions: 0 percent would be said of no candidate."""
     memory = stance.memory
     if memory.candidate is None:
-        return Weights(desired=0, actual=_left_behind(view, memory.stable))
+        left = _left_behind(view, memory.stable)
+        return Weights(desired=0, actual=left) if left else None
     stage = memory.stage
     walked = walk(replace(view, memory=memory))
     known = stage is not None and stage.index < len(walked)
