@@ -15,7 +15,7 @@ from tests.sim.promises import keep, spec_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A pass, which may end a stage; what happened in the last ``unseen`` seconds nobody knows."""
+    """A pass that began ``now`` and may end a stage; the ``unseen`` seconds before nobody knows."""
 
     observed: Observed
     decided: Plan

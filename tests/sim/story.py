@@ -319,7 +319,7 @@ class Story:
 
     def _stood(self, seen: Observed, decided: Plan) -> None:
         unseen = 2 * (self.setting.weather.lag[1] + self.setting.batch[1]) + PASS_SECONDS
-        ended = feet.Ended(observed=seen, decided=decided, now=self.agenda.seconds, unseen=unseen)
+        ended = feet.Ended(observed=seen, decided=decided, now=self._began, unseen=unseen)
         feet.a_soak_is_time_on_its_feet(ended, self.cluster.deaths)
 
     def _good_measurements(self, seen: Observed) -> dict[str, int]:

@@ -98,7 +98,7 @@ def _one_of_both(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routin
         return Only(candidate.revision)
     clear = not (_in_the_way(view, stable, candidate) or strangers.beside(view))
     split_already = view.routing == Everyone() and clear and ports.fit(view)
-    if step_.weight == WHOLE and split_already and stable.available < view.spec.replicas:
+    if split_already and stable.available < view.spec.replicas:
         return Everyone()
     return back(view, stable)
 
