@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.status import Kept, StageStatus
-from lockstep.core.observed import Answers, CallerService, DryRunResult, Foreign, Only
+from lockstep.core.observed import Answers, CallerService, DryRunResult, Everyone, Foreign, Only
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import NOW, PORTS, V1, V2, V3, World, arm, named, trial, world
@@ -81,6 +81,16 @@ CASES: dict[str, tuple[World, str, str]] = {
         at("pre-promotion", 0, spec=blue_green(prePromotion={"soak": "1h"})),
         "Measuring",
         "",
+    ),
+    "callers who are split, as a canary left them, stay so until stable is whole": (
+        at("pre-promotion", 0, routing=Everyone(), arms=(arm(V1, 1, 4), arm(V2, 3))),
+        "Moving",
+        "",
+    ),
+    "callers who are split, as a canary left them, are stable's once it is whole": (
+        at("pre-promotion", 0, routing=Everyone(), arms=(arm(V1, 4), arm(V2, 1))),
+        "Moving",
+        "callers 1",
     ),
     "a preview waits for a person who promotes": (
         at("pre-promotion", 0, spec=blue_green(autoPromote=False)),
