@@ -46,6 +46,8 @@ FAILED: dict[str, tuple[World, str, timedelta | None]] = {
     "on the way it shrinks to what will be looked at": (
         condemned("30s", reached(), Everyone(), arms=(arm(V1, 3), arm(V2, 2))),
         "v2=1", None),
+    "what is gone already is not made again for a look": (
+        condemned("30s", reached(), Everyone(), arms=(arm(V1, 2, 4),)), "", None),
     "without a look it goes whole": (
         condemned("0s", reached(), Everyone(), arms=(arm(V1, 4), arm(V2, 1))),
         "callers 1, v2=0", timedelta(0)),

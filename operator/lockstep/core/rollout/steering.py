@@ -208,7 +208,7 @@ def _paced(view: View) -> bool:
 def _paced_return(view: View, stable: Arm) -> Aim:
     rejected = view.memory.rejected
     failed = view.observed.arm(rejected.revision if rejected else "")
-    looked_at = max_surge(view.spec) if view.spec.rollback.keep_failed else 0
+    looked_at = min(failed.wanted, max_surge(view.spec)) if view.spec.rollback.keep_failed else 0
     return handed_back(view, stable, failed, looked_at)
 
 
