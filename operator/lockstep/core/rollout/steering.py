@@ -82,7 +82,7 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     if step_.weight == WHOLE and candidate.ready and complete and clear:
         return everybody
     if not (step_.shared and ports.fit(view)):
-        return _one_of_both(view, stable, candidate, step_)
+        return _one_of_both(view, stable, candidate)
     if _in_the_way(view, stable, candidate) or strangers.beside(view):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
@@ -92,7 +92,7 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     return back(view, stable)
 
 
-def _one_of_both(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
+def _one_of_both(view: View, stable: Arm, candidate: Arm) -> Routing:
     """Callers are not to be split; who finds them split already takes no pod from them for it."""
     if _stands_in(view, stable, candidate):
         return Only(candidate.revision)
