@@ -7,9 +7,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from lockstep.api.conditions import OF_THE_PHASE, TOLD, Reason
+from lockstep.api.events import EventReason
 from lockstep.api.exit_criteria import Metric
+from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
-from lockstep.api.status import ModelDeploymentStatus
+from lockstep.api.status import ModelDeploymentStatus, Truth
 from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
 from lockstep.core.plan import Action, Plan, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
 from lockstep.core.rollout.replicas import Counts, share
@@ -321,6 +324,25 @@ def status_is_small_and_speaks(before: Observed, after: Observed, decided: Plan)
             keep("Ready always says something", condition.reason and condition.message)
 
 
+def what_is_said_is_explained(before: Observed, after: Observed, decided: Plan) -> None:
+    """The reference says of every word which conditions say it, and so does status."""
+    del before, after
+    status = decided.status
+    words = {str(word): word for word in (*Reason, *FailureReason)}
+    for condition in status.conditions:
+        if condition.type in OF_THE_PHASE and condition.status is not Truth.TRUE:
+            continue
+        reason = words[condition.reason]
+        said = f"{condition.type}={condition.status}, {reason}"
+        keep("a condition says a reason of its own", condition.type in reason.of, said)
+    for event in decided.events:
+        told = isinstance(event.reason, EventReason) or TOLD & {*event.reason.of}
+        keep("an Event tells what the reference has", told, event.reason)
+    if status.rejected:
+        why = words[status.rejected.reason]
+        keep("a rejection has a reason of its own", isinstance(why, FailureReason), why)
+
+
 def the_rejected_is_not_tried_again(before: Observed, after: Observed, decided: Plan) -> None:
     """What was rolled back is not tried again until the digest or ``retry`` changes."""
     rejected, spec = before.status.rejected, spec_of(before)
@@ -379,6 +401,7 @@ OF_PASSES = (
     nobody_fails_for_somebody_else,
     the_condemned_are_left,
     status_is_small_and_speaks,
+    what_is_said_is_explained,
     the_rejected_is_not_tried_again,
 )
 

@@ -13,20 +13,34 @@ class ConditionType(Meant):
     """What a condition says something about, in the order in which they stand in status."""
 
     AVAILABLE = ("Available", "Callers are answered: at least one pod that they reach is ready.")
-    READY = ("Ready", "The phase is Healthy: what the spec asks for serves with all its replicas.")
+    READY = ("Ready", "The phase is Healthy: the wanted revision serves, with all replicas.")
     RECONCILING = ("Reconciling", "The phase is Progressing: a rollout moves, or stable is scaled.")
-    STALLED = ("Stalled", "The phase is Degraded: nothing moves until something is mended.")
-    PAUSED = ("Paused", "The phase is Paused: a person is awaited, or better data.")
-    SPEC_VALID = ("SpecValid", "The spec can be rolled out. Unknown: nobody can say so for now.")
-    CONFLICT = ("Conflict", "An object of somebody else is in the way. Absent: none is.")
-    REFUSED = ("Refused", "The API server refuses a write of Lockstep's. Absent: it takes all.")
-    ORPHANED = ("Orphaned", "Children would stay if the ModelDeployment were deleted now.")
+    STALLED = ("Stalled", "The phase is Degraded: something has to be mended.")
+    PAUSED = ("Paused", "The phase is Paused: it waits for a person, or for better data.")
+    SPEC_VALID = (
+        "SpecValid",
+        "The spec can be rolled out. Unknown: the API server cannot say so yet.",
+    )
+    CONFLICT = ("Conflict", "Somebody else's object is in the way. Absent: none is.")
+    REFUSED = ("Refused", "The API server refuses a write of Lockstep's. Absent: it refuses none.")
+    ORPHANED = ("Orphaned", "The children would stay if the ModelDeployment were deleted now.")
     WEIGHT_APPROXIMATE = (
         "WeightApproximate",
         "The pods cannot make the stage's weight within 10 points.",
     )
     CONFIG_LOST = ("ConfigLost", "A live revision's copy of a ConfigMap is gone for good.")
     SECRET_ROTATED = ("SecretRotated", "A Secret changed after stable's pods had started.")
+
+
+OF_THE_PHASE: Final = (
+    ConditionType.READY,
+    ConditionType.RECONCILING,
+    ConditionType.STALLED,
+    ConditionType.PAUSED,
+)
+"""One of them is True, and all of them have the same reason."""
+TOLD: Final = frozenset({ConditionType.STALLED, ConditionType.PAUSED, ConditionType.REFUSED})
+"""Becoming True for another reason than before, they are told in an Event too."""
 
 
 class ConditionReason(Meant):
@@ -60,26 +74,26 @@ class Reason(ConditionReason):
     CHILDREN_STAY = (
         "ChildrenStay",
         (_T.ORPHANED,),
-        "With deletionPolicy Orphan the children have no owner and outlive their ModelDeployment.",
+        "With `deletionPolicy: Orphan` the children have no owner and stay when it is deleted.",
     )
 
     NO_POD_READY = (
         "NoPodReady",
         (_T.AVAILABLE,),
         "No ready pod answers callers.",
-        "Ready pods; the reason of Ready says what they wait for.",
+        "Ready pods; the reason of Ready says what is missing.",
     )
     CALLERS_ASTRAY = (
         "CallersAstray",
         (_T.AVAILABLE,),
         "Somebody made the Service send callers elsewhere, or to pods that are not ready.",
-        "It is put back; stop whoever does it.",
+        "It is put back by itself; stop whoever does it.",
     )
     TAKEN_OVER = (
         "TakenOver",
         (_T.AVAILABLE,),
         "Callers reach the pods that the Service selected before it was taken over.",
-        "All pods of the revision that takes over being ready.",
+        "They move when all pods of the revision are ready.",
     )
 
     STARTING = (
@@ -98,7 +112,7 @@ class Reason(ConditionReason):
         "Moving",
         (_T.RECONCILING,),
         "Pods or callers are not where the stage wants them yet.",
-        "Ready pods, or progressDeadline.",
+        "Ready pods, or `progressDeadline`.",
     )
     MEASURING = (
         "Measuring",
@@ -109,62 +123,62 @@ class Reason(ConditionReason):
     RETURNING = (
         "Returning",
         (_T.RECONCILING,),
-        "A trial was superseded; its pods answer until stable is whole again.",
-        "Stable's pods.",
+        "A trial was superseded or put back; its pods answer until stable is whole again.",
+        "Ready pods of stable.",
     )
     SCALING = (
         "Scaling",
         (_T.RECONCILING,),
-        "Stable is on the way to replicas.",
+        "Stable does not have `spec.replicas` available pods yet.",
         "Ready pods.",
     )
     RESTARTING = (
         "Restarting",
         (_T.RECONCILING,),
-        "Stable's pods are being replaced, for restartAt or as somebody edited their template.",
-        "Ready pods of the new ones.",
+        "Stable's pods are being replaced: for `restartAt`, or after an edit by hand.",
+        "Ready pods in their place.",
     )
 
     APPROVAL_NEEDED = (
         "ApprovalNeeded",
         (_T.PAUSED,),
-        "Everything but people's approval is there.",
-        "Decisions to Approve, or one to Reject.",
+        "The stage has passed but for people's approval.",
+        "Decision Approve, as many as are asked for; or Reject.",
     )
     APPROVAL_EXPIRED = (
         "ApprovalExpired",
         (_T.PAUSED,),
-        "The approvals were not there within expiresAfter.",
-        "Decision Retry, or another spec.retry.",
+        "The approvals were not there within `expiresAfter`.",
+        "Decision Retry, or a new `spec.retry`.",
     )
     PROMOTION_NEEDED = (
         "PromotionNeeded",
         (_T.PAUSED,),
-        "A preview passed and autoPromote is false.",
+        "A blue-green preview passed and `autoPromote` is false.",
         "Decision Promote.",
     )
     PAUSED = (
         "Paused",
         (_T.PAUSED,),
-        "spec.paused is true, or somebody decided Pause.",
-        "spec.paused false, or Decision Resume.",
+        "`spec.paused` is true, or somebody decided Pause.",
+        "`spec.paused: false`, or Decision Resume.",
     )
     INCONCLUSIVE = (
         "Inconclusive",
         (_T.PAUSED,),
         "A gate has values between its limits, no data, or no usable answer.",
-        "Data; Decision Promote or Retry; another spec.retry.",
+        "Data; Decision Promote or Retry; a new `spec.retry`.",
     )
     STABLE_FAILS_TOO = (
         "StableFailsToo",
         (_T.PAUSED,),
         "Candidate and stable fail the same limit: it is not the candidate's fault.",
-        "The shared cause mended, then Decision Retry.",
+        "Mend the shared cause, then decide Retry.",
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
         (_T.PAUSED,),
-        "The stage was undecided at its deadline.",
+        "The stage was not decided by its deadline.",
         "Its gates passing; Decision Promote or Retry; another spec.",
     )
     WEIGHT_NOT_REACHED = (
@@ -176,39 +190,39 @@ class Reason(ConditionReason):
     NO_REPLICAS = (
         "NoReplicas",
         (_T.PAUSED,),
-        "spec.replicas is 0: nothing can be proven.",
+        "`spec.replicas` is 0: nothing can be proven.",
         "More replicas.",
     )
 
     ROLLED_BACK = (
         "RolledBack",
         (_T.STALLED,),
-        "The revision was taken back; status.rejected.reason says for what.",
-        "Another template or model, another spec.retry, Decision Retry.",
+        "The revision was taken back; `status.rejected.reason` says why.",
+        "Another `template` or `model`, a new `spec.retry`, or Decision Retry.",
     )
     SPEC_REFUSED = (
         "SpecRefused",
         _SPEC,
         "The API server would refuse the pods.",
-        "The field that the message names, or what that field refers to.",
+        "Mend the field that the message names, or what it refers to.",
     )
     SPEC_INVALID = (
         "SpecInvalid",
         _SPEC,
         "The API server let a spec in that this operator cannot read.",
-        "The field that the message names.",
+        "Mend the field that the message names.",
     )
     CRITERIA_MISSING = (
         "CriteriaMissing",
         _SPEC,
         "A stage refers to criteria that do not exist.",
-        "The object, or another reference.",
+        "Create the object, or refer to another.",
     )
     CRITERIA_INVALID = (
         "CriteriaInvalid",
         _SPEC,
         "A stage's criteria cannot be measured, or could never end.",
-        "The field or query that the message names.",
+        "Mend the field or query that the message names.",
     )
     DEADLINE_TOO_SHORT = (
         "DeadlineTooShort",
@@ -219,62 +233,62 @@ class Reason(ConditionReason):
     TARGET_PORT_MISSING = (
         "TargetPortMissing",
         _SPEC,
-        "service.targetPort is a name that no container has as a TCP port.",
-        "The name, the port in the template, or a number.",
+        "`service.targetPort` is a name that no container has as a TCP port.",
+        "Change the name, name the port in the template, or give a number.",
     )
     PORTS_DIFFER = (
         "PortsDiffer",
         _SPEC,
         "A port of the Service leads to different places in stable and in the new revision.",
-        "strategy.blueGreen, or the same name in both templates.",
+        "Use `strategy.blueGreen`, or the same port name in both templates.",
     )
     CONFIG_MAP_MISSING = (
         "ConfigMapMissing",
         _SPEC,
         "The template reads a ConfigMap that does not exist.",
-        "The ConfigMap, or optional: true where it is read.",
+        "Create it, or say `optional: true` where it is read.",
     )
     SECRET_MISSING = (
         "SecretMissing",
         _SPEC,
         "The template reads a Secret that does not exist.",
-        "The Secret, or optional: true where it is read.",
+        "Create it, or say `optional: true` where it is read.",
     )
     CONFIG_LOST = (
         "ConfigLost",
         _SPEC,
         "The wanted revision's copy of a ConfigMap is gone, and its source has other content.",
-        "The old content put back, or another revision.",
+        "Put the old content back, or roll out another revision.",
     )
     TOO_MANY_CONFIGS = (
         "TooManyConfigs",
         _SPEC,
         "The template reads more ConfigMaps and Secrets than are allowed.",
-        "Fewer of them.",
+        "Read fewer of them.",
     )
     TEMPLATE_TOO_LARGE = (
         "TemplateTooLarge",
         _SPEC,
         "The template would not fit where revisions are stored.",
-        "Smaller values; a ConfigMap or the image for the large ones.",
+        "Move large values to a ConfigMap or into the image.",
     )
     ROLLBACK_TARGET_MISSING = (
         "RollbackTargetMissing",
         _SPEC,
-        "spec.rollbackTo names a revision that is not known.",
-        "One that the message lists, or an empty field.",
+        "`spec.rollbackTo` names a revision that is not known.",
+        "Name one that the message lists, or empty the field.",
     )
     NO_ROOM_FOR_CANDIDATE = (
         "NoRoomForCandidate",
         _SPEC,
-        "One replica and maxSurge 0 leave no place for a candidate.",
-        "maxSurge 1, two replicas, or strategy.rolling that takes the old pod away first.",
+        "One replica and `maxSurge: 0` leave no place for a candidate.",
+        "`maxSurge: 1`, two replicas, or `strategy.rolling` that removes the old pod first.",
     )
     CONFLICT = (
         "Conflict",
         (_T.STALLED,),
         "An object of a name that is needed is not Lockstep's.",
-        "It deleted or renamed.",
+        "Delete or rename it.",
     )
     UNOWNED = (
         "Unowned",
@@ -285,61 +299,61 @@ class Reason(ConditionReason):
     REVISION_LOST = (
         "RevisionLost",
         (_T.STALLED,),
-        "Nothing says any more what stable was made from.",
-        "Its ControllerRevision or ReplicaSet restored, or that version applied.",
+        "Stable's ControllerRevision and ReplicaSet are gone: its template is not known.",
+        "Restore one of them, or apply that version.",
     )
 
     NAME_TAKEN = (
         "NameTaken",
         (_T.CONFLICT,),
         "An object of a name that Lockstep wants is somebody else's.",
-        "It deleted or renamed.",
+        "Delete or rename it.",
     )
     AUTOSCALER_ON_CHILD = (
         "AutoscalerOnChild",
         (_T.CONFLICT,),
-        "A HorizontalPodAutoscaler scales a child of Lockstep's, which is put back each time.",
-        "Its scaleTargetRef on the ModelDeployment.",
+        "A HorizontalPodAutoscaler scales a child, which is put back each time.",
+        "Point its `scaleTargetRef` at the ModelDeployment.",
     )
     STRANGE_PODS = (
         "StrangePods",
         (_T.CONFLICT,),
-        "Pods have the ModelDeployment's label that none of its ReplicaSets made.",
-        "The command in the message, which takes the label off.",
+        "Pods carry the ModelDeployment's label, but none of its ReplicaSets made them.",
+        "Run the command in the message, which takes the label off.",
     )
     ADOPTED_PODS = (
         "AdoptedPods",
         (_T.CONFLICT,),
         "A ReplicaSet took in a pod that was not made from its template.",
-        "It is replaced.",
+        "It is replaced by itself.",
     )
     STILL_OWNED = (
         "StillOwned",
         (_T.ORPHANED,),
-        "deletionPolicy is Orphan and some children still have their owner.",
+        "With `deletionPolicy: Orphan` some children still have their owner.",
         "The next pass.",
     )
     BEING_OWNED = (
         "BeingOwned",
         (_T.ORPHANED,),
-        "deletionPolicy is Delete and some children have no owner yet.",
+        "With `deletionPolicy: Delete` some children have no owner yet.",
         "The next pass.",
     )
     TOO_FEW_REPLICAS = (
         "TooFewReplicas",
         (_T.WEIGHT_APPROXIMATE,),
-        "So few replicas cannot be split as the stage's weight asks.",
-        "The number of replicas that the message names, or another weight.",
+        "There are too few replicas to split callers as the stage asks.",
+        "Use as many replicas as the message names, or another weight.",
     )
     COPY_LOST = (
         "CopyLost",
         (_T.CONFIG_LOST,),
         "Pods that run go on; new ones of that revision could not start.",
-        "The old content put back, or another revision.",
+        "Put the old content back, or roll out another revision.",
     )
     SECRET_CHANGED = (
         "SecretChanged",
         (_T.SECRET_ROTATED,),
         "Stable's pods may still use what the Secret held when they started.",
-        "The command in the message, which restarts them.",
+        "Run the command in the message, which restarts them.",
     )

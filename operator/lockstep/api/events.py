@@ -46,7 +46,7 @@ class EventReason(Meant):
         "GateFail",
         EventType.WARNING,
         "A gate came to the verdict Fail; what follows is told by another Event.",
-        "the same, and stable's value",
+        "stage, gate and criteria, its value and limit, stable's value",
     )
     GATE_INCONCLUSIVE = (
         "GateInconclusive",
@@ -64,25 +64,25 @@ class EventReason(Meant):
         "Promoted",
         EventType.NORMAL,
         "The candidate is stable from now on.",
-        "version, revision and how long the stages took",
+        "version, revision, how long the stages took, who approved",
     )
     RETURNED = (
         "Returned",
         EventType.NORMAL,
         "A trial ended because the spec asks for stable again.",
-        "version, revision and what was left",
+        "version and revision that was on trial, and which is stable",
     )
     SUPERSEDED = (
         "Superseded",
         EventType.NORMAL,
         "A trial ended because the spec asks for another revision.",
-        "version, revision and what follows",
+        "version and revision that was on trial, and which follows",
     )
     ROLLED_BACK = (
         "RolledBack",
         EventType.WARNING,
         "The candidate was taken back.",
-        "the reason of status.rejected, numbers, where callers are and what to do",
+        "the reason in `status.rejected`, numbers, where callers are, what to do",
     )
     DECISION_APPLIED = (
         "DecisionApplied",
@@ -105,7 +105,7 @@ class EventReason(Meant):
     RESTARTING = (
         "Restarting",
         EventType.NORMAL,
-        "The restart that spec.restartAt asks for begins.",
+        "The restart that `spec.restartAt` asks for begins.",
         "the ReplicaSet and the time that was asked for",
     )
     POD_REPLACED = (

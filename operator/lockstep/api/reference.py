@@ -1,10 +1,11 @@
-"""The reference for readers, made from the models by `python -m lockstep.api.reference <dir>`."""
+"""The reference for readers, made from the code by `python -m lockstep.api.reference <dir>`."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lockstep.api import reference_words
 from lockstep.api.base import A_DURATION, GROUP, HOW_TO_PIN, VERSION
 from lockstep.api.crds import KINDS, Kind, Schema, described
 
@@ -13,7 +14,7 @@ _HEAD = "| Field | Type | Default | Range | Meaning |\n|---|---|---|---|---|"
 
 def files() -> dict[str, str]:
     """Every page of `docs/reference/` that is made from the models, by file name."""
-    return {f"{kind.kind.lower()}.md": page(kind) for kind in KINDS}
+    return {f"{kind.kind.lower()}.md": page(kind) for kind in KINDS} | reference_words.files()
 
 
 def page(kind: Kind) -> str:
