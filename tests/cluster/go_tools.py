@@ -1,12 +1,15 @@
 """Builds the cluster's programs from pinned Go modules, once per version, into a cache."""
 
 import hashlib
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +23,8 @@ from tests.cluster.shell import last_words, run
 
 TOOLS = Path(__file__).parent / "tools"
 STRIPPED = "-s -w"
+SIDE_BY_SIDE = 2
+MEMORY_BYTES = 4 << 30  # of what is built side by side, each
 # What a registry's bad moment looks like; anything else will not get better by itself.
 TRANSIENT = re.compile(
     r"TLS handshake timeout|i/o timeout|connection re(set|fused)|unexpected EOF|EOF$"
@@ -194,16 +199,54 @@ def source(name: str) -> Path:
     return Path(json.loads(told)["Dir"])
 
 
+def families(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """``names`` by family, the one that takes longest first.
+
+    What two programs of a family share is compiled for the first and found by the others, so they
+    are built one after another. Families share little: two are built side by side, and one waits
+    for a download or links on one core while the other compiles.
+    """
+    tools = [_known(name) for name in names]
+    grouped = [
+        [tool for tool in tools if tool.family == family]
+        for family in dict.fromkeys(tool.family for tool in tools)
+    ]
+    grouped.sort(key=lambda group: sum((tool.usual for tool in group), timedelta()), reverse=True)
+    return [tuple(tool.name for tool in group) for group in grouped]
+
+
+def lanes(memory_bytes: int) -> int:
+    """How many families are built at a time."""
+    return SIDE_BY_SIDE if memory_bytes >= SIDE_BY_SIDE * MEMORY_BYTES else 1
+
+
+def memory() -> int:
+    """The bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _build_all(wanted: Sequence[str], programs: Mapping[str, Path], progress: Progress) -> None:
     if any(map(needs_c, wanted)):
         packages.ensure(packages.BUILD, progress)
-    go = find_go()
-    with locked(cache_folder() / "bin" / ".lock"):
-        for number, name in enumerate(wanted, 1):
-            if not programs[name].exists():  # another process may have built it meanwhile
-                _build(
-                    go, TOOLS_BY_NAME[name], programs[name], f"{number} of {len(wanted)}", progress
-                )
+    go, numbered, enough = find_go(), itertools.count(1), threading.Event()
+
+    def build(names: Iterable[str]) -> None:
+        for name in names:
+            # Another process may have built it meanwhile.
+            if not enough.is_set() and not programs[name].exists():
+                count = f"{next(numbered)} of {len(wanted)}"
+                try:
+                    _build(go, TOOLS_BY_NAME[name], programs[name], count, progress)
+                except ClusterError:
+                    enough.set()
+                    raise
+
+    with locked(cache_folder() / "bin" / ".lock"), ThreadPoolExecutor(lanes(memory())) as pool:
+        try:
+            for built in as_completed([pool.submit(build, it) for it in families(wanted)]):
+                built.result()
+        finally:
+            enough.set()
 
 
 def _build(go: Path, tool: Tool, target: Path, count: str, progress: Progress) -> None:
@@ -237,7 +280,7 @@ def _go(argv: Sequence[str], tool: Tool) -> str | None:
 
 
 def _build_environment(tool: Tool) -> dict[str, str]:
-    """Two compilers at a time and bounded heaps keep a small machine usable while it builds."""
+    """Two compilers for each build and bounded heaps keep a small machine usable meanwhile."""
     return {
         "CGO_ENABLED": str(tool.cgo),
         "GOFLAGS": "-p=2 -mod=readonly",

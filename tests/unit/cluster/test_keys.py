@@ -1,5 +1,7 @@
 """Work is skipped only when nothing that goes into it has changed."""
 
+import itertools
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,53 @@ def test_kubernetes_programs_know_their_version() -> None:
     assert "-X k8s.io/component-base/version.gitVersion=v1.36.3" in flags
     assert "-X k8s.io/client-go/pkg/version.gitMinor=36" in flags
     assert linker_flags("etcd", "v3.6.8") == "-s -w"
+
+
+def test_what_takes_longest_is_built_first_and_a_family_after_one_another() -> None:
+    begun, *others = go_tools.families(name for name in LOCAL if not go_tools.needs_c(name))
+    assert begun[0] == "kube-apiserver"
+    assert [names[0] for names in others] == ["prometheus", "containerd", "coredns", "etcd"]
+    assert sorted([*begun, *itertools.chain(*others)]) == sorted({*LOCAL} - {"runc"})
+
+
+def test_two_families_are_built_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(go_tools, "memory", lambda: 16 << 30)
+    both, built = threading.Barrier(go_tools.SIDE_BY_SIDE, timeout=5), []
+
+    def build(_: Path, tool: go_tools.Tool, *__: object) -> None:
+        if tool.name in {"kube-apiserver", "prometheus"}:
+            both.wait()
+        built.append(tool.name)
+
+    monkeypatch.setattr(go_tools, "_build", build)
+    monkeypatch.setattr(go_tools, "find_go", lambda: Path("go"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    go_tools.ensure(["etcd", "kubectl", "prometheus", "kube-apiserver"])
+    assert built.index("kube-apiserver") > built.index("kubectl")
+    assert {*built} == {"etcd", "kubectl", "prometheus", "kube-apiserver"}
+
+
+def test_a_machine_with_little_memory_builds_one_thing_at_a_time() -> None:
+    assert [go_tools.lanes(gib << 30) for gib in (2, 4, 7, 8, 64)] == [1, 1, 1, 2, 2]
+
+
+def test_nothing_more_is_begun_after_a_build_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+
+    def build(_: Path, tool: go_tools.Tool, *__: object) -> None:
+        begun.append(tool.name)
+        raise ClusterError(f"building {tool.name} failed: no space left")
+
+    monkeypatch.setattr(go_tools, "_build", build)
+    monkeypatch.setattr(go_tools, "find_go", lambda: Path("go"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ClusterError, match="no space left"):
+        go_tools.ensure(name for name in LOCAL if not go_tools.needs_c(name))
+    assert len(begun) <= go_tools.SIDE_BY_SIDE
 
 
 TRANSIENT: dict[str, tuple[str, bool]] = {
