@@ -137,7 +137,7 @@ async def _operator(
                     clock.follow,
                 ),
                 work=work,
-                criteria=CriteriaStatus(caches, kube),
+                criteria=CriteriaStatus(caches, memory.verdicts, kube),
                 health=health,
                 workers=settings.workers,
                 grace=timedelta(seconds=settings.stop_seconds),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,67 @@ async def test_criteria_are_told_whether_they_can_be_asked_and_who_uses_them(wor
     status = await told(world, lambda it: it.get("valid") == "True")
     assert "message" not in status
     assert status["observedGeneration"] == 2
+
+
+@asynccontextmanager
+async def shared(world: Lab) -> AsyncIterator[str]:
+    """Criteria of the platform, for as long as the block lasts; gives their path."""
+    name = f"serving-{world.namespace}"
+    metric = {
+        "name": "ratio",
+        "interval": "1s",
+        "prometheus": {"query": 'ratio{revision="{{revision}}"}'},
+        "successWhen": {"max": 0.01},
+        "count": 2,
+    }
+    body = {
+        "apiVersion": "lockstep.dev/v1alpha1",
+        "kind": "ClusterExitCriteria",
+        "metadata": {"name": name},
+        "spec": {"metrics": [metric]},
+    }
+    path = f"{GROUP}/clusterexitcriteria"
+    await world.api("POST", path, body)
+    try:
+        yield f"{path}/{name}"
+    finally:
+        await world.api("DELETE", f"{path}/{name}")
+
+
+async def verdicts(world: Lab, path: str) -> dict[str, tuple[str, str]]:
+    status = (await world.api("GET", path)).get("status") or {}
+    found = status.get("verdicts", ())
+    return {it["revision"]: (it["verdict"], it.get("value", "none")) for it in found}
+
+
+async def test_criteria_are_told_what_came_of_them_and_no_numbers_where_everybody_reads(
+    world: Lab,
+) -> None:
+    world.start()
+    ours = f"{GROUP}/namespaces/{world.namespace}/exitcriteria/serving"
+    await world.criteria(count=2)
+    async with shared(world) as theirs:
+        both = [
+            {"name": "serving"},
+            {"kind": "ClusterExitCriteria", "name": theirs.rpartition("/")[2]},
+        ]
+        stage = {"name": "half", "weight": 50, "exitCriteria": both}
+        spec: dict[str, Any] = {"strategy": {"canary": {"stages": [stage]}}}
+        await world.apply("1.0.0", **spec)
+        await world.healthy("1.0.0")
+        await world.apply("2.0.0", **spec)
+        await world.healthy("2.0.0")
+        good, bad = world.id_of("2.0.0"), world.id_of("3.0.0")
+        await world.reached(lambda: verdicts(world, ours), {good: ("Pass", "0.001")})
+        await world.reached(lambda: verdicts(world, theirs), {good: ("Pass", "none")})
+        world.prometheus.sick.add(bad)
+        await world.apply("3.0.0", **spec)
+        await world.reason("RolledBack")
+        await world.reached(lambda: verdicts(world, ours), {bad: ("Fail", "0.3")})
+        await world.reached(lambda: verdicts(world, theirs), {bad: ("Fail", "none")})
+        asked = sum(it.write and "exitcriteria" in it.path for it in world.proxy.seen)
+        assert asked <= MOST_WRITES
+
+
+MOST_WRITES = 6
+"""Of each: that it has a user, that version 2 passed, that version 3 failed."""

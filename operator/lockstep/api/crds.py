@@ -49,6 +49,7 @@ CRITERIA_COLUMNS: Final = (
     _column("Soak", ".spec.minimumSoak"),
     _column("Valid", ".status.valid"),
     _column("Used by", ".status.usedBy", "integer"),
+    _column("Last verdict", ".status.verdicts[0].verdict"),
     _column("Message", ".status.message"),
     AGE,
 )

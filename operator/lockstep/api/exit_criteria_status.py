@@ -5,14 +5,43 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from lockstep.api.base import Cut, Seen
-from lockstep.api.status import Count, Sentence, Truth
+from lockstep.api.status import Count, Decimal, RevisionId, Second, Sentence, Truth, Verdict, Word
 
 MOST_USERS: Final = 10
 """So many are named; all are counted."""
 
+MOST_VERDICTS: Final = 16
+"""Of so many users the last verdict is kept, the newest: of the others it is at the user."""
+
+
+class LastVerdict(Seen):
+    """What these criteria last came to at one of their users."""
+
+    namespace: Annotated[str, Cut(63)]
+    """Namespace of the ModelDeployment."""
+    name: Annotated[str, Cut(63)]
+    """Its name."""
+    revision: RevisionId
+    """The revision that was measured."""
+    stage: Word
+    """In which stage."""
+    gate: Word
+    """The metric whose verdict it is: the worst of the stage, one that is not a dry run if any."""
+    verdict: Verdict
+    """Pass, Fail or Inconclusive."""
+    value: Decimal | None = None
+    """Its last value. Absent in a ClusterExitCriteria, which every team may read: it is in the
+    user's own Events and metrics."""
+    limit: Annotated[str, Cut(128)] = ""
+    """What was allowed."""
+    dry_run: bool | None = None
+    """It was measured only and decided nothing."""
+    at: Second
+    """When it was measured."""
+
 
 class ExitCriteriaStatus(Seen):
-    """Whether these criteria can be asked at all, and who uses them."""
+    """Whether these criteria can be asked at all, who uses them, and what came of it."""
 
     observed_generation: int = 0
     """The generation of the spec that this was said of."""
@@ -25,3 +54,5 @@ class ExitCriteriaStatus(Seen):
     """How many ModelDeployments have stages that refer to it."""
     users: Annotated[tuple[Annotated[str, Cut(320)], ...], Field(max_length=MOST_USERS)] = ()
     """The first of them by name, `namespace/name`."""
+    verdicts: Annotated[tuple[LastVerdict, ...], Field(max_length=MOST_VERDICTS)] | None = None
+    """The last verdict of each user, the newest first; absent while there is none."""

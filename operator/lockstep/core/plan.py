@@ -9,6 +9,7 @@ from lockstep.api.conditions import ConditionReason
 from lockstep.api.events import EventReason, EventType
 from lockstep.api.service import Ports, Service
 from lockstep.api.status import ModelDeploymentStatus, Outcome, Verdict
+from lockstep.core.gates.last import Concluded
 from lockstep.core.observed import ChildRef, Routing, Span
 
 PLAIN: Final = Service()
@@ -191,6 +192,7 @@ class Event:
 class Plan:
     """``verdicts`` are those that gates have come to in this pass.
 
+    ``concluded``: the gates of their stage that have one, where there are any.
     ``look_again`` is how long the key may sleep; None until something rings.
     """
 
@@ -198,4 +200,5 @@ class Plan:
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    concluded: Concluded | None = None
     look_again: timedelta | None = None

@@ -1,6 +1,7 @@
-"""Criteria are told whether they can be asked and who uses them: by one writer, when it changes.
+"""Criteria are told whether they can be asked, who uses them and what came of it, when it changes.
 
-No pass does this: a thousand deployments that use the same criteria would all have to write it.
+No pass does this: a thousand deployments that use the same criteria would all have to write it. One
+writer does, and whatever changed since it last looked goes in one write.
 """
 
 import asyncio
@@ -11,15 +12,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from lockstep.adapters import kube_verdicts
 from lockstep.adapters.kube_custom import CriteriaRecord
 from lockstep.api.base import API_VERSION, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.clients.kube import Kube
 from lockstep.core.gates.gate import title
+from lockstep.core.gates.last import kept
 from lockstep.core.gates.standing import mistake, standing
 from lockstep.core.key import Key
 from lockstep.errors import LockstepError, TransientError
 from lockstep.shell.caches import Caches
+from lockstep.shell.verdicts import LastVerdicts
 
 EVERY: Final = timedelta(seconds=15)
 
@@ -36,39 +40,66 @@ class _Use:
 
 
 class CriteriaStatus:
-    """Runs beside the passes, while this operator works."""
+    """Runs beside the passes, while this operator works.
 
-    def __init__(self, caches: Caches, kube: Kube) -> None:
+    ``_sent`` is what was written last, or refused; of what is in ``_barred`` no verdict alone is
+    worth another try.
+    """
+
+    def __init__(self, caches: Caches, noted: LastVerdicts, kube: Kube) -> None:
         self._caches = caches
+        self._noted = noted
         self._kube = kube
         self._mistakes: dict[str, tuple[int, str | None]] = {}
         self._sent: dict[str, Manifest] = {}
+        self._barred: dict[str, Manifest] = {}
 
     async def run(self) -> None:
         """Say what has changed, again and again, until it is cancelled."""
+        self._recall()
         while True:
             await asyncio.sleep(EVERY.total_seconds())
             await self.tell()
 
     async def tell(self) -> None:
         """Write the status of all criteria of which there is something new to say."""
-        uses, known = self._uses(), set()
+        uses, known = self._uses(), {}
         for ref, record in self._all():
-            known.add(record.meta.uid)
+            known[record.meta.uid] = record.meta.namespace, title(ref)
             use = uses.get((record.meta.namespace, ref), _Use([], []))
             status = self._status(ref, record, use)
-            if status in (_without_none(record.wire), self._sent.get(record.meta.uid)):
-                continue
-            try:
-                await self._write(ref, record, status)
-            except TransientError as error:
-                _LOG.warning("the status of %s is not written yet: %s", title(ref), error)
-            except LockstepError as error:
-                _LOG.warning("the status of %s was not written: %s", title(ref), error)
-                self._sent[record.meta.uid] = status  # older roles: not again every time
-        for kept in (self._mistakes, self._sent):
-            for gone in kept.keys() - known:
-                kept.pop(gone)
+            if not self._is_told(record, status):
+                await self._try(ref, record, status)
+        for held in (self._mistakes, self._sent, self._barred):
+            for gone in held.keys() - known.keys():
+                held.pop(gone)
+        self._noted.retain(set(known.values()))
+
+    def _is_told(self, record: CriteriaRecord, status: Manifest) -> bool:
+        """Whether it is written, or may not be written."""
+        uid = record.meta.uid
+        if status in (_without_none(record.wire), self._sent.get(uid)):
+            return True
+        return _without_verdicts(status) == self._barred.get(uid)
+
+    async def _try(self, ref: CriteriaRef, record: CriteriaRecord, status: Manifest) -> None:
+        uid = record.meta.uid
+        self._barred.pop(uid, None)
+        try:
+            await self._write(ref, record, status)
+        except TransientError as error:
+            _LOG.warning("the status of %s is not written yet: %s", title(ref), error)
+        except LockstepError as error:
+            _LOG.warning("the status of %s was not written: %s", title(ref), error)
+            self._barred[uid] = _without_verdicts(status)  # older roles: not again every time
+
+    def _recall(self) -> None:
+        """What an operator before this one had stored and did not come to tell."""
+        for record in self._caches.model_deployments:
+            found = kube_verdicts.concluded(record)
+            if found:
+                key = Key(record.meta.namespace, record.meta.name)
+                self._noted.note(key, found)
 
     def _all(self) -> Iterator[tuple[CriteriaRef, CriteriaRecord]]:
         caches = self._caches
@@ -95,7 +126,9 @@ class CriteriaStatus:
         if known is None or known[0] != generation:
             known = self._mistakes[uid] = generation, mistake(ref, record.criteria)
         wrong = known[1] or next(iter(use.refused), None)
-        status = standing(generation, wrong, use.users)
+        noted = self._noted.of((record.meta.namespace, title(ref)))
+        last = kept(kube_verdicts.last(record.wire), noted, set(use.users))
+        status = standing(generation, wrong, use.users, last)
         return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     async def _write(self, ref: CriteriaRef, record: CriteriaRecord, status: Manifest) -> None:
@@ -114,6 +147,10 @@ class CriteriaStatus:
         self._sent[record.meta.uid] = status
         if answer:
             self._caches.answered(answer)
+
+
+def _without_verdicts(status: Manifest) -> Manifest:
+    return {key: value for key, value in status.items() if key != "verdicts"}
 
 
 def _without_none(wire: Manifest) -> Manifest:

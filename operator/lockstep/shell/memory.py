@@ -10,6 +10,7 @@ from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.observed import Foreign
 from lockstep.shell.refusals import Refusals
+from lockstep.shell.verdicts import LastVerdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Memory:
     API server answered our own write: what a policy makes of that is nobody's edit.
     ``clocks``: a stored status beside how far the clock had been set when it was first read.
     ``untold``: Events about what was stored, the oldest first.
+    ``verdicts``: what criteria are to be told of.
     ``unstored``: the API server's sentence about a status that it does not take.
     """
 
@@ -51,6 +53,7 @@ class Memory:
     untold: dict[Key, tuple[Manifest, ...]] = field(default_factory=dict)
     unstored: dict[Key, str] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=Refusals)
+    verdicts: LastVerdicts = field(default_factory=LastVerdicts)
 
     def settle(self, key: Key, uid: str, at: int) -> None:
         """Remember that an apply left a child as it was."""

@@ -43,6 +43,8 @@ class Tell:
         self._memory.unstored.pop(seen.key, None)
         for verdict in decided.verdicts:
             self._metrics.verdict(verdict)
+        if decided.concluded:
+            self._memory.verdicts.note(seen.key, decided.concluded)
         trial = trial_of(decided.status, seen.status)
         for event in decided.events:
             _LOG.info("%s: %s", event.reason, smoke.without_answer(event.message))

@@ -76,6 +76,10 @@ def test_a_gate_that_passes_and_ends_its_stage_at_once_is_told_and_counted() -> 
     assert passed.status.stage is not None
     assert (passed.status.stage.name, passed.status.gates) == ("rest", ())
     assert passed.verdicts == (Verdict.PASS,)
+    assert passed.concluded
+    [row] = passed.concluded.gates
+    assert (passed.concluded.revision, passed.concluded.stage) == (V2, "half")
+    assert (row.name, row.verdict, row.value) == ("errors", Verdict.PASS, "0.001")
     assert saying(passed, "GatePass") == (
         "stage half: gate errors (ExitCriteria/serving) was 0.001, allowed at most 0.01; "
         "1 of 1 measurement"
@@ -87,8 +91,15 @@ def test_a_gate_that_ends_the_trial_is_told_and_counted_and_leaves_nothing_behin
     _, failed = measured(base.observed(), BAD, GOOD)
     assert reasons(failed) == ["GateFail", "RolledBack"]
     assert failed.verdicts == (Verdict.FAIL,)
+    assert failed.concluded
+    assert [it.verdict for it in failed.concluded.gates] == [Verdict.FAIL]
     assert saying(failed, "GateFail").startswith("stage half: gate errors (ExitCriteria/serving) ")
     assert failed.status.gates == (), "the sentence of the rollback says it"
+
+
+def test_a_stage_that_comes_to_nothing_concludes_nothing() -> None:
+    base = trial(stage=entered(soak=2 * MINUTE), spec=SPEC, rest={"criteria": {REF: criteria()}})
+    assert [it.concluded for it in measured(base.observed(), GOOD, GOOD)] == [None, None]
 
 
 def test_a_stage_that_ends_as_it_begins_is_told_too() -> None:

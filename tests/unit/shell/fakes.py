@@ -145,7 +145,8 @@ class FakeKube:
         there = self.objects[kind, name]
         if there["metadata"]["uid"] != manifest["metadata"]["uid"]:
             return None
-        return self._write({**there, "status": manifest["status"]})
+        kept = {key: it for key, it in manifest["status"].items() if key not in self.unknown}
+        return self._write({**there, "status": kept})
 
     async def create_once(self, manifest: Manifest) -> Manifest | None:
         self._asked("create once", manifest["kind"], manifest["metadata"]["name"])

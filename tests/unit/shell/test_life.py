@@ -18,6 +18,7 @@ from lockstep.shell.health import Health
 from lockstep.shell.life import Life
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
+from lockstep.shell.verdicts import LastVerdicts
 from lockstep.shell.work import Work
 from tests.unit.shell.fakes import kept
 from tests.unit.shell.test_work import Thinking, nothing
@@ -87,7 +88,7 @@ class Theatre:
             doorbell=cast("Doorbell", stage),
             lease=cast("Lease", stage),
             work=self.work,
-            criteria=CriteriaStatus(self.caches, cast("Kube", Api(stage))),
+            criteria=CriteriaStatus(self.caches, LastVerdicts(), cast("Kube", Api(stage))),
             health=self.health,
             workers=1,
             grace=timedelta(seconds=1),

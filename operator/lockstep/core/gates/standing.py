@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from lockstep.api.base import cut
-from lockstep.api.exit_criteria_status import MOST_USERS, ExitCriteriaStatus
+from lockstep.api.exit_criteria_status import MOST_USERS, ExitCriteriaStatus, LastVerdict
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.status import Truth
 from lockstep.core.gates.gate import gates_of
@@ -29,7 +29,9 @@ def mistake(ref: CriteriaRef, found: Criteria | Unreadable) -> str | None:
     return None
 
 
-def standing(generation: int, wrong: str | None, users: Sequence[str]) -> ExitCriteriaStatus:
+def standing(
+    generation: int, wrong: str | None, users: Sequence[str], verdicts: tuple[LastVerdict, ...] = ()
+) -> ExitCriteriaStatus:
     """The status of criteria that ``users`` refer to."""
     return ExitCriteriaStatus(
         observed_generation=generation,
@@ -37,4 +39,5 @@ def standing(generation: int, wrong: str | None, users: Sequence[str]) -> ExitCr
         message=wrong,
         used_by=len(users),
         users=tuple(sorted(users)[:MOST_USERS]),
+        verdicts=verdicts or None,
     )

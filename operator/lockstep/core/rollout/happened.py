@@ -11,6 +11,7 @@ from typing import Final
 from lockstep.api.events import EventReason
 from lockstep.api.status import GateStatus, ModelDeploymentStatus, RevisionStatus, Verdict
 from lockstep.core.gates import stage as gates
+from lockstep.core.gates.last import Concluded
 from lockstep.core.plan import Event
 from lockstep.core.rollout import changes, trial
 from lockstep.core.rollout.messages import named
@@ -62,16 +63,33 @@ def _verdict(it: Reached) -> Event:
 
 def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:
     """The verdicts of this pass, also of a stage that it has ended."""
+    stage, known = trial.current(view), _known(view)
+    return tuple(
+        Reached(stage.name, row)
+        for row in _rows(view, after)
+        if stage and row.verdict not in {Verdict.MEASURING, known.get((row.criteria, row.name))}
+    )
+
+
+def concluded(view: View, after: ModelDeploymentStatus) -> Concluded | None:
+    """What the stage amounts to so far, in a pass in which a gate has come to a verdict."""
+    candidate, new = view.memory.candidate, reached(view, after)
+    if candidate is None or not new:
+        return None
+    rows = tuple(row for row in _rows(view, after) if row.verdict is not Verdict.MEASURING)
+    return Concluded(revision=candidate.revision, stage=new[0].stage, gates=rows)
+
+
+def _known(view: View) -> dict[tuple[str, str], Verdict]:
+    return {(it.criteria, it.name): it.verdict for it in view.memory.gates}
+
+
+def _rows(view: View, after: ModelDeploymentStatus) -> tuple[GateStatus, ...]:
+    """The gates of the stage that the pass began in, as it has left or ended them."""
     stage, memory = trial.current(view), view.memory
     if stage is None or memory.stage is None or memory.candidate is None:
         return ()
-    rows = after.gates if _goes_on(memory, after) else _judged(view, stage)
-    known = {(it.criteria, it.name): it.verdict for it in memory.gates}
-    return tuple(
-        Reached(stage.name, row)
-        for row in rows
-        if row.verdict not in {Verdict.MEASURING, known.get((row.criteria, row.name))}
-    )
+    return after.gates if _goes_on(memory, after) else _judged(view, stage)
 
 
 def entered(view: View, after: ModelDeploymentStatus) -> Iterator[Step]:

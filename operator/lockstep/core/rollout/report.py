@@ -78,6 +78,7 @@ def plan(view: View, stance: Stance) -> Plan:
             *rebuilding.events(stance.memory.stable, actions),
         ),
         verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
+        concluded=happened.concluded(view, status),
         look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view), blockers.wait(view)),
     )
 
