@@ -106,6 +106,17 @@ async def _operator(
     )
     work = Work(queue, caches, world, thinking, metrics, clock)
     caches.ring = work.ring
+    lease = Lease(
+        lease_kube,
+        settings.lease_namespace,
+        settings.lease_name,
+        _identity(settings.pod_uid),
+        lease_time,
+        clock,
+        settings.pod_uid,
+        clock.follow,
+    )
+    lease.away = clock.answers_again
     health = Health(caches)
     metrics.watch(
         last_pass_age=work.last_pass_age,
@@ -126,16 +137,7 @@ async def _operator(
                 doorbell=Doorbell(
                     registry, _door(way, caches, health, metrics), settings.namespaces
                 ),
-                lease=Lease(
-                    lease_kube,
-                    settings.lease_namespace,
-                    settings.lease_name,
-                    _identity(settings.pod_uid),
-                    lease_time,
-                    clock,
-                    settings.pod_uid,
-                    clock.follow,
-                ),
+                lease=lease,
                 work=work,
                 criteria=CriteriaStatus(caches, memory.verdicts, kube),
                 health=health,

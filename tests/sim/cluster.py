@@ -5,6 +5,7 @@ They know nothing of rollouts: they do what ReplicaSets, Pods and a Service ask 
 
 import functools
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -97,6 +98,9 @@ class Cluster:
         self.calm_at: float | None = None
         self.listens: dict[str, int] = {}
         self.away_until = 0.0
+        self.out_until = 0.0
+        self.deaf_until = 0.0
+        self.lost: frozenset[str] = frozenset()
         self.quota: int | None = None
         self.most = 0
         self.gates = False
@@ -116,6 +120,26 @@ class Cluster:
     def sick(self) -> bool:
         """Whether things go wrong by themselves."""
         return self.calm_at is None or self.agenda.seconds < self.calm_at
+
+    @property
+    def out(self) -> bool:
+        """Whether the API server answers nobody."""
+        return self.agenda.seconds < self.out_until
+
+    def go_out(self, seconds: float, deaf: float) -> None:
+        """The API server is away for everybody; proxies hear of what changed so much later.
+
+        Callers of pods that were on their way out when it went cannot be helped by anybody.
+        """
+        self.out_until = self.agenda.seconds + seconds
+        self.deaf_until = self.out_until + deaf
+        self.lost = frozenset(pod.name for pod in self.pods() if pod.terminating)
+
+    def _put_off(self, happening: Callable[[], None]) -> bool:
+        """Nobody gets on without the API server: they go on when it is back."""
+        if self.out:
+            self.agenda.at(self.out_until + self.rng.uniform(0.1, 1.0), happening)
+        return self.out
 
     def pods(self) -> list[Pod]:
         """All but those that failed: nobody starts these again, and nobody clears them away."""
@@ -204,6 +228,8 @@ class Cluster:
         self.agenda.after(delay, lambda: self._sync(revision))
 
     def _sync(self, revision: str) -> None:
+        if self._put_off(lambda: self._sync(revision)):
+            return
         child = self.replica_set(revision)
         wanted = child.replicas + child.surplus if child and not child.terminating else 0
         standing = [it for it in self.pods() if it.revision == revision and not it.terminating]
@@ -282,6 +308,8 @@ class Cluster:
         self.agenda.after(self.rng.uniform(0.05, 0.5), lambda: self._place(name))
 
     def _place(self, name: str) -> None:
+        if self._put_off(lambda: self._place(name)):
+            return
         pod = self._standing(name)
         if pod is None or self._bodies[name].placed:
             return
@@ -310,6 +338,8 @@ class Cluster:
         return self.weather.places is None or taken < self.weather.places
 
     def _start(self, name: str) -> None:
+        if self._put_off(lambda: self._start(name)):
+            return
         pod = self._standing(name)
         if pod is None or pod.ready:
             return
@@ -482,6 +512,9 @@ class Cluster:
             self.agenda.at(self._proxied, lambda: self._call(names))
 
     def _call(self, names: frozenset[str]) -> None:
+        if self.agenda.seconds < self.deaf_until:
+            self.agenda.at(self.deaf_until, lambda: self._call(names))
+            return
         self.endpoints = names
         for pod in self.pods():
             if pod.name in names:
@@ -490,7 +523,7 @@ class Cluster:
     def unanswered(self) -> bool:
         """Whether a caller of this moment may get no answer: nobody to call, or somebody gone."""
         answering = {pod.name for pod in self.pods() if pod.ready}
-        return not self.endpoints or not self.endpoints <= answering
+        return not self.endpoints or not self.endpoints <= answering | self.lost
 
     def _uid(self, prefix: str) -> str:
         self._serial += 1

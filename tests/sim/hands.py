@@ -21,6 +21,7 @@ from lockstep.core.observed import (
     Foreign,
     Observed,
     Only,
+    Outage,
 )
 from lockstep.core.plan import (
     Action,
@@ -86,6 +87,7 @@ class Hands:
     budget: Budget | None = None
     refusing: Callable[[Action], RefusedError | None] = lambda _: None
     held: Refusals = field(default_factory=Refusals)
+    outage: Outage | None = None
     _version: int = 0
     _standing: Observed | None = None
 
@@ -112,6 +114,7 @@ class Hands:
             strangers=tuple(self.objects.of(ALIENS, cached=True).values()),
             decisions=self._decisions(),
             refused=self.held.known(key),
+            outage=self.outage,
         )
         return self._standing
 
@@ -189,6 +192,8 @@ class Hands:
         """One request: it takes its time, may be refused, may succeed without our hearing of it."""
         agenda = self.cluster.agenda
         agenda.run_until(agenda.seconds + self.rng.uniform(*WRITE))
+        if self.cluster.out:
+            raise TransientError("the API server did not answer within 10s")
         troubled = self.cluster.sick and self.rng.random() < self.refusals
         if troubled and self.rng.random() < 0.5:
             raise TransientError("HTTP 500: etcdserver: leader changed")

@@ -4,13 +4,13 @@ import functools
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.needs import Needs
-from lockstep.core.observed import Arm, CallerService, Decided, Observed, Pod
+from lockstep.core.observed import Arm, CallerService, Decided, Observed, Outage, Pod
 from lockstep.core.plan import Action, Plan
 from lockstep.core.rollout import planner
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
@@ -196,6 +196,19 @@ class Story:
         self.hands.held = Refusals()
         self.due = None
         self.agenda.after(self.rng.uniform(*self.setting.downtime), self._come_back)
+
+    def lose_the_api_server(self, seconds: float, deaf: float) -> None:
+        """It is away for everybody; proxies hear of what changed ``deaf`` seconds later than us."""
+        self.transcript.note(f"the API server is away for {seconds:.0f} s")
+        self.cluster.go_out(seconds, deaf)
+        self.objects.connected = False
+
+        def back() -> None:
+            self.transcript.note("the API server is back")
+            self.hands.outage = Outage(timedelta(seconds=seconds), self.agenda.now())
+            self._come_back()
+
+        self.agenda.after(seconds, back)
 
     def _come_back(self) -> None:
         self.objects.connected = True

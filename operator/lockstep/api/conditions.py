@@ -24,6 +24,10 @@ class ConditionType(Meant):
     CONFLICT = ("Conflict", "Somebody else's object is in the way. Absent: none is.")
     REFUSED = ("Refused", "The API server refuses a write of Lockstep's. Absent: it refuses none.")
     ORPHANED = ("Orphaned", "The children would stay if the ModelDeployment were deleted now.")
+    SETTLING = (
+        "Settling",
+        "Pods stay that are no longer needed: nodes may still send callers to them. Absent: none.",
+    )
     WEIGHT_APPROXIMATE = (
         "WeightApproximate",
         "The pods cannot make the stage's weight within 10 points.",
@@ -338,6 +342,12 @@ class Reason(ConditionReason):
         (_T.ORPHANED,),
         "With `deletionPolicy: Delete` some children have no owner yet.",
         "The next pass.",
+    )
+    API_SERVER_WAS_AWAY = (
+        "ApiServerWasAway",
+        (_T.SETTLING,),
+        "The API server did not answer for a while, and nodes may hear late of what changed.",
+        "Time: 90 s after the outage at the latest.",
     )
     TOO_FEW_REPLICAS = (
         "TooFewReplicas",

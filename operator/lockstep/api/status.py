@@ -47,7 +47,7 @@ RevisionId = Annotated[str, Field(max_length=63, pattern="^[0-9a-z]+$")]
 """What becomes a label's value: a status that says anything else is nobody's of ours."""
 Short = Annotated[str, Cut(512)]
 Sentence = Annotated[str, Cut(1024)]
-MOST_OF_A_CONDITION: Final = 900
+MOST_OF_A_CONDITION: Final = 800
 """Characters of a condition's message: there are a dozen, and a status stays below 100 KiB."""
 LINE: Final = 256
 Line = Annotated[str, Cut(LINE)]
@@ -402,5 +402,5 @@ class ModelDeploymentStatus(Seen):
     """The same of the candidate, as they were when its trial began."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest last."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=12), KeyedBy(("type",))] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=13), KeyedBy(("type",))] = ()
     """Available, Ready, Reconciling, Stalled and others."""

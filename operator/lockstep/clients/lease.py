@@ -17,13 +17,15 @@ from lockstep.errors import LostRaceError, TransientError
 _LOG: Final = logging.getLogger(__name__)
 _TURNS: Final = 5  # how often a lease is renewed in its lifetime
 _GIVE_UP: Final = 2 / 3  # of the lifetime without an answer: then nobody works for the last third
+_UNWELL: Final = 1.3  # turns without an answer that are an outage; one that is refused is none
 
 
 class Lease:
     """One candidate for one Lease.
 
     ``kube`` should be used by nobody else: a renewal must never stand in line behind a pass.
-    ``follow`` is told when the holder before was last heard of, by its own clock.
+    ``follow`` is told when the holder before was last heard of, by its own clock; ``away`` for how
+    long the API server had not answered, each time that it does so again.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Lease:
         self._clock = clock
         self._pod_uid = pod_uid
         self._follow = follow
+        self.away: Callable[[timedelta], None] = lambda _: None
         self._ours: Manifest | None = None
         self._seen_version = ""
         self._seen_at = 0.0
@@ -59,6 +62,13 @@ class Lease:
             await asyncio.sleep(self._pause)
         _LOG.info("this operator works now", extra={"lease": self._name, "holder": self._identity})
 
+    def _succeed(self, known: Manifest) -> None:
+        """Whoever could not renew for so long gave up; who let go, or was killed, does not tell."""
+        last, held = _renewed(known), known.get("spec", {}).get("holderIdentity")
+        unrenewed = self._clock() - last if last and held else timedelta(0)
+        if unrenewed >= self._duration * _GIVE_UP:
+            self._was_away(unrenewed.total_seconds())
+
     async def hold(self) -> None:
         """Renew until the lease is lost; whoever waits for this stops at once when it returns."""
         loop = asyncio.get_running_loop()
@@ -67,7 +77,7 @@ class Lease:
             await asyncio.sleep(self._pause)
             try:
                 async with asyncio.timeout_at(renewed + self._duration.total_seconds() * _GIVE_UP):
-                    answered = await self._renew()
+                    answered = await self._renew(renewed)
             except TimeoutError:
                 answered = None
             if answered is None:
@@ -95,6 +105,7 @@ class Lease:
             elif self._free(known):
                 self._ours = await self._kube.replace(self._manifest(known))
                 self._follow(_renewed(known))
+                self._succeed(known)
         except LostRaceError:
             return False
         except TransientError as error:
@@ -116,9 +127,9 @@ class Lease:
             self._seen_version, self._seen_at = version, now
         return now - self._seen_at > float(spec.get("leaseDurationSeconds") or 0)
 
-    async def _renew(self) -> float | None:
+    async def _renew(self, renewed: float) -> float | None:
         """When the renewal that succeeded was sent; None when somebody else holds the lease."""
-        loop = asyncio.get_running_loop()
+        loop, failed = asyncio.get_running_loop(), False
         while True:
             sent = loop.time()
             try:
@@ -127,10 +138,19 @@ class Lease:
                 if not await self._still_ours():
                     return None
             except TransientError as error:
+                failed = True
                 _LOG.warning("the lease was not renewed: %s", error)
                 await asyncio.sleep(self._pause / _TURNS)
             else:
+                if failed:
+                    self._was_away(loop.time() - renewed)
                 return sent
+
+    def _was_away(self, seconds: float) -> None:
+        """Time without an answer is an outage where it is more than a refusal and another try."""
+        if seconds > self._pause * _UNWELL:
+            _LOG.warning("the API server answers again, after %.1f s", seconds)
+            self.away(timedelta(seconds=seconds))
 
     async def _still_ours(self) -> bool:
         try:

@@ -342,6 +342,14 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """The API server did not answer, for so long, until ``over``; it may have been so to others."""
+
+    lasted: timedelta
+    over: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SmokeResult:
     """What one candidate pod answered; ``problem`` is None when it was right."""
 
@@ -398,6 +406,7 @@ class Observed:
             owner.
         decisions: In the order in which they are taken.
         refused: What the API server refused of what earlier passes planned.
+        outage: The last one of the API server that this operator has noticed.
         stepped: How far the clock is ahead of what ``status`` was counted by; its times are moved.
     """
 
@@ -425,6 +434,7 @@ class Observed:
     unowned: tuple[ChildRef, ...] = ()
     decisions: tuple[Decided, ...] = ()
     refused: tuple[Refused, ...] = ()
+    outage: Outage | None = None
     stepped: timedelta = timedelta(0)
     answers: Answers = Answers()
 

@@ -1,4 +1,4 @@
-"""What time it is, and how far the wall clock was set meanwhile: only the other one never is.
+"""What time it is, how far the wall clock was set meanwhile, and when nobody answered.
 
 A process knows its own steps exactly. What happened before it began is told by the Lease: its last
 renewal was written by the operator before, by that one's clock.
@@ -6,12 +6,14 @@ renewal was written by the operator before, by that one's clock.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
+from lockstep.core.observed import Outage
 from lockstep.core.rollout.clocks import LONGEST, TOLERATED, moved
 from lockstep.shell.memory import Memory
 
@@ -38,6 +40,7 @@ class Clock:
         self._wall, self._steady = wall, steady
         self._began = wall() - steady()
         self._before = timedelta(0)
+        self._outage: tuple[Outage, timedelta] | None = None
 
     def __call__(self) -> datetime:
         return self._wall()
@@ -52,6 +55,18 @@ class Clock:
     def before(self) -> timedelta:
         """How far it is ahead of what an operator before this one counted by."""
         return self._before
+
+    @property
+    def outage(self) -> Outage | None:
+        """When the API server was last away, by the clock as it is set now."""
+        if self._outage is None:
+            return None
+        outage, set_to = self._outage
+        return replace(outage, over=outage.over + (self.stepped - set_to))
+
+    def answers_again(self, after: timedelta) -> None:
+        """The API server was away for so long, and is no more."""
+        self._outage = Outage(after, self._wall()), self.stepped
 
     def follow(self, last: datetime | None) -> None:
         """Take over from an operator that was last heard of at ``last``, by its own clock."""

@@ -94,6 +94,7 @@ class Observe:
             template=record.template,
             status=status,
             stepped=stepped,
+            outage=self._clock.outage,
             arms=arms,
             strangers=strangers,
             service=callers,

@@ -111,6 +111,69 @@ async def test_who_takes_over_hears_when_the_one_before_was_last_there(
     assert heard == [at]
 
 
+async def test_a_holder_tells_how_long_the_api_server_was_away() -> None:
+    heard: list[timedelta] = []
+    desk, lifetime = Desk(), timedelta(seconds=2)
+    kube, now = cast("Kube", desk), datetime(2026, 1, 1, tzinfo=UTC)
+    lease = Lease(kube, "system", "op", "a", lifetime, lambda: now)
+    lease.away = heard.append
+    await lease.acquire()
+    holding = asyncio.create_task(lease.hold())
+    desk.away = True
+    await asyncio.sleep(0.7)
+    desk.away = False
+    await desk.written(3)
+    holding.cancel()
+    (lasted,) = heard
+    assert timedelta(seconds=0.7) <= lasted < lifetime
+
+
+async def test_a_renewal_that_is_refused_once_is_no_outage() -> None:
+    heard: list[timedelta] = []
+    desk, lifetime = Desk(), timedelta(seconds=2)
+    kube, now = cast("Kube", desk), datetime(2026, 1, 1, tzinfo=UTC)
+    lease = Lease(kube, "system", "op", "a", lifetime, lambda: now)
+    lease.away = heard.append
+    await lease.acquire()
+    holding = asyncio.create_task(lease.hold())
+    desk.away = True
+    await asyncio.sleep(0.42)  # the first renewal comes after 0.4 s, the next try 0.08 s later
+    desk.away = False
+    await desk.written(3)
+    holding.cancel()
+    assert not heard
+
+
+GAPS: dict[str, tuple[timedelta, str, bool]] = {
+    "gave up, as it could not renew": (timedelta(seconds=30), "a", True),
+    "was killed a moment ago": (timedelta(seconds=5), "a", False),
+    "let go": (timedelta(seconds=30), "", False),
+}
+
+
+@pytest.mark.parametrize(("ago", "holder", "outage"), GAPS.values(), ids=GAPS)
+async def test_who_takes_over_tells_an_outage_where_the_one_before_gave_up(
+    ago: timedelta, holder: str, *, outage: bool
+) -> None:
+    heard: list[timedelta] = []
+    desk, began = Desk(), datetime(2026, 1, 1, tzinfo=UTC)
+    await candidate(desk, "host_uid_a", pod="uid").acquire()
+    assert desk.lease is not None
+    desk.lease["spec"]["holderIdentity"] = holder and "host_uid_a"
+    second = Lease(
+        cast("Kube", desk),
+        "system",
+        "op",
+        "host_uid_b",
+        timedelta(seconds=15),
+        lambda: began + ago,
+        "uid",
+    )
+    second.away = heard.append
+    await second.acquire()
+    assert heard == ([ago] if outage else [])
+
+
 async def test_the_second_waits_until_the_first_lets_go() -> None:
     desk = Desk()
     first, second = candidate(desk, "a"), candidate(desk, "b")

@@ -6,6 +6,7 @@ import pytest
 
 from lockstep.api.status import GateStatus, ModelDeploymentStatus, StageStatus
 from lockstep.core.key import Key
+from lockstep.core.observed import Outage
 from lockstep.shell.clock import Clock, counted_on
 from lockstep.shell.memory import Memory
 
@@ -90,3 +91,13 @@ def test_what_an_operator_before_has_counted(ago: timedelta | None, moved: timed
     watch = Watch()
     watch.clock.follow(NOW - ago if ago is not None else None)
     assert entered(watch.look(HALF, 1)) == NOW + moved
+
+
+def test_an_outage_ended_as_long_ago_whatever_the_clock_is_set_to() -> None:
+    watch = Watch()
+    assert watch.clock.outage is None
+    watch.clock.answers_again(30 * SECOND)
+    watch.run(10 * SECOND)
+    assert watch.clock.outage == Outage(30 * SECOND, NOW)
+    watch.wall += HOUR
+    assert watch.clock.outage == Outage(30 * SECOND, NOW + HOUR)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from lockstep.api.status import Kept, Rejection
 from lockstep.core.observed import Routing
+from lockstep.core.rollout import settling
 from lockstep.core.rollout.returns import COMPLETED
 from lockstep.core.rollout.view import View, reaches
 
@@ -15,7 +16,10 @@ from lockstep.core.rollout.view import View, reaches
 def until(view: View, rejected: Rejection) -> datetime | None:
     """How long pods of a failed candidate stay; None while callers may meet them."""
     since = rejected.unreached_at or (rejected.at if rejected.keep_until else None)
-    return since + view.spec.rollback.keep_failed if since else None
+    if since is None:
+        return None
+    end = since + view.spec.rollback.keep_failed
+    return max(end, settling.unheard(view, since) or end)
 
 
 def failed(view: View, routing: Routing | None) -> View:

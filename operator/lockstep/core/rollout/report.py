@@ -47,6 +47,7 @@ from lockstep.core.rollout import (
     rebuilding,
     refused,
     restart,
+    settling,
     standing,
     upkeep,
 )
@@ -60,7 +61,7 @@ _MESSAGE: Final = 1024
 
 def plan(view: View, stance: Stance) -> Plan:
     """Everything that follows from a stance."""
-    stance, before = upkeep.told(view, stance), view.observed.status
+    stance, before = settling.told(view, upkeep.told(view, stance)), view.observed.status
     actions = tuple(_actions(view, stance))
     stance = refused.told(view, stance, actions)
     refusal = refused.claim(view, actions)
@@ -79,7 +80,13 @@ def plan(view: View, stance: Stance) -> Plan:
         ),
         verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
         concluded=happened.concluded(view, status),
-        look_again=soonest(stance.wait, upkeep.wait(view), causes.wait(view), blockers.wait(view)),
+        look_again=soonest(
+            stance.wait,
+            upkeep.wait(view),
+            causes.wait(view),
+            blockers.wait(view),
+            settling.wait(view),
+        ),
     )
 
 
@@ -197,6 +204,8 @@ def _claims(view: View, stance: Stance, answering: int) -> dict[ConditionType, C
         claims[ConditionType.CONFLICT] = conflict
     if orphaned:
         claims[ConditionType.ORPHANED] = orphaned
+    if stance.settling:
+        claims[ConditionType.SETTLING] = stance.settling
     claims |= config.claims(view, stance)
     approximate = _approximate(view, stance)
     if approximate:
@@ -266,7 +275,16 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from upkeep.actions(view, stance)
     yield from deciding.answers(view.observed, stance.memory)
     yield from deciding.refusals(view)
-    yield from restart.removals(view, stance.aim.counts)
+    yield from _replaced(view, stance)
+
+
+def _replaced(view: View, stance: Stance) -> Iterator[Action]:
+    """Pods that a restart takes; those that answer stay while nodes may not hear of others."""
+    stays = settling.ends(view) is not None
+    answering = {it.uid for arm in view.observed.arms.values() for it in arm.pods if it.ready}
+    for removal in restart.removals(view, stance.aim.counts):
+        if not (stays and removal.uid in answering):
+            yield removal
 
 
 def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveReplicaSet]:
@@ -305,6 +323,8 @@ def _store(view: View, stance: Stance) -> Iterator[StoreRevision]:
 def _put(view: View, name: str, count: int) -> PutReplicaSet | None:
     arm, rendered = view.observed.arm(name), template(view, name)
     child, surplus = arm.replica_set, restart.surplus(view, arm, count)
+    if child and settling.ends(view):
+        surplus = max(surplus, child.surplus)
     settled = _stands(child, count, surplus) if child else count == 0
     if settled or rendered is None or (child and child.terminating):
         return None

@@ -9,6 +9,7 @@ from lockstep.api.status import StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.observed import Arm, Only
+from lockstep.core.rollout import settling
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.replicas import Counts
@@ -138,6 +139,12 @@ class Trial:
             and self.stable.present <= self.target.stable
             and dict(aim.counts) == self.counts
         )
+
+    @property
+    def unheard(self) -> str:
+        """Why a stage that has passed is not left: nodes may not hear of it. A dead stable is."""
+        why = settling.why(self.view) if self.stable.ready else ""
+        return f"stage {self.stage.name} has passed; {why}" if why else ""
 
     def _opened(self) -> bool:
         """Whether whoever shall reach the candidate does: callers, or the preview's."""

@@ -128,7 +128,8 @@ def _nobody_answers(trial: Trial) -> bool:
 
 def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     undecided = None if trial.status.vouched_by else _undecided(trial, verdict)
-    return undecided or _awaited(trial) or StagePassed()
+    unheard = Measuring(trial.unheard) if trial.unheard else None
+    return undecided or _awaited(trial) or unheard or StagePassed()
 
 
 def _awaited(trial: Trial) -> Halted | Unapproved | None:

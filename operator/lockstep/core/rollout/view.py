@@ -124,6 +124,7 @@ class Stance:
     wait: timedelta | None = None
     valid: Claim = ACCEPTED
     conflict: Claim | None = None
+    settling: Claim | None = None
 
 
 def reaches(routing: Routing | None, revision: str) -> bool:
