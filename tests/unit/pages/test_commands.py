@@ -18,6 +18,7 @@ from tests.pages.suites import (
     EXAMPLES,
     HOW_TO,
     LOCAL_CLUSTER,
+    LOOKED_UP,
     NAMES,
     NOT_HERE,
     README,
@@ -91,7 +92,8 @@ def test_what_is_not_run_is_little_and_has_its_reason() -> None:
 def test_names_are_named_and_every_page_that_is_run_has_a_command() -> None:
     assert {it.text for it in EVERY if suite(it) is Suite.NAME} == NAMES
     ran = {it.page for it in EXECUTED}
-    assert {README, *HOW_TO, UPGRADE, *EXAMPLES, TUTORIAL, LOCAL_CLUSTER} == ran
+    known = {README, *HOW_TO, UPGRADE, *EXAMPLES, TUTORIAL, LOCAL_CLUSTER}
+    assert known - {*LOOKED_UP} <= ran <= known
 
 
 BUILDS = [it for it in EVERY if it.text.startswith("docker build -")]
