@@ -4,6 +4,7 @@
   x TransientError    a dependency did not answer: try again after ``retry_after``
     - LostRaceError   someone wrote the object first: look again at once
     - RefusedError    it answered, and said no: what does not rest on that goes on
+    - OverdueError    a pass took too long and was ended: said of its object
   x ForeignObjectError  a name we need is taken by an object that is not ours: never adopt, say so
   x InvariantError    a promise of ours is broken: leave traffic alone and say so
 
@@ -44,6 +45,18 @@ class RefusedError(TransientError):
         super().__init__(what, retry_after=retry_after)
         self.said = said
         self.cause = cause
+
+
+class OverdueError(TransientError):
+    """A pass was ended while it waited; ``waited_for`` says for what."""
+
+    def __init__(self, after: timedelta, waited_for: str) -> None:
+        seconds = after.total_seconds()
+        super().__init__(
+            f"the pass did not end within {seconds:g} s: it waited for {waited_for}",
+            retry_after=timedelta(0),
+        )
+        self.waited_for = waited_for
 
 
 class ForeignObjectError(LockstepError):

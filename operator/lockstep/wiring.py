@@ -41,6 +41,7 @@ from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.objects import ObjectMetrics
 from lockstep.shell.observe import Observe
+from lockstep.shell.overdue import Overdue
 from lockstep.shell.queue import Queue
 from lockstep.shell.schedule import share
 from lockstep.shell.smokes import SmokeTests
@@ -97,15 +98,17 @@ async def _operator(
     smokes = SmokeTests(SmokeClient(user_agent()), caches)
     named = NamedWatches(way, metrics.requested)
     configs = Configs(named, caches)
+    telling = Tell(memory, kube, metrics, clock)
     world = Cluster(
         observe=Observe(caches, memory, kube, router, clock, configs),
         asking=Ask(Measure(prometheus, caches), smokes, kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, clock),
-        telling=Tell(memory, kube, metrics, clock),
+        telling=telling,
     )
     work = Work(queue, caches, world, thinking, metrics, clock)
     caches.ring = work.ring
+    work.overdue = Overdue(caches, telling).tell
     lease = Lease(
         lease_kube,
         settings.lease_namespace,

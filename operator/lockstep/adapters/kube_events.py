@@ -2,18 +2,29 @@
 
 import hashlib
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from lockstep.api.base import API_VERSION, Manifest
 from lockstep.api.model_deployment import KIND
-from lockstep.core.observed import Observed
+from lockstep.core.key import Key
 from lockstep.core.plan import Event
 
 _COMPONENT: Final = "lockstep"
 _MESSAGE: Final = 1024
 
 
-def render(seen: Observed, event: Event, trial: str, now: datetime) -> Manifest:
+class Subject(Protocol):
+    """The ModelDeployment that an Event is about."""
+
+    @property
+    def key(self) -> Key: ...
+    @property
+    def uid(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+
+
+def render(seen: Subject, event: Event, trial: str, now: datetime) -> Manifest:
     """The Event's name follows from what it says, so that telling it twice makes one object.
 
     What is said of another ``trial``, or in another minute, is another Event: a second try and a

@@ -132,6 +132,12 @@ class EventReason(Meant):
         "The operator's clock was set, or no operator looked for long; the stage counts on.",
         "by how much the clocks differ",
     )
+    PASS_ENDED = (
+        "PassEnded",
+        EventType.WARNING,
+        "A pass took longer than two minutes and was ended; told once until one ends by itself.",
+        "what it waited for, where things stand, what to look at",
+    )
     STATUS_REFUSED = (
         "StatusRefused",
         EventType.WARNING,

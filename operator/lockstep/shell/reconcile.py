@@ -12,7 +12,7 @@ from typing import Final
 from lockstep.core.key import Key
 from lockstep.core.observed import Observed
 from lockstep.core.plan import Action
-from lockstep.core.writes import rests_on
+from lockstep.core.writes import rests_on, write
 from lockstep.shell.world import Planner, World
 
 AFTER_WRITING: Final = timedelta(seconds=1)
@@ -31,28 +31,45 @@ class Waits:
     written: timedelta | None = None
 
 
+@dataclass(slots=True)
+class Whereabouts:
+    """What a pass waits for, told to whoever has to end it."""
+
+    waits_for: str = "whether a name that it needs is still taken"
+
+
 async def reconcile(
-    key: Key, world: World, planner: Planner, clock: Callable[[], datetime]
+    key: Key,
+    world: World,
+    planner: Planner,
+    clock: Callable[[], datetime],
+    at: Whereabouts | None = None,
 ) -> Waits:
-    """Run one pass for ``key``.
+    """Run one pass for ``key``; ``at`` is kept up to date with where it is.
 
     Raises:
         TransientError: A dependency did not answer, or the object changed under our hands.
         ForeignObjectError: A name that we need is taken; the next pass knows it.
     """
+    at = at or Whereabouts()
     seen = await world.look(key)
     now = clock()
     if seen is None:
         return Waits(written=await world.dismiss(key, now))
+    at.waits_for = "answers to what it asked: a dry run, a smoke test or metrics"
     answers = await world.ask(seen, planner.needs(seen, now))
     decided = planner.plan(replace(seen, answers=answers), now)
+    at.waits_for = "its status to be stored"
     stored = await world.store(seen, decided, now)
-    written = await _carry_out(world, seen, decided.actions)
+    written = await _carry_out(world, seen, decided.actions, at)
+    at.waits_for = "its Events to be recorded"
     await world.tell(seen, decided)
     return Waits(decided.look_again, stored if written is None else written)
 
 
-async def _carry_out(world: World, seen: Observed, actions: Sequence[Action]) -> timedelta | None:
+async def _carry_out(
+    world: World, seen: Observed, actions: Sequence[Action], at: Whereabouts
+) -> timedelta | None:
     """Do what can be done: an action that is refused holds back only what rests on it.
 
     Returns:
@@ -64,6 +81,8 @@ async def _carry_out(world: World, seen: Observed, actions: Sequence[Action]) ->
         if rests_on(seen, action, missing):
             missing.append(action)
             continue
+        about = write(seen.key, action)
+        at.waits_for = f"{about.kind} {about.name} to be {about.verb}"
         held = await world.act(seen, action)
         waits.append(AFTER_WRITING if held is None else held)
         if held is not None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.adapters import kube_events, smoke
+from lockstep.adapters.kube_events import Subject
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.clients.kube import Kube
 from lockstep.core.key import Key
@@ -58,7 +59,12 @@ class Tell:
         self._add(seen, events.status_refused(error.said), trial_of(seen.status))
         await self.tell(seen.key)
 
-    def _add(self, seen: Observed, event: Event, trial: str) -> None:
+    async def apart(self, about: Subject, event: Event) -> None:
+        """Say what no pass has stored: of passes that come to nothing only an Event can tell."""
+        self._add(about, event, "")
+        await self.tell(about.key)
+
+    def _add(self, seen: Subject, event: Event, trial: str) -> None:
         manifest = kube_events.render(seen, event, trial, self._clock())
         untold = self._memory.untold.get(seen.key, ())
         self._memory.untold[seen.key] = (*untold, manifest)[-MOST:]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ from lockstep.errors import (
     ForeignObjectError,
     InvariantError,
     LostRaceError,
+    OverdueError,
     RefusedError,
     TransientError,
 )
@@ -19,7 +20,7 @@ from lockstep.shell.backoff import backoff
 from lockstep.shell.caches import Caches
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
-from lockstep.shell.reconcile import Waits, reconcile
+from lockstep.shell.reconcile import Waits, Whereabouts, reconcile
 from lockstep.shell.schedule import WORKERS_FOR, Rank, rank
 from lockstep.shell.world import Planner, World
 
@@ -39,6 +40,10 @@ _RACE: Final = timedelta(milliseconds=100)
 _RACE_CAP: Final = timedelta(seconds=5)
 LONGEST_PASS: Final = timedelta(minutes=2)
 """Longer than all time-outs of a pass together. What takes longer is ended, and tried again."""
+
+
+async def _nobody(_key: Key, _waited_for: str) -> None:
+    """Nobody listens yet."""
 
 
 class Work:
@@ -64,6 +69,8 @@ class Work:
         self._metrics = metrics
         self._clock = clock
         self._longest = longest
+        self.overdue: Callable[[Key, str], Awaitable[None]] = _nobody
+        self._overdue: dict[Key, str] = {}
         self._failures: dict[Key, int] = {}
         self._ended: dict[Key, float] = {}
         self._busy: set[asyncio.Task[None]] = set()
@@ -147,8 +154,7 @@ class Work:
         except TransientError as error:
             wait = max(backoff(self._failed(key)), error.retry_after)
             _LOG.warning("%s; next try in %.3g s", error, wait.total_seconds())
-            refused = isinstance(error, RefusedError)
-            return "refused" if refused else "transient", Waits(wait)
+            return await self._unanswered(key, error), Waits(wait)
         except ForeignObjectError as error:
             _LOG.warning("%s", error)
             return "foreign", Waits(_SHORTEST)
@@ -159,22 +165,32 @@ class Work:
             _LOG.exception("the pass crashed")
             return "crashed", Waits(backoff(self._failed(key)))
         self._failures.pop(key, None)
+        self._overdue.pop(key, None)
         return "done", waits
+
+    async def _unanswered(self, key: Key, error: TransientError) -> str:
+        """How a pass ended; that it had to be ended is told once, until one ends by itself."""
+        if not isinstance(error, OverdueError):
+            return "refused" if isinstance(error, RefusedError) else "transient"
+        if self._overdue.get(key) != error.waited_for:
+            self._overdue[key] = error.waited_for
+            await self.overdue(key, error.waited_for)
+        return "overdue"
 
     async def _walk(self, key: Key) -> Waits:
         """The pass, ended when it takes too long: it is this object's trouble and nobody else's.
 
         Raises:
-            TransientError: It was ended.
+            OverdueError: It was ended.
         """
+        at = Whereabouts()
         try:
             async with asyncio.timeout(self._longest.total_seconds()) as limit:
-                return await reconcile(key, self._world, self._planner, self._clock)
+                return await reconcile(key, self._world, self._planner, self._clock, at)
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            seconds = self._longest.total_seconds()
-            raise TransientError(f"the pass did not end within {seconds:g} s") from error
+            raise OverdueError(self._longest, at.waits_for) from error
 
     def _failed(self, key: Key) -> int:
         self._failures[key] = self._failures.get(key, 0) + 1

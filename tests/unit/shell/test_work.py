@@ -224,11 +224,41 @@ async def test_a_pass_that_takes_too_long_is_ended_and_said_and_stops_nobody(
     thinking = Hangs([nothing])
     async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
         work.ring(CHURN)
-        while b'outcome="transient"} 1' not in metrics.exposed():
+        while b'outcome="overdue"} 1' not in metrics.exposed():
             await asyncio.sleep(0.01)
         await thinking.passed(2)
     assert set(thinking.passes) == {FRAUD, CHURN}
-    assert "the pass did not end within 0.02 s; next try in" in caplog.text
+    assert "the pass did not end within 0.02 s: it waited for" in caplog.text
+
+
+async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> None:
+    told: list[tuple[Key, str]] = []
+    again = asyncio.Event()
+
+    class Hangs(Thinking):
+        async def look(self, key: Key) -> Observed | None:
+            found = await super().look(key)
+            if len(self.passes) != 4 and not again.is_set():
+                await asyncio.Event().wait()
+            return found
+
+    async def overdue(key: Key, where: str) -> None:
+        told.append((key, where))
+
+    thinking = Hangs([nothing])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lockstep.shell.work.backoff", lambda *_, **__: timedelta(0))
+        async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
+            work.overdue = overdue
+            await thinking.passed(4)
+            where = "whether a name that it needs is still taken"
+            assert told == [(FRAUD, where)], "three were ended, one is told"
+            work.ring(FRAUD)
+            while len(told) < 2:
+                await asyncio.sleep(0.01)
+            again.set()
+            assert told == [(FRAUD, where)] * 2, "one ended by itself in between"
+            assert b'outcome="overdue"} ' in metrics.exposed()
 
 
 async def test_a_pass_that_does_not_end_is_cut_off() -> None:

@@ -4,8 +4,10 @@ What a trial has gone through in between is ``happened``'s.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 
+from lockstep.api.base import format_duration
 from lockstep.api.conditions import ConditionReason, ConditionType
 from lockstep.api.events import EventReason
 from lockstep.api.status import (
@@ -38,6 +40,17 @@ def between(
     ``reason`` is that of the phase after it.
     """
     return tuple(_changes(before, after, reason))
+
+
+def pass_ended(waited_for: str, after: timedelta) -> Event:
+    """What does not get on is tried again; until then nobody's callers or pods are touched."""
+    message = (
+        f"a pass was ended after {format_duration(after)}: it waited for {waited_for}; what was "
+        "written before that stands, callers and pods stay as they are, and it is tried again by "
+        "itself; where it does not get on, see whether the API server, admission webhooks and "
+        "Prometheus answer in time"
+    )
+    return Event(EventReason.PASS_ENDED, message)
 
 
 def status_refused(said: str) -> Event:
