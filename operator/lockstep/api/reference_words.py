@@ -6,6 +6,7 @@ from typing import Final
 from lockstep.api.conditions import OF_THE_PHASE, TOLD, ConditionReason, ConditionType, Reason
 from lockstep.api.events import EventReason
 from lockstep.api.failures import FailureReason
+from lockstep.api.history import Became
 
 _REASONS: Final[tuple[ConditionReason, ...]] = (*Reason, *FailureReason)
 _REJECTED: Final = "`status.rejected`"
@@ -35,6 +36,9 @@ def _conditions() -> str:
             ("Reason", "Where", "What it means", "What ends it"),
             ((it, _where(it), it.meaning, it.ends or "Nothing: all is well.") for it in _sorted()),
         ),
+        "## History",
+        "`status.history[].outcome` says what became of a revision.",
+        _table(("Outcome", "What it means"), ((it, it.meaning) for it in Became)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, WithJsonSchema
 
 from lockstep.api.base import Cut, KeyedBy, Newest, Seen
+from lockstep.api.conditions import ConditionType
 
 
 def _seconds(value: datetime) -> str:
@@ -402,5 +403,7 @@ class ModelDeploymentStatus(Seen):
     """The same of the candidate, as they were when its trial began."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest last."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=13), KeyedBy(("type",))] = ()
+    conditions: Annotated[
+        tuple[Condition, ...], Field(max_length=len(ConditionType)), KeyedBy(("type",))
+    ] = ()
     """Available, Ready, Reconciling, Stalled and others."""

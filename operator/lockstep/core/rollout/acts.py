@@ -12,6 +12,7 @@ from lockstep.api.base import cut
 from lockstep.api.conditions import Reason
 from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
 from lockstep.api.failures import FailureReason
+from lockstep.api.history import Became
 from lockstep.api.status import Approved, Hold, Outcome, Phase, RevisionStatus, StageStatus
 from lockstep.core.governance import approvals
 from lockstep.core.observed import Decided, Unreadable
@@ -20,7 +21,6 @@ from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.stages import (
     LAST_SKIPPED,
     PROMOTED_FULL,
-    SKIPPED,
     Step,
     is_gated_first,
     plan_problem,
@@ -221,7 +221,7 @@ def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec)
     else:
         after = _ungated(view, candidate, LAST_SKIPPED)
     said = f"stage {step.name} skipped by {_signed(spec)}"
-    after = after.recall(history=view.remember(candidate, SKIPPED, said))
+    after = after.recall(history=view.remember(candidate, Became.STAGE_SKIPPED, said))
     return _applied(after, f"{said}; {_next(after)}")
 
 
@@ -293,7 +293,7 @@ def _promote_rejected(view: View, spec: DecisionSpec) -> Ruling:
 
 def _in_full(view: View, candidate: RevisionStatus, spec: DecisionSpec) -> Ruling:
     said = f"promoted in full by {_signed(spec)}"
-    after = view.recall(history=view.remember(candidate, PROMOTED_FULL, said))
+    after = view.recall(history=view.remember(candidate, Became.PROMOTED_FULL, said))
     return _applied(after, f"{said}; {_next(after)}")
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from lockstep.api.base import format_duration
 from lockstep.api.conditions import ConditionReason, ConditionType
 from lockstep.api.events import EventReason
+from lockstep.api.history import Became
 from lockstep.api.status import (
     Condition,
     ModelDeploymentStatus,
@@ -21,10 +22,6 @@ from lockstep.api.status import (
 from lockstep.core.observed import CallerService, Observed
 from lockstep.core.plan import Action, Event, PutReplicaSet, SetTraffic
 
-_ENDED: Final[Mapping[str, EventReason]] = {
-    it: it for it in (EventReason.PROMOTED, EventReason.RETURNED, EventReason.SUPERSEDED)
-}
-"""What became of a revision; a rollback and a Decision have events of their own."""
 _DECIDED: Final[Mapping[Outcome, EventReason]] = {
     Outcome.APPLIED: EventReason.DECISION_APPLIED,
     Outcome.SUPERSEDED: EventReason.DECISION_SUPERSEDED,
@@ -121,6 +118,22 @@ def _history(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Ite
         if reason and line not in before.history:
             message = f"version {line.version} (revision {line.revision}): {line.message}"
             yield Event(reason, message)
+
+
+def _ended(became: Became) -> EventReason | None:
+    """None where a rollback or a Decision has an event of its own."""
+    match became:
+        case Became.PROMOTED:
+            return EventReason.PROMOTED
+        case Became.RETURNED:
+            return EventReason.RETURNED
+        case Became.SUPERSEDED:
+            return EventReason.SUPERSEDED
+        case Became.ROLLED_BACK | Became.PROMOTED_FULL | Became.STAGE_SKIPPED:
+            return None
+
+
+_ENDED: Final = {str(it): reason for it in Became if (reason := _ended(it))}
 
 
 def _decisions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> Iterator[Event]:

@@ -6,10 +6,10 @@ of an operator that kept only the second is read as it was meant.
 
 from datetime import datetime
 
+from lockstep.api.history import Became
 from lockstep.api.status import Kept, Rejection
 from lockstep.core.observed import Routing
 from lockstep.core.rollout import settling
-from lockstep.core.rollout.returns import COMPLETED
 from lockstep.core.rollout.view import View, reaches
 
 
@@ -56,5 +56,5 @@ def _ending(kept: Kept, at: datetime) -> Kept:
 def _completed_at(view: View) -> datetime | None:
     """When stable was completed, as history has it."""
     stable = view.memory.stable
-    lines = (it for it in reversed(view.memory.history) if it.outcome == COMPLETED)
+    lines = (it for it in reversed(view.memory.history) if it.outcome == Became.PROMOTED)
     return next((it.at for it in lines if stable and it.revision == stable.revision), None)

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.failures import FailureReason
+from lockstep.api.history import Became
 from lockstep.api.status import Kept, Leaving, Phase, Rejection, RevisionStatus, StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import keeping, messages
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.proving import judged_by
-from lockstep.core.rollout.returns import COMPLETED, FAILED, is_older
+from lockstep.core.rollout.returns import is_older
 from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Stance, View, soonest
@@ -39,7 +40,7 @@ def promoted(view: View) -> View:
     if candidate is None:
         return view
     said = messages.promoted(candidate, view, again=is_older(view, candidate.revision))
-    history = view.remember(candidate, COMPLETED, said)
+    history = view.remember(candidate, Became.PROMOTED, said)
     return view.recall(stable=completed(candidate), history=history, kept=_kept(view), **NO_TRIAL)
 
 
@@ -124,7 +125,7 @@ def rejected(view: View, failure: Failure) -> View:
         message=message,
         at=view.now,
     )
-    history = view.remember(candidate, FAILED, failure.message)
+    history = view.remember(candidate, Became.ROLLED_BACK, failure.message)
     return view.recall(rejected=rejection, history=history, **NO_TRIAL)
 
 
@@ -146,7 +147,7 @@ def condemned(view: View, rejected: Rejection) -> Stance:
 def dropped(view: View, candidate: RevisionStatus) -> View:
     """The spec moved on while ``candidate`` was on trial: it ends, and who has callers leaves."""
     back = view.memory.stable is not None and view.wanted.revision == view.memory.stable.revision
-    outcome = "Returned" if back else "Superseded"
+    outcome = Became.RETURNED if back else Became.SUPERSEDED
     history = view.remember(candidate, outcome, messages.dropped(view, back=back))
     return view.recall(history=history, leaving=_leaving(view, candidate), **NO_TRIAL)
 

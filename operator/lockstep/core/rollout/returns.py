@@ -4,6 +4,7 @@ Nothing here moves callers: a return is a trial of one step, see ``stages.steps`
 """
 
 from lockstep.api.conditions import Reason
+from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import Past, RevisionStatus, Truth
 from lockstep.core.conditions import Claim
@@ -12,9 +13,6 @@ from lockstep.core.revision import Wanted
 from lockstep.core.rollout import config, messages
 from lockstep.core.rollout.stages import RETURNED
 from lockstep.core.rollout.view import View
-
-COMPLETED = "Promoted"
-FAILED = "RolledBack"
 
 
 def wanted(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
@@ -101,7 +99,7 @@ def _completed(view: View) -> list[Past]:
     """
     last: dict[str, Past] = {}
     for line in reversed(view.memory.history):
-        if line.outcome in {COMPLETED, FAILED}:
+        if line.outcome in {Became.PROMOTED, Became.ROLLED_BACK}:
             last.setdefault(line.revision, line)
     older = _older(view)
-    return [it for it in last.values() if it.outcome == COMPLETED and it.revision in older]
+    return [it for it in last.values() if it.outcome == Became.PROMOTED and it.revision in older]

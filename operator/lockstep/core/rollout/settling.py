@@ -12,12 +12,12 @@ from typing import Final
 
 from lockstep.api.base import format_duration
 from lockstep.api.conditions import Reason
+from lockstep.api.history import Became
 from lockstep.api.status import Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.moments import clock
 from lockstep.core.observed import Arm, Outage
 from lockstep.core.rollout import restart
-from lockstep.core.rollout.returns import COMPLETED
 from lockstep.core.rollout.view import Stance, View, reaches
 
 TIMES: Final = 3
@@ -100,7 +100,7 @@ def told(view: View, stance: Stance) -> Stance:
 
 def _serves(view: View, arm: Arm) -> bool:
     """Whether callers of some node may be sent to it: the Service selects it, or did so once."""
-    completed = {it.revision for it in view.memory.history if it.outcome == COMPLETED}
+    completed = {it.revision for it in view.memory.history if it.outcome == Became.PROMOTED}
     return reaches(view.routing, arm.revision) or arm.revision in completed
 
 

@@ -35,7 +35,6 @@ FIRST = "first"
 INITIAL = "initial"
 RETURNED = "Returned"
 PROMOTED_FULL = "PromotedFull"
-SKIPPED = "StageSkipped"
 LAST_SKIPPED = "LastStageSkipped"
 Found = tuple[tuple[CriteriaRef, Criteria], ...]
 

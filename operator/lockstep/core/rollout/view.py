@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lockstep.api.conditions import ConditionReason, Reason
+from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.status import ModelDeploymentStatus, Past, Phase, RevisionStatus, Truth
 from lockstep.core.conditions import Claim
@@ -84,7 +85,7 @@ class View:
             ticket=f"{ticket.system} {ticket.id}" if ticket else "",
         )
 
-    def remember(self, of: RevisionStatus, outcome: str, message: str) -> tuple[Past, ...]:
+    def remember(self, of: RevisionStatus, outcome: Became, message: str) -> tuple[Past, ...]:
         """The history with one more line."""
         line = Past(
             revision=of.revision, version=of.version, outcome=outcome, message=message, at=self.now
