@@ -34,9 +34,18 @@ def test_what_is_measured_of_each_object_is_shown() -> None:
 
 
 def test_every_variable_is_found_in_a_metric() -> None:
-    for name in ("namespace", "name"):
+    for name in ("namespace", "name", "gate"):
         (metric,) = re.findall(r"\blockstep_\w+", VARIABLES[name]["query"]["query"])
         assert metric in measured()
+
+
+def test_a_gate_has_a_scale_of_its_own() -> None:
+    [panel] = [it for it in PANELS if "lockstep_rollout_gate_value" in str(it.get("targets"))]
+    assert (panel["repeat"], panel["gridPos"]["w"]) == ("gate", 24)
+    assert "$gate" in panel["title"]
+    for target in panel["targets"]:
+        assert 'gate=~"$gate"' in target["expr"]
+        assert "{{gate}}" not in target["legendFormat"]
 
 
 def test_panels_are_told_apart_and_lie_beside_one_another() -> None:
