@@ -61,7 +61,6 @@ async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
 @kopf.on.event(GROUP, VERSION, exit_criteria.CLUSTER_PLURAL, registry=REGISTRY)
 @kopf.on.event(GROUP, VERSION, decision.PLURAL, registry=REGISTRY)
 @kopf.on.event("apps", "v1", "replicasets", registry=REGISTRY)
-@kopf.on.event("apps", "v1", "deployments", registry=REGISTRY)
 @kopf.on.event("apps", "v1", "controllerrevisions", registry=REGISTRY)
 @kopf.on.event("", "v1", "services", registry=REGISTRY)
 @kopf.on.event("", "v1", "pods", registry=REGISTRY)

@@ -1,13 +1,13 @@
 """The played part of a cluster without nodes: ReplicaSets get pods, and pods get well or do not."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import aiohttp
 
 from tests.apiserver.api import MERGE, Api, Manifest, Refused
-from tests.apiserver.deployments import Deployments, controllers, owned
 
 WELL = {"ready": True, "state": {"running": {}}}
 CRASHING = {
@@ -23,12 +23,22 @@ UNPULLED = {
 }
 
 
+def owned(candidates: Iterable[Manifest], owner: Manifest) -> list[Manifest]:
+    """Those of which this object is the controller."""
+    uid = owner["metadata"]["uid"]
+    return [it for it in candidates if uid in {ref["uid"] for ref in controllers(it)}]
+
+
+def controllers(raw: Manifest) -> list[Manifest]:
+    """The reference to the controlling owner, if there is one."""
+    return [it for it in raw["metadata"].get("ownerReferences") or () if it.get("controller")]
+
+
 class Kubelet:
     """Plays for one namespace; ``health`` says how pods of a version, or the pod of a uid, are."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
-        self._deployments = Deployments(api, namespace)
         self._sets = f"/apis/apps/v1/namespaces/{namespace}/replicasets"
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self.health: dict[str, Manifest] = {}
@@ -52,7 +62,6 @@ class Kubelet:
         for pod in pods:
             if _of_a_set(pod) and pod["metadata"]["uid"] not in kept:
                 await self._remove(pod)
-        await self._deployments.turn(sets)
 
     async def _manage(self, one: Manifest, pods: list[Manifest]) -> None:
         """The first to go are those that are not ready, then the youngest."""

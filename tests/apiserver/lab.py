@@ -19,7 +19,6 @@ from lockstep.core import revision
 from lockstep.core.key import Key
 from lockstep.settings import Settings
 from tests.apiserver.api import APPLY, GROUP, Api, Manifest
-from tests.apiserver.deployments import controllers
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.prometheus import Prometheus
 from tests.apiserver.proxy import Proxy
@@ -124,15 +123,8 @@ class Lab:
         return {it["metadata"]["uid"]: it["metadata"]["labels"]["version"] for it in pods}
 
     async def sets(self) -> list[Manifest]:
-        """What pods come from: ReplicaSets, or Deployments that an earlier operator made."""
-        found = [
-            {"kind": kind, **it}
-            for kind, plural in (("ReplicaSet", "replicasets"), ("Deployment", "deployments"))
-            for it in await self.api.items(self.apps(plural))
-        ]
-        return [
-            it for it in found if not any(ref["kind"] == "Deployment" for ref in controllers(it))
-        ]
+        """What pods come from."""
+        return await self.api.items(self.apps("replicasets"))
 
     async def selector(self, name: str = "fraud") -> dict[str, str]:
         service = await self.api("GET", f"{self.core('services')}/{name}")

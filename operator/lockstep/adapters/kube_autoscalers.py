@@ -6,10 +6,9 @@ from typing import Final
 from lockstep.adapters.kube import Meta, meta
 from lockstep.api.base import Manifest
 from lockstep.core import names
-from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildRef
+from lockstep.core.observed import REPLICA_SET, ChildRef
 
 _GROUP: Final = "apps/"
-_KINDS: Final = frozenset({REPLICA_SET, DEPLOYMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +20,9 @@ class AutoscalerRecord:
 
 
 def prune(raw: Manifest) -> AutoscalerRecord:
-    """Read a HorizontalPodAutoscaler; one of no kind of ours concerns nobody here."""
+    """Read a HorizontalPodAutoscaler; one of no ReplicaSet concerns nobody here."""
     known, ref = meta(raw), raw["spec"]["scaleTargetRef"]
-    if ref["kind"] not in _KINDS or not ref.get("apiVersion", "").startswith(_GROUP):
+    if ref["kind"] != REPLICA_SET or not ref.get("apiVersion", "").startswith(_GROUP):
         return AutoscalerRecord(replace(known, deployment=""))
     target = ChildRef(ref["kind"], ref["name"])
     return AutoscalerRecord(replace(known, deployment=names.owner_of(target.name)), target)

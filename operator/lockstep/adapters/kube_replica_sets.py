@@ -1,4 +1,4 @@
-"""A child ReplicaSet as it stands in the cluster, or the Deployment of an earlier operator."""
+"""A child ReplicaSet as it stands in the cluster."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from lockstep.adapters.kube import (
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
-from lockstep.core.observed import DEPLOYMENT, REPLICA_SET, ChildReplicaSet, Span, Trouble
+from lockstep.core.observed import ChildReplicaSet, Span, Trouble
 from lockstep.core.refusals import REASONS, Cause, cause
 
 _DIGITS = 6  # of more pods than a cluster has
@@ -37,16 +37,6 @@ class ReplicaSetRecord:
 
 
 def prune(raw: Manifest) -> ReplicaSetRecord:
-    """Read a ReplicaSet."""
-    return _prune(raw, REPLICA_SET)
-
-
-def prune_deployment(raw: Manifest) -> ReplicaSetRecord:
-    """Read a Deployment, which says the same in the same words."""
-    return _prune(raw, DEPLOYMENT)
-
-
-def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
     """Read what a revision's pods come from.
 
     ``drifted`` tells only whether somebody else scaled it; what we would render is not known here.
@@ -61,7 +51,6 @@ def _prune(raw: Manifest, kind: str) -> ReplicaSetRecord:
         child=ChildReplicaSet(
             name=known.name,
             uid=known.uid,
-            kind=kind,
             revision=known.revision,
             replicas=replicas - surplus,
             surplus=surplus,

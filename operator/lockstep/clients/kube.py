@@ -54,7 +54,6 @@ PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "Decision": (f"/apis/{API_VERSION}", "decisions"),
     "ExitCriteria": (f"/apis/{API_VERSION}", "exitcriteria"),
     "ClusterExitCriteria": (f"/apis/{API_VERSION}", "clusterexitcriteria"),
-    "Deployment": ("/apis/apps/v1", "deployments"),
     "ReplicaSet": ("/apis/apps/v1", "replicasets"),
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
     "Service": ("/api/v1", "services"),

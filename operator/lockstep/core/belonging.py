@@ -15,7 +15,7 @@ from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest
 from lockstep.api.status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.names import child_name
-from lockstep.core.observed import DEPLOYMENT, Arm, ChildReplicaSet, Pod, StoredRevision
+from lockstep.core.observed import Arm, ChildReplicaSet, Pod, StoredRevision
 
 SKEW: Final = timedelta(seconds=30)
 """By how much the clocks of two API servers may differ; they stamp whole seconds."""
@@ -42,17 +42,10 @@ def belonging(pod: Pod, child: ChildReplicaSet | None, name: str, mark: str) -> 
         name: What that is called.
         mark: What the revision's template is marked with; empty: it is from before there was one.
     """
-    if child and _owns(child, pod):
+    if child and pod.owner_uid == child.uid:
         return Belonging.MADE if _made(child, pod, mark) else Belonging.TAKEN_IN
     once = pod.owner == name or pod.owner.startswith(f"{name}-")
     return Belonging.LEFT if pod.generated and once else Belonging.STRANGE
-
-
-def _owns(child: ChildReplicaSet, pod: Pod) -> bool:
-    """A Deployment's pods belong to ReplicaSets of its own, whose names begin with its name."""
-    if child.kind == DEPLOYMENT:
-        return pod.owner.startswith(f"{child.name}-")
-    return pod.owner_uid == child.uid
 
 
 def _made(child: ChildReplicaSet, pod: Pod, mark: str) -> bool:

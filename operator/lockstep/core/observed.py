@@ -84,8 +84,6 @@ Span = tuple[datetime, datetime]
 """From when until when, both included."""
 
 REPLICA_SET: Final = "ReplicaSet"
-DEPLOYMENT: Final = "Deployment"
-"""What an earlier operator made in a ReplicaSet's stead: it stays until its revision goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +149,6 @@ class ChildReplicaSet:
     uid: str
     revision: str
     replicas: int
-    kind: str = REPLICA_SET
     surplus: int = 0
     available: int = 0
     terminating: bool = False

@@ -29,7 +29,6 @@ MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
 CLUSTER_SCOPED: Final = frozenset({exit_criteria.CLUSTER_PLURAL})
 CHILDREN: Final[Mapping[str, tuple[str, str]]] = {
     "replicasets": ("apps", "v1"),
-    "deployments": ("apps", "v1"),
     "controllerrevisions": ("apps", "v1"),
     "services": ("", "v1"),
     "poddisruptionbudgets": ("policy", "v1"),
@@ -63,7 +62,6 @@ class Caches:
         self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
         self.decisions = Cache(kube_decisions.prune, over=kube_decisions.answered)
         self.replica_sets = Cache(kube_replica_sets.prune)
-        self.deployments = Cache(kube_replica_sets.prune_deployment)
         self.revisions = Cache(kube_revisions.prune)
         self.services = Cache(kube_services.prune)
         self.budgets = Cache(kube_budgets.prune)
@@ -76,7 +74,6 @@ class Caches:
             exit_criteria.CLUSTER_PLURAL: self.cluster_exit_criteria,
             decision.PLURAL: self.decisions,
             "replicasets": self.replica_sets,
-            "deployments": self.deployments,
             "controllerrevisions": self.revisions,
             "services": self.services,
             "poddisruptionbudgets": self.budgets,
@@ -128,12 +125,8 @@ class Caches:
         return self._by_plural[plural].children(key)
 
     def sets(self, key: Key, owner_uid: str) -> tuple[ReplicaSetRecord, ...]:
-        """What the owner's revisions have their pods from, whichever operator made it.
-
-        A Deployment's own ReplicaSets carry our labels as well; their owner is the Deployment, and
-        their names are never ours, should it be gone.
-        """
-        found = (*self.replica_sets.children(key), *self.deployments.children(key))
+        """What the owner's revisions have their pods from."""
+        found = self.replica_sets.children(key)
         return tuple(it for it in found if it.meta.owner_uid == owner_uid and _named(it, key))
 
     def answered(self, raw: Manifest) -> None:

@@ -135,7 +135,6 @@ class Observe:
         """Uids of all that may differ from what we render."""
         caches = (
             self._caches.replica_sets,
-            self._caches.deployments,
             self._caches.services,
             self._caches.budgets,
         )

@@ -13,7 +13,6 @@ from lockstep.api.base import SURPLUS_ANNOTATION, Manifest
 from lockstep.clients.kube import Kube
 from lockstep.core.children import replica_set
 from lockstep.core.children.owner import Owner
-from lockstep.core.observed import REPLICA_SET
 from lockstep.core.plan import PutReplicaSet, RemovePod, RemoveReplicaSet
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
@@ -61,7 +60,7 @@ async def _put(
         memory.settle(owner.key, fresh.uid, fresh.generation)
     caches.answered(answer)
     before = known.child.replicas + known.child.surplus
-    _LOG.info("applied %s %s: %s replicas, before %s", known.child.kind, name, replicas, before)
+    _LOG.info("applied ReplicaSet %s: %s replicas, before %s", name, replicas, before)
 
 
 def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | None:
@@ -79,37 +78,25 @@ async def _bring(
 ) -> Manifest:
     """Bring a ReplicaSet into shape; where only its size differs, that is all that is sent.
 
-    An apply of the whole costs the API server twice as much. A Deployment is never applied: that
-    would take the time of its last restart out of its template, and so restart it once more.
+    An apply of the whole costs the API server twice as much.
     """
     child, uid, size = known.child, known.meta.uid, manifest["spec"]["replicas"]
-    ours = kube_drift.part(manifest, kube_drift.REPLICA_SET)
     resized = (size - surplus, surplus) != (child.replicas, child.surplus)
-    if child.kind == REPLICA_SET and (whole or not resized):
+    if whole or not resized:
         return await kube.apply(manifest, uid)
     metadata: Manifest = {"uid": uid}
     if surplus != child.surplus:
         metadata["annotations"] = {SURPLUS_ANNOTATION: str(surplus) if surplus else None}
-    spec = {"replicas": size, **(_differing(ours["spec"], known.body["spec"]) if whole else {})}
-    return await kube.merge({**manifest, "kind": child.kind}, {"metadata": metadata, "spec": spec})
-
-
-def _differing(ours: Manifest, theirs: Manifest) -> Manifest:
-    """A template that stands is not sent: what others added would go, and all pods with it."""
-    return {
-        field: value
-        for field, value in ours.items()
-        if not kube_drift.stands(value, theirs.get(field))
-    }
+    return await kube.merge(manifest, {"metadata": metadata, "spec": {"replicas": size}})
 
 
 async def _remove(caches: Caches, kube: Kube, owner: Owner, revision: str) -> None:
     known = _known(caches, owner, revision)
     if known is None:
         return
-    kind, name = known.child.kind, known.meta.name
-    await kube.delete(kind, owner.key.namespace, name, known.meta.uid)
-    _LOG.info("deleted %s %s", kind, name)
+    name = known.meta.name
+    await kube.delete("ReplicaSet", owner.key.namespace, name, known.meta.uid)
+    _LOG.info("deleted ReplicaSet %s", name)
 
 
 async def _remove_pod(caches: Caches, kube: Kube, owner: Owner, action: RemovePod) -> None:

@@ -15,7 +15,7 @@ from lockstep.core import names
 from lockstep.core.children import budget
 from lockstep.core.children.owner import Owner, belonging_patch, labels
 from lockstep.core.key import Key
-from lockstep.core.observed import Autoscaler, Budget, ChildRef, Foreign, Unreadable
+from lockstep.core.observed import REPLICA_SET, Autoscaler, Budget, ChildRef, Foreign, Unreadable
 from lockstep.core.plan import PutBudget, RemoveBudget, SetOwnership
 from lockstep.shell.caches import CHILDREN, Caches
 from lockstep.shell.memory import Memory
@@ -97,8 +97,7 @@ def _of_revision(of: Meta, key: Key) -> str:
 
 def autoscalers(caches: Caches, of: Owner) -> tuple[Autoscaler, ...]:
     """Those that scale a child of this owner."""
-    sets = caches.sets(of.key, of.uid)
-    children = {ChildRef(record.child.kind, record.meta.name) for record in sets}
+    children = {ChildRef(REPLICA_SET, it.meta.name) for it in caches.sets(of.key, of.uid)}
     return tuple(
         Autoscaler(record.meta.name, record.target)
         for record in caches.autoscalers.children(of.key)

@@ -144,13 +144,6 @@ def test_what_is_known_of_an_edit_is_no_new_one() -> None:
     assert kube_replica_sets.prune(raw).child.edit == later
 
 
-def test_a_deployment_of_an_earlier_operator_is_read_as_what_it_is() -> None:
-    raw = {**rendered(), "kind": "Deployment", "status": {"availableReplicas": 3}}
-    raw["metadata"] |= {"uid": "u"}
-    child = kube_replica_sets.prune_deployment(raw).child
-    assert (child.kind, child.replicas, child.available) == ("Deployment", 4, 3)
-
-
 CHILDREN = {
     "fraud-0a1b2c3d": "fraud",
     "fraud-detector-0a1b2c3d": "fraud-detector",

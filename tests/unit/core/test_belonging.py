@@ -1,6 +1,5 @@
 """Whose a pod is: labels and an owner are easily had, being made from the template is not."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,12 +8,11 @@ import pytest
 from lockstep.api.base import TEMPLATE_ANNOTATION
 from lockstep.core.belonging import Belonging, belonging, sorted_out
 from lockstep.core.key import Key
-from lockstep.core.observed import DEPLOYMENT, ChildReplicaSet, Ended, Pod
+from lockstep.core.observed import ChildReplicaSet, Ended, Pod
 
 NAME, REVISION, MARK = "fraud-7f9c2b1e", "7f9c2b1e", "0123456789abcdef"
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SET = ChildReplicaSet(name=NAME, uid="set", revision=REVISION, replicas=2, created=AT)
-OLD = replace(SET, uid="deployment", kind=DEPLOYMENT)
 
 
 def pod(**facts: Any) -> Pod:
@@ -55,13 +53,8 @@ CASES: dict[str, tuple[Pod, ChildReplicaSet | None, str, Belonging]] = {
     "the ReplicaSet is gone and its pods follow": (pod(), None, "", LEFT),
     "no ReplicaSet, and none has made it": (pod(**NO_CONTROLLER), None, "", STRANGE),
     "taken in by a ReplicaSet that is gone": (pod(generated=False), None, "", STRANGE),
-    "an earlier operator's Deployment has it by a ReplicaSet of its own": (
-        pod(**OF_ITS_SET, mark=""), OLD, "", MADE),
-    "made by hand and taken in by that": (
-        pod(**OF_ITS_SET, generated=False), OLD, "", TAKEN_IN),
-    "another Deployment's, with our labels": (
-        pod(owner_uid="its set", owner="web-5d4f8c7b9"), OLD, "", STRANGE),
-    "the Deployment is gone and its pods follow": (pod(**OF_ITS_SET), None, "", LEFT),
+    "a ReplicaSet of a Deployment of that name, which is gone": (
+        pod(**OF_ITS_SET), None, "", LEFT),
 }  # fmt: skip
 
 

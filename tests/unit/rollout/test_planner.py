@@ -329,7 +329,7 @@ CASES: dict[str, tuple[World, str, str]] = {
         "",
     ),
     "a name that is taken is left alone and said": (
-        world(rest={"foreign": (Foreign("Deployment", f"fraud-{V2}"),)}),
+        world(rest={"foreign": (Foreign("ReplicaSet", f"fraud-{V2}"),)}),
         "Conflict",
         "",
     ),

@@ -99,9 +99,6 @@ BEGINS: dict[str, tuple[World, dict[str, tuple[int, int]]]] = {
         stable(arms=(aged(arm(V1, 1)),), **asked(AGO, replicas=1, **NO_SURGE)), {V1: (1, 0)}),
     "a pod of somebody else's with our labels stays": (
         stable(arms=(of_others(aged(arm(V1, 4))),), **asked(AGO)), {}),
-    "pods of an earlier operator's Deployment are made by its ReplicaSet": (
-        stable(arms=(of_others(aged(arm(V1, 4)), kind="Deployment"),), **asked(AGO)),
-        {V1: (1, 0)}),
     "nothing is restarted that has no pods": (
         stable(arms=(arm(V1, 0),), **asked(AGO, replicas=0)), {}),
 }  # fmt: skip

@@ -3,15 +3,12 @@
 import copy
 from dataclasses import replace
 
-import pytest
-
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.service import Service
-from lockstep.core.observed import Autoscaler, ChildRef, ChildReplicaSet, Observed, Only
-from lockstep.core.plan import Action, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
+from lockstep.core.observed import ChildReplicaSet, Observed, Only
+from lockstep.core.plan import PutReplicaSet, RemovePod, SetTraffic
 from tests.unit.shell.fakes import Bench
 from tests.unit.shell.test_observe import REVISION
-from tests.unit.shell.test_upkeep import autoscaler
 from tests.unit.shell.written import FRAUD, child, model_deployment, rendered_template
 
 SURPLUS = "lockstep.dev/surplus"
@@ -33,18 +30,6 @@ def put(replicas: int = 2, surplus: int = 0, min_ready: int = 0) -> PutReplicaSe
         exists=True,
         surplus=surplus,
     )
-
-
-def earlier() -> Manifest:
-    """The same as an operator of before made it, and restarted it."""
-    raw = child()
-    more = {"revisionHistoryLimit": 0, "progressDeadlineSeconds": 2**31 - 1}
-    return {
-        **raw,
-        "kind": "Deployment",
-        "metadata": {**raw["metadata"], "annotations": {}},
-        "spec": {**raw["spec"], **more, "template": OLD_TEMPLATE},
-    }
 
 
 def pod() -> Manifest:
@@ -89,67 +74,11 @@ async def test_a_pod_that_was_told_to_go_is_known_to_go_at_once() -> None:
     assert (await bench.look()).arm("r1").present == 0
 
 
-EARLIER: dict[str, tuple[Action, list[str]]] = {
-    "it is scaled": (put(replicas=5), ["merge Deployment fraud-r1"]),
-    "it gets a surplus": (put(surplus=1), ["merge Deployment fraud-r1"]),
-    "what was edited is put back without an apply, which would restart it": (
-        put(min_ready=5), ["merge Deployment fraud-r1"]),
-    "it goes with its revision": (RemoveReplicaSet("r1"), ["delete Deployment fraud-r1"]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("action", "asked"), EARLIER.values(), ids=EARLIER)
-async def test_a_deployment_of_an_earlier_operator_stays_what_it_is(
-    action: Action, asked: list[str]
-) -> None:
-    bench = Bench().see(model_deployment(), earlier())
-    await bench.act.act(await bench.look(), action)
-    assert bench.kube.log == asked
-
-
-async def test_what_others_added_to_a_deployments_template_is_not_sent_back() -> None:
-    raw = earlier()
-    more = {**OLD_TEMPLATE["spec"]["containers"][0], "env": [{"name": "DEBUG", "value": "1"}]}
-    template = {**OLD_TEMPLATE, "spec": {**OLD_TEMPLATE["spec"], "containers": [more]}}
-    raw["spec"] = {**raw["spec"], "template": template}
-    bench = Bench().see(model_deployment(), raw)
-    await bench.act.act(await bench.look(), put(min_ready=5))
-    spec = bench.kube.objects["Deployment", "fraud-r1"]["spec"]
-    assert (spec["template"], spec["minReadySeconds"]) == (template, 5)
-
-
-async def test_of_two_kinds_the_one_that_is_seen_is_the_one_that_is_written() -> None:
-    bench = Bench().see(model_deployment(), child(), earlier())
-    seen = await bench.look()
-    found = seen.arm("r1").replica_set
-    assert found is not None
-    await bench.act.act(seen, put(replicas=5))
-    assert bench.kube.log == [f"merge {found.kind} fraud-r1"]
-
-
 async def test_what_a_deployment_left_behind_is_no_child() -> None:
     left = child()
     left["metadata"] |= {"name": "fraud-r1-5d4f8b", "uid": "left"}
     seen = await Bench().see(model_deployment(), left).look()
     assert seen.arm("r1").replica_set is None
-
-
-async def test_a_deployment_that_was_restarted_has_not_drifted() -> None:
-    seen = await Bench().see(model_deployment(), earlier()).look()
-    found = seen.arm("r1").replica_set
-    assert found is not None
-    assert (found.kind, found.drifted, found.surplus) == ("Deployment", False, 0)
-
-
-async def test_an_autoscaler_of_a_deployment_of_ours_is_seen() -> None:
-    raw = earlier()
-    labels = {**raw["metadata"]["labels"], REVISION_LABEL: "0a1b2c3d"}
-    raw["metadata"] |= {"name": "fraud-0a1b2c3d", "labels": labels}
-    bench = Bench().see(model_deployment(), raw)
-    scaler = autoscaler("fraud-0a1b2c3d", "Deployment")
-    bench.caches.read("horizontalpodautoscalers", scaler)
-    target = ChildRef("Deployment", "fraud-0a1b2c3d")
-    assert (await bench.look()).autoscalers == (Autoscaler("hpa", target),)
 
 
 def mirrored(raw: Manifest) -> Manifest:

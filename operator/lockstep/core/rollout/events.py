@@ -66,7 +66,7 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         return ()
     children = [arm.replica_set for arm in observed.arms.values()]
     drifted = [
-        f"{child.kind} {child.name}"
+        f"ReplicaSet {child.name}"
         for child in children
         if child
         and any(isinstance(it, PutReplicaSet) and it.revision == child.revision for it in actions)

@@ -375,7 +375,7 @@ def restored(child: str) -> str:
 
 def restart(child: ChildReplicaSet, at: "datetime") -> str:
     return (
-        f"the pods of {child.kind} {child.name} that are older than {at:%Y-%m-%dT%H:%M:%SZ} are "
+        f"the pods of ReplicaSet {child.name} that are older than {at:%Y-%m-%dT%H:%M:%SZ} are "
         "replaced, as spec.restartAt asks"
     )
 

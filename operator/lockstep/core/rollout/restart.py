@@ -9,7 +9,7 @@ Nothing is remembered of it: when a pod was made says whether it is still to be 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from lockstep.core.observed import DEPLOYMENT, Arm, Pod, Span
+from lockstep.core.observed import Arm, Pod, Span
 from lockstep.core.plan import RemovePod
 from lockstep.core.rollout.stages import gives_way, max_surge, rolling_surge
 from lockstep.core.rollout.view import View
@@ -62,7 +62,7 @@ def edited(view: View, arm: Arm) -> Span | None:
     An earlier edit is kept in mind only while a pod of it stands.
     """
     child = arm.replica_set
-    if child is None or child.edit is None or child.kind == DEPLOYMENT:
+    if child is None or child.edit is None:
         return child.edited if child else None
     known = child.edited
     left = known and any(_within(known, pod.created) for pod in _replaceable(arm))
@@ -78,7 +78,7 @@ def _replaceable(arm: Arm) -> Iterator[Pod]:
     """Pods that would come back; what else carries our labels is somebody else's."""
     child = arm.replica_set
     for pod in arm.pods:
-        ours = child and pod.owner_uid and (child.kind == DEPLOYMENT or pod.owner_uid == child.uid)
+        ours = child and pod.owner_uid == child.uid
         if ours and not pod.terminating:
             yield pod
 
