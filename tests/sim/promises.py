@@ -159,7 +159,8 @@ def _is_a_change_of_mind(before: Observed, decided: Plan) -> bool:
     spec, status = spec_of(before), decided.status
     was, stable = before.status.candidate, before.status.stable
     known = {it.revision for it in (was, stable, status.leaving) if it}
-    if any(arm.ready and arm.revision not in known for arm in reached(before)):
+    third = any(arm.ready and arm.revision not in known for arm in reached(before))
+    if third or _others_would_be_met(before, routing_of(before)):
         return False
     if status.leaving is not None:
         return True
