@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lockstep.api.conditions import Reason
 from lockstep.api.decision import Act
 from lockstep.api.model_deployment import BlueGreen, ModelDeploymentSpec, Strategy
 from lockstep.api.status import RevisionStatus
-from lockstep.core.rollout import situation
 from lockstep.core.rollout.stages import FIRST, INITIAL, RETURNED, steps
 
 ROOT = Path(__file__).parents[2]
@@ -90,11 +88,6 @@ def test_the_steps_of_a_return_and_of_a_first_revision_are_listed() -> None:
     (direct,) = steps(spec("canary"), back)
     told = page("explanation/rollout.md")
     assert all(f"`{name}`" in told for name in (direct.name, FIRST, INITIAL))
-
-
-@pytest.mark.parametrize("reason", sorted({*situation.PROMOTABLE, Reason.APPROVAL_NEEDED}))
-def test_whatever_a_person_is_awaited_for_is_explained(reason: str) -> None:
-    assert f"| `{reason}` |" in page("how-to/stuck.md")
 
 
 @pytest.mark.parametrize("act", Act)

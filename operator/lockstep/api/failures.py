@@ -57,7 +57,7 @@ class FailureReason(ConditionReason):
     CRASH_LOOP = (
         "CrashLoop",
         _PODS,
-        "A container ends before it is ready, more often than `restartLimit.startup` tolerates.",
+        "A container ends again and again, a candidate's beyond `restartLimit.startup`.",
         "See the log of the container that the message names.",
     )
     PODS_FAILED = (
