@@ -21,6 +21,7 @@ from tests.cluster.probe import Probe
 PROC = Path("/proc")
 GRACE_SECONDS = 5.0  # the API server takes longer than one waits while watches are open
 LOG_BYTES = 20_000_000
+STDERR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +189,23 @@ def _spawn(component: Component, log: Path) -> int:
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), appended, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_CLOSE, given) for given in _given()),
         ],
         setsid=True,
     )
+
+
+def _given() -> list[int]:
+    """Files that whoever started us left open: a lock, the pipe of somebody who reads us."""
+    numbers = [int(file.name) for file in (PROC / "self" / "fd").iterdir()]
+    return [number for number in numbers if number > STDERR and _is_inherited(number)]
+
+
+def _is_inherited(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:  # the one that listed them
+        return False
 
 
 def descendants(roots: Iterable[int], parents: Mapping[int, int]) -> list[int]:

@@ -154,6 +154,21 @@ def test_what_started_outlives_a_reader_and_writes_to_its_log(book: Book) -> Non
         book.stop("sleeper")
 
 
+def test_what_started_keeps_nothing_open_that_its_starter_was_given(book: Book) -> None:
+    """Else a lock is held, and whoever reads a pipe waits, for as long as the cluster is up."""
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    try:
+        mend([sleeper()], book, Progress())
+        pipe = os.fstat(writing)
+        of_sleeper = Path(f"/proc/{pid(book)}/fd").iterdir()
+        assert not any(os.path.samestat(file.stat(), pipe) for file in of_sleeper)
+    finally:
+        book.stop("sleeper")
+        os.close(reading)
+        os.close(writing)
+
+
 def test_nobody_answers_on_a_free_port() -> None:
     first, second = free_ports(2)
     assert first != second
