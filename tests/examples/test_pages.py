@@ -94,3 +94,16 @@ def test_the_steps_of_a_return_and_of_a_first_revision_are_listed() -> None:
 def test_every_act_is_explained(act: Act) -> None:
     (table,) = re.findall(r"(?s)\| Act \| Effect \|\n(.*?)\n\n", page("explanation/rollout.md"))
     assert act.value in re.findall(r"\w+", "".join(re.findall(r"(?m)^\|[^|]+\|", table)))
+
+
+EXPLAINED = ("rollout", "security", "speed", "faults", "gates", "traffic", "revisions", "config")
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_an_explanation_begins_with_answers_and_ends_with_measurements(name: str) -> None:
+    first, *sections = re.split(r"(?m)^## ", page(f"explanation/{name}.md"))
+    assert "\n|---|" in first + "".join(sections[:1]), "answers at a glance"
+    titles = [section.partition("\n")[0] for section in sections]
+    measured = [title for title in titles if title.startswith("Measure")]
+    assert measured in ([], ["Measurements"])
+    assert not measured or titles[-1] == "Measurements"
