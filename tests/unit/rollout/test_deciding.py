@@ -372,8 +372,8 @@ def test_history_names_those_who_approved() -> None:
 # ── Reject, Abort ────────────────────────────────────────────────────────────────────────────────
 
 TAKEN_BACK: dict[str, tuple[World, Act, str]] = {
-    "rejected": (SOAKING, Act.REJECT, "Rejected: rejected in stage half by alice"),
-    "aborted": (SOAKING, Act.ABORT, "Aborted: aborted by alice: the load test is over"),
+    "rejected": (SOAKING, Act.REJECT, "Rejected: stage half: rejected by alice"),
+    "aborted": (SOAKING, Act.ABORT, "Aborted: stage half: aborted by alice: the load test is over"),
     "aborted in a pause": (but(SOAKING, status={"hold": HOLD}), Act.ABORT, "Aborted: "),
     "aborted before its pods are up": (trial(ready=0, wanted=2), Act.ABORT, "Aborted: "),
 }
@@ -656,7 +656,9 @@ def test_several_are_taken_in_their_order() -> None:
     decided = decide(SOAKING, *acts)
     letters = "".join(it[0] for it in ruled(decided))
     assert letters == "AAAASAS"
-    assert decided.status.decisions[0].message.startswith("aborted by alice"), "before all others"
+    assert decided.status.decisions[0].message.startswith("stage half: aborted by alice"), (
+        "before all others"
+    )
     assert decided.status.rejected is None
 
 

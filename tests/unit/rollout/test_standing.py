@@ -202,12 +202,12 @@ def test_pods_that_a_restart_replaces_are_no_deaths() -> None:
 def test_one_death_more_than_is_tolerated_takes_it_back_although_it_runs_again() -> None:
     played = soaking()
     played.happens(died()).look(2)
-    assert "1 death of candidate pods in stage half, 1 tolerated" in played.seen.status.message
+    assert "1 death of candidate pods in this stage, 1 tolerated" in played.seen.status.message
     played.happens(died()).look(12)
     rejected = played.seen.status.rejected
     assert rejected is not None
     assert rejected.reason == "CandidateDied"
-    assert "2 deaths of candidate pods in stage half, 1 tolerated" in rejected.message
+    assert "2 deaths of candidate pods in this stage, 1 tolerated" in rejected.message
     assert "last exit code 3" in rejected.message
 
 

@@ -11,11 +11,13 @@ from lockstep.api.decision import Act
 from lockstep.api.status import StageStatus, Verdict
 from lockstep.core.observed import Answers, DryRunResult, Observed, Only
 from lockstep.core.plan import Plan
+from lockstep.core.rollout import changes
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.shell.tell import trial_of
 from tests.sim.obey import obey
 from tests.unit.rollout.test_deciding import MINUTE, decision
 from tests.unit.rollout.test_gated import BAD, GOOD, REF, SPEC, criteria
+from tests.unit.rollout.test_planner import trouble
 from tests.unit.rollout.test_returns import ALL, back
 from tests.unit.rollout.worlds import (
     NOW,
@@ -139,7 +141,9 @@ def test_a_stage_that_is_measured_anew_is_entered_anew() -> None:
     assert before != after, "or the Event would have the name of the first one"
 
 
-VERSION_AND_LABELS = "; changed since stable: spec.model.version, spec.template.metadata.labels"
+VERSION_AND_LABELS = (
+    "; changed since stable: spec.model.version, spec.template.metadata.labels.version"
+)
 CHANGED: dict[str, tuple[Observed, str]] = {
     "another version": (
         world().observed(),
@@ -156,6 +160,89 @@ CHANGED: dict[str, tuple[Observed, str]] = {
 def test_what_has_changed_is_told_with_the_beginning(seen: Observed, says: str) -> None:
     begun = plan(seen, NOW)
     assert saying(begun, "RolloutStarted") == f"version 2.0.0 (revision {V2}) is on trial{says}"
+
+
+def edited(**server: Any) -> dict[str, Any]:
+    """A template in which the container of this name has these fields."""
+    base = template("1.0.0")
+    [container] = base["spec"]["containers"]
+    return {**base, "spec": {"containers": [{**container, **server}]}}
+
+
+ENV = [{"name": "THRESHOLD", "value": "0.5"}, {"name": "TOKEN", "value": "secret"}]
+FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str]]] = {
+    "an image": (
+        edited(), edited(image="other"), ["spec.template.spec.containers[server].image"]),
+    "a variable, never its value": (
+        edited(env=ENV), edited(env=[ENV[0], {"name": "TOKEN", "value": "hidden"}]),
+        ["spec.template.spec.containers[server].env[TOKEN].value"]),
+    "a variable more": (
+        edited(env=ENV[:1]), edited(env=ENV), ["spec.template.spec.containers[server].env[TOKEN]"]),
+    "the order of variables": (
+        edited(env=ENV), edited(env=ENV[::-1]), ["spec.template.spec.containers[server].env"]),
+    "a limit": (
+        edited(resources={"limits": {"nvidia.com/gpu": 1}}),
+        edited(resources={"limits": {"nvidia.com/gpu": 2}}),
+        ["spec.template.spec.containers[server].resources.limits[nvidia.com/gpu]"]),
+    "arguments, which have no names": (
+        edited(args=["-a"]), edited(args=["-b"]), ["spec.template.spec.containers[server].args"]),
+    "no deeper than anybody reads": (
+        edited(x={"a": {"b": {"c": {"d": {"e": 1}}}}}),
+        edited(x={"a": {"b": {"c": {"d": {"e": 2}}}}}),
+        ["spec.template.spec.containers[server].x.a.b.c"]),
+    "a name as long as it likes": (
+        edited(), edited(**{"a" * 400: 1}),
+        [f"spec.template.spec.containers[server].{'a' * 121}…"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), FIELDS.values(), ids=FIELDS)
+def test_the_field_that_was_edited_is_named(
+    before: dict[str, Any], after: dict[str, Any], expected: list[str]
+) -> None:
+    assert list(changes.changed({"template": before}, {"template": after})) == expected
+
+
+GATED = {"criteria": {REF: criteria()}}
+PAUSES = {**SPEC, "rollback": {"onFailure": "Pause"}}
+SOAKS = entered(soak=2 * MINUTE)
+CRASH = trouble(V2, 1, 2)
+NAMES: dict[str, tuple[Observed, str, str]] = {
+    "a rollback for its pods": (
+        trial(stage=SOAKS, spec=SPEC, arms=(arm(V1, 2), CRASH), rest=GATED).observed(),
+        "RolledBack", "CrashLoop: stage half: pod fraud-"),
+    "a pause for its pods": (
+        trial(stage=SOAKS, spec=PAUSES, arms=(arm(V1, 2), CRASH), rest=GATED).observed(),
+        "CrashLoop", "stage half: pod fraud-"),
+    "a trial that is superseded": (
+        trial(stage=SOAKS, spec=SPEC, version="3.0.0", rest=GATED).observed(),
+        "Superseded",
+        (f"version 2.0.0 (revision {V2}): superseded by version 3.0.0 (revision {V3}); its trial "
+        "ended in stage half")),
+    "a trial that is put back": (
+        trial(stage=SOAKS, spec=SPEC, version="1.0.0", rest=GATED).observed(),
+        "Returned",
+        (f"version 2.0.0 (revision {V2}): the spec is back at version 1.0.0, which is stable; its "
+        "trial ended in stage half")),
+    "what somebody took back": (
+        replace(trial(stage=SOAKS, spec=SPEC, rest=GATED).observed(),
+                decisions=(decision(Act.ABORT, revision=V2),)),
+        "RolledBack", "Aborted: stage half: aborted by alice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "why", "says"), NAMES.values(), ids=NAMES)
+def test_what_ends_a_trial_or_halts_it_names_the_stage(seen: Observed, why: str, says: str) -> None:
+    assert saying(plan(seen, NOW), why).startswith(says)
+
+
+@pytest.mark.parametrize("action", ["Rollback", "Pause"])
+def test_what_a_gate_ends_or_halts_names_stage_and_gate(action: str) -> None:
+    spec = {**SPEC, "rollback": {"onFailure": action}}
+    base = trial(stage=SOAKS, spec=spec, rest=GATED)
+    _, failed = measured(base.observed(), BAD, GOOD)
+    reason, before = ("RolledBack", "GateFailed: ") if action == "Rollback" else ("GateFailed", "")
+    assert saying(failed, reason).startswith(f"{before}stage half: gate errors was 0.3")
 
 
 def test_a_config_map_that_has_changed_is_named_and_nobody_is_blamed_for_it() -> None:

@@ -89,7 +89,7 @@ def _on_trial(view: View, spec: DecisionSpec, decided: Decided) -> Ruling:
         case Act.APPROVE:
             return _approve(view, step, spec, decided)
         case Act.REJECT:
-            return _take_back(view, FailureReason.REJECTED, f"rejected in stage {step.name}", spec)
+            return _take_back(view, FailureReason.REJECTED, "rejected", spec)
         case Act.ABORT:
             return _take_back(view, FailureReason.ABORTED, "aborted", spec)
         case Act.PROMOTE:

@@ -1,13 +1,17 @@
 """What an edit has changed of what runs, by the names that people know: fields and ConfigMaps."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-from lockstep.api.base import Manifest
+from lockstep.api.base import Manifest, cut
 from lockstep.core.rollout.view import View
 
 MOST: Final = 5
 """So many are named, the others counted."""
+
+_DEEPEST: Final = 6
+"""``spec.containers[server].resources.limits.cpu``: most of what people edit is no deeper."""
+_LONGEST: Final = 160
 
 _FIELDS: Final[Mapping[str, str]] = {
     "version": "spec.model.version",
@@ -50,14 +54,34 @@ def changed(before: Manifest, after: Manifest) -> Iterator[str]:
 
 def _template(before: Manifest, after: Manifest) -> Iterator[str]:
     for key in sorted({*before, *after}):
-        was, now = before.get(key), after.get(key)
-        if was == now:
-            continue
-        if isinstance(was, dict) and isinstance(now, dict):
-            yield from (f"spec.template.{key}.{field}" for field in _differing(was, now))
-        else:
-            yield f"spec.template.{key}"
+        yield from _differing(before.get(key), after.get(key), f"spec.template.{key}", _DEEPEST)
 
 
-def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    return [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+def _differing(was: object, now: object, path: str, deeper: int) -> Iterator[str]:
+    """The fields that differ, as deep as they have names; no value, which may be nobody's to read.
+
+    What only changed its order is told by its list.
+    """
+    if was == now:
+        return
+    left, right = _named(was), _named(now)
+    steps = sorted({*left, *right}) if deeper and left and right else ()
+    found = [
+        below
+        for step in steps
+        for below in _differing(left.get(step), right.get(step), f"{path}{step}", deeper - 1)
+    ]
+    yield from found or [cut(path, _LONGEST)]
+
+
+def _named(value: object) -> Mapping[str, object]:
+    """What is below, by the step that leads there; nothing where it has no names, or none alone."""
+    if isinstance(value, Mapping):
+        return {_step(str(key)): inner for key, inner in value.items()}
+    items = value if isinstance(value, list) else []
+    named = {f"[{it['name']}]": it for it in items if isinstance(it, Mapping) and "name" in it}
+    return named if len(named) == len(items) else {}
+
+
+def _step(key: str) -> str:
+    return f"[{key}]" if "." in key or "/" in key else f".{key}"

@@ -26,7 +26,14 @@ from lockstep.core.rollout import blockers
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.replicas import Counts
-from lockstep.core.rollout.stages import LAST_SKIPPED, PROMOTED_FULL, RETURNED, Step, gives_way
+from lockstep.core.rollout.stages import (
+    FIRST,
+    LAST_SKIPPED,
+    PROMOTED_FULL,
+    RETURNED,
+    Step,
+    gives_way,
+)
 from lockstep.core.rollout.view import View, reaches
 
 if TYPE_CHECKING:
@@ -264,13 +271,18 @@ def promotion_needed(view: View, stage: Step) -> str:
     )
 
 
+def in_stage(stage: StageStatus | None, said: str) -> str:
+    """With the stage that it happened in; a first rollout has none that anybody wrote."""
+    return said if stage is None or stage.name == FIRST else f"stage {stage.name}: {said}"
+
+
 def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
-    stable = view.memory.stable
+    stable, said = view.memory.stable, in_stage(view.memory.stage, failure.message)
     if stable is None:
         called = reaches(view.routing, candidate.revision)
         callers = "is reached by no caller any more" if called else "never had a caller"
         return (
-            f"{failure.message}; {named(candidate)} {callers} and there is no earlier "
+            f"{said}; {named(candidate)} {callers} and there is no earlier "
             f"revision; {_try_again(failure)}"
         )
     arm = view.observed.arm(stable.revision)
@@ -278,9 +290,7 @@ def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
         where = f"all callers are on {named(stable)}, {arm.ready} pods ready"
     else:
         where = f"callers go back to {named(stable)} as soon as a pod of it is ready"
-    return (
-        f"{failure.message}; {where}; {named(candidate)} is not tried again: {_try_again(failure)}"
-    )
+    return f"{said}; {where}; {named(candidate)} is not tried again: {_try_again(failure)}"
 
 
 def _try_again(failure: Failure) -> str:
@@ -294,9 +304,11 @@ def _try_again(failure: Failure) -> str:
 
 
 def dropped(view: View, *, back: bool) -> str:
+    stage = view.memory.stage
+    where = f"; its trial ended in stage {stage.name}" if stage and stage.name != FIRST else ""
     if back:
-        return f"the spec is back at version {view.version}, which is stable"
-    return f"superseded by version {view.version} (revision {view.wanted.revision})"
+        return f"the spec is back at version {view.version}, which is stable{where}"
+    return f"superseded by version {view.version} (revision {view.wanted.revision}){where}"
 
 
 def leaving(view: View, left: Leaving, stable: Arm, arm: Arm) -> str:

@@ -125,7 +125,8 @@ def rejected(view: View, failure: Failure) -> View:
         message=message,
         at=view.now,
     )
-    history = view.remember(candidate, Became.ROLLED_BACK, failure.message)
+    said = messages.in_stage(view.memory.stage, failure.message)
+    history = view.remember(candidate, Became.ROLLED_BACK, said)
     return view.recall(rejected=rejection, history=history, **NO_TRIAL)
 
 

@@ -244,7 +244,7 @@ def _died(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureRea
     if deaths is None or well:
         return
     if deaths.reason == OOM_KILLED:
-        yield OOM_KILLED, f"{deaths.message} (in stage {stage.name}, never tolerated)"
+        yield OOM_KILLED, f"{deaths.message} (never tolerated)"
     elif deaths.count > limit:
         yield FailureReason.CANDIDATE_DIED, counted(stage, limit)
 
@@ -279,13 +279,13 @@ def next_complaint(view: View, arm: Arm) -> timedelta | None:
 
 
 def counted(stage: StageStatus, limit: int) -> str:
-    """``2 deaths of its pods in stage half, 1 tolerated (restartLimit.serving): pod …``."""
+    """``2 deaths of candidate pods in this stage, 1 tolerated (restartLimit.serving): pod …``."""
     deaths = stage.deaths
     if deaths is None:
         return ""
     many = "1 death" if deaths.count == 1 else f"{deaths.count} deaths"
     return (
-        f"{many} of candidate pods in stage {stage.name}, {limit} tolerated "
+        f"{many} of candidate pods in this stage, {limit} tolerated "
         f"(restartLimit.serving): {deaths.message}"
     )
 

@@ -94,7 +94,8 @@ def classify(trial: Trial) -> Situation:
     if failed and alone:
         return Stuck(failed)
     if failed:
-        return Halted(failed.reason, f"{failed.message}; {messages.WAITS_FOR_PODS}")
+        said = messages.in_stage(trial.status, failed.message)
+        return Halted(failed.reason, f"{said}; {messages.WAITS_FOR_PODS}")
     if view.spec.replicas == 0:
         return Halted(Reason.NO_REPLICAS, messages.NO_REPLICAS)
     astray, claim = returns.problem(view) or ports.problem(view), problem(view, trial.stage)
@@ -164,7 +165,8 @@ def _halted(trial: Trial, verdict: gates.Outcome | None) -> Halted | None:
     """What nobody but a person, or better data, brings to an end."""
     status = trial.status
     if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
-        return Halted(HALTS[type(verdict)], f"{verdict.message}; {_way_out(verdict)}")
+        said = messages.in_stage(status, verdict.message)
+        return Halted(HALTS[type(verdict)], f"{said}; {_way_out(verdict)}")
     if status.deadline is not None and trial.view.now >= status.deadline:
         return Halted(
             Reason.DEADLINE_EXCEEDED,
