@@ -12,6 +12,8 @@ from typing import Final, Self
 from tests.pages.commands import Command
 
 PLACEHOLDER: Final = re.compile(r"<[a-z]+>")
+NOTHING_DONE: Final = r"(?m)^error:|^Error from server|: 0 pinned, 0 pinned already$"
+"""Whatever the exit code says."""
 ENDLESS: Final = ("-w", "--watch", "-f")
 DIFFERS: Final = 1
 """How `kubectl diff` ends when it has something to show."""
@@ -82,8 +84,8 @@ class Reader:
         ended = self.shell.run(text, self.seconds)
         if ended.code not in _fine(command):
             return f"ends with {ended.code}:\n{ended.said}"
-        if re.search(r"(?mi)^error", ended.said):
-            return f"says an error:\n{ended.said}"
+        if re.search(NOTHING_DONE, ended.said):
+            return f"does nothing:\n{ended.said}"
         if command.shows and not pattern(command.shows).search(_flat(ended.said)):
             return f"the page shows\n{command.shows}\nand the command\n{ended.said}"
         return ""

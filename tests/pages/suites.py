@@ -83,7 +83,6 @@ NAMES: Final = frozenset(
         "kubectl debug --copy-to",
         "kubectl delete --cascade=orphan",
         "kubectl diff",
-        "kubectl get",
         "kubectl rollout",
         "kubectl rollout history",
         "kubectl rollout pause",

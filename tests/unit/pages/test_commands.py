@@ -19,7 +19,6 @@ from tests.pages.suites import (
     HOW_TO,
     LOCAL_CLUSTER,
     LOOKED_UP,
-    NAMES,
     NOT_HERE,
     README,
     TUTORIAL,
@@ -72,7 +71,7 @@ def test_no_command_goes_without_a_test() -> None:
 def test_a_block_that_is_not_of_commands_says_its_language(page: str) -> None:
     known = {*SHELL, CONSOLE, "yaml", "promql", "json", "dockerfile", "text"}
     assert {it.language for it in blocks_of_page(page)} <= known
-    starts = re.compile(r"[{\w./-]+(?:=\$\(\S+)? ")
+    starts = re.compile(r"[{\w./-]+(?:=\S.*)? ")
     assert not [str(it) for it in of_page(page) if not starts.match(f"{it.text} ")]
 
 
@@ -89,8 +88,7 @@ def test_what_is_not_run_is_little_and_has_its_reason() -> None:
     assert not [reason for reason in NOT_HERE.values() if len(reason.split()) < 4]
 
 
-def test_names_are_named_and_every_page_that_is_run_has_a_command() -> None:
-    assert {it.text for it in EVERY if suite(it) is Suite.NAME} == NAMES
+def test_every_page_that_is_run_has_a_command() -> None:
     ran = {it.page for it in EXECUTED}
     known = {README, *HOW_TO, UPGRADE, *EXAMPLES, TUTORIAL, LOCAL_CLUSTER}
     assert known - {*LOOKED_UP} <= ran <= known
