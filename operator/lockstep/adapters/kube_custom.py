@@ -6,6 +6,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lockstep.adapters.kube import Meta, meta
+from lockstep.adapters.sharing import like
 from lockstep.api.base import Manifest, cut
 from lockstep.api.decision import AUTHOR_ANNOTATION, AUTHORS_ANNOTATION
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
@@ -73,9 +74,18 @@ def renew_model_deployment(known: ModelDeploymentRecord, raw: Manifest) -> Model
     """Read it again; the spec is read only when it is another one: most changes are our own."""
     now = meta(raw)
     if (now.uid, now.generation) != (known.meta.uid, known.meta.generation):
-        return prune_model_deployment(raw)
+        return prune_model_deployment(_sharing(raw, known.template))
     author, authors = _note(raw, AUTHOR_ANNOTATION), _authors(raw)
     return replace(known, meta=now, wire=raw.get("status", {}), author=author, authors=authors)
+
+
+def _sharing(raw: Manifest, template: Manifest) -> Manifest:
+    """The same object with what did not change of its template taken from the one before."""
+    match raw:
+        case {"spec": {"template": dict(written), **rest}}:
+            return {**raw, "spec": {**rest, "template": like(written, template)}}
+        case _:
+            return raw
 
 
 def _authors(raw: Manifest) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A child ReplicaSet as it stands in the cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lockstep.adapters import kube_drift
 from lockstep.adapters.kube import (
@@ -13,6 +13,7 @@ from lockstep.adapters.kube import (
     taken,
     taken_since,
 )
+from lockstep.adapters.sharing import like
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
@@ -65,6 +66,15 @@ def prune(raw: Manifest) -> ReplicaSetRecord:
         body=kube_drift.part(raw, kube_drift.REPLICA_SET if _may_be_ours(known) else ()),
         only_ours=only_ours(raw, "template"),
     )
+
+
+def sharing(record: ReplicaSetRecord, known: Manifest) -> ReplicaSetRecord:
+    """The same record, of whose template no more is its own than differs from ``known``."""
+    spec = record.body["spec"]
+    if "template" not in spec:
+        return record
+    shared = {**spec, "template": like(spec["template"], known)}
+    return replace(record, body={**record.body, "spec": shared})
 
 
 def _may_be_ours(known: Meta) -> bool:

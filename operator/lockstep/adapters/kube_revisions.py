@@ -1,12 +1,13 @@
 """A ControllerRevision of ours, read back."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from lockstep.adapters.kube import Meta, meta
+from lockstep.adapters.sharing import like
 from lockstep.api.base import PORTS_ANNOTATION, Manifest
 from lockstep.api.service import Ports
 from lockstep.core.observed import StoredRevision
@@ -45,6 +46,17 @@ def prune(raw: Manifest) -> RevisionRecord:
             return RevisionRecord(known, stored)
         case _:
             return RevisionRecord(known, None)
+
+
+def sharing(record: RevisionRecord, known: Manifest) -> RevisionRecord:
+    """The same record, of whose templates no more is its own than differs from ``known``."""
+    stored = record.stored
+    if stored is None:
+        return record
+    written = like(stored.inputs.get("template"), known)
+    inputs = {**stored.inputs, "template": written} if written is not None else stored.inputs
+    template = like(stored.template, written if isinstance(written, dict) else known)
+    return replace(record, stored=replace(stored, inputs=inputs, template=template))
 
 
 def _authors(written: object) -> tuple[str, ...]:

@@ -43,12 +43,16 @@ class Cache(Generic[R]):
         prune: Callable[[Manifest], R],
         renew: Callable[[R, Manifest], R] | None = None,
         over: Callable[[R], bool] = lambda _: False,
+        sharing: Callable[[R], R] = lambda record: record,
     ) -> None:
         """``renew`` reads a later sighting, and may keep what cannot have changed since.
+
+        ``sharing`` gives the same record with parts that others have, too, taken from there.
 
         What is ``over`` is kept as little as what is gone: nobody will ask for it again.
         """
         self._over = over
+        self._sharing = sharing
         self._prune = prune
         self._renew = renew
         self._records: dict[Key, R] = {}
@@ -98,10 +102,18 @@ class Cache(Generic[R]):
             return self._forget(at, seen)
         if known:
             self._unlink(known)
+        record = self._sharing(record)
         self._records[at] = record
         if record.meta.deployment:
             self._children.setdefault(_parent(record), {})[at.name] = record
         return None if known == record else record
+
+    def share(self) -> None:
+        """Once more of all that is there: what they share with may have come later."""
+        for at, record in tuple(self._records.items()):
+            shared = self._records[at] = self._sharing(record)
+            if record.meta.deployment:
+                self._children[_parent(record)][at.name] = shared
 
     def drop(self, sighting: Seen[R]) -> R | None:
         """Take note of a deletion; gives the record when it was known."""

@@ -15,6 +15,7 @@ from lockstep.adapters import (
     kube_revisions,
     kube_services,
 )
+from lockstep.adapters.kube import Meta
 from lockstep.adapters.kube_custom import CriteriaRecord, ModelDeploymentRecord
 from lockstep.adapters.kube_replica_sets import ReplicaSetRecord
 from lockstep.api import decision, exit_criteria, model_deployment
@@ -61,8 +62,14 @@ class Caches:
         self.exit_criteria = Cache(kube_custom.prune_exit_criteria)
         self.cluster_exit_criteria = Cache(kube_custom.prune_cluster_exit_criteria)
         self.decisions = Cache(kube_decisions.prune, over=kube_decisions.answered)
-        self.replica_sets = Cache(kube_replica_sets.prune)
-        self.revisions = Cache(kube_revisions.prune)
+        self.replica_sets = Cache(
+            kube_replica_sets.prune,
+            sharing=lambda it: kube_replica_sets.sharing(it, self._template(it.meta)),
+        )
+        self.revisions = Cache(
+            kube_revisions.prune,
+            sharing=lambda it: kube_revisions.sharing(it, self._template(it.meta)),
+        )
         self.services = Cache(kube_services.prune)
         self.budgets = Cache(kube_budgets.prune)
         self.autoscalers = Cache(kube_autoscalers.prune)
@@ -106,6 +113,9 @@ class Caches:
         """Take a whole list: what is not in it is gone."""
         for record in self._by_plural[plural].replace(namespace, found, version):
             self._tell(plural, record)
+        if plural == MODEL_DEPLOYMENTS:  # their children may have been listed before them
+            self.revisions.share()
+            self.replica_sets.share()
         self._missing.discard((plural, namespace))
         if self.complete:
             self.completed.set()
@@ -148,6 +158,19 @@ class Caches:
         if ref.kind is CriteriaKind.CLUSTER:
             return self.cluster_exit_criteria.get(Key("", ref.name))
         return self.exit_criteria.get(Key(key.namespace, ref.name))
+
+    def _template(self, of: Meta) -> Manifest:
+        """What a child's template is most like: its revision's as stored, or as it is written."""
+        key = Key(of.namespace, of.deployment)
+        others = [
+            (it.meta.revision, it.stored.template)
+            for it in self.revisions.children(key)
+            if it.stored and it.meta.uid != of.uid
+        ]
+        own = next((template for revision, template in others if revision == of.revision), None)
+        written = self.model_deployments.get(key)
+        sibling = others[0][1] if others else {}
+        return own or (written.template if written else sibling)
 
     def _tell(self, plural: str, record: Any) -> None:  # noqa: ANN401 (any cache's record)
         if plural == MODEL_DEPLOYMENTS:
