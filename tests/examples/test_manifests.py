@@ -171,7 +171,7 @@ ENDS = {
 @pytest.mark.parametrize("folder", ENDS)
 def test_a_readme_ends_as_the_demo_does(folder: str) -> None:
     _, end = (manifests.EXAMPLES / folder / "README.md").read_text().split("## How it ends")
-    found = re.search(r"(?m)^fraud +(\S+) +0 +(\S+) ", end)
+    found = re.search(r"(?m)^fraud +(\S+) +(\S+) ", end)
     assert found
     assert found.groups() == ENDS[folder]
 
