@@ -4,11 +4,11 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import requests
@@ -34,7 +34,14 @@ RULES = Path(__file__).parents[2] / "manifests" / "prometheus" / "alerts.yaml"
 [SHIPPED] = yaml.safe_load(RULES.with_name("relabelling.yaml").read_text())["scrape_configs"]
 DEADLINE_SECONDS = 60.0
 SCRAPES = 8
+OPERATOR = {"namespace": "lockstep-system"}
 ROLLOUTS = {Phase.HEALTHY.value: 7, Phase.DEGRADED.value: 2, Phase.PAUSED.value: 3}
+
+
+class Exposed(Protocol):
+    """What is there to be scraped."""
+
+    def scraped(self) -> bytes: ...
 
 
 class Well:
@@ -135,7 +142,7 @@ SAID = {
 
 
 @contextmanager
-def exposing(operator: Well) -> Iterator[int]:
+def exposing(operator: Exposed) -> Iterator[int]:
     """Serve the operator's metrics; gives the port."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -161,8 +168,13 @@ def exposing(operator: Well) -> Iterator[int]:
 
 
 @contextmanager
-def prometheus(folder: Path, scraped_port: int) -> Iterator[str]:
-    """A Prometheus with the shipped rules, looking five times a second; gives its address."""
+def prometheus(
+    folder: Path, scraped_port: int, labels: Mapping[str, str] = OPERATOR
+) -> Iterator[str]:
+    """A Prometheus with the shipped rules, looking five times a second; gives its address.
+
+    ``labels`` are what is known of the one target.
+    """
     [port] = free_ports(1)
     told = {
         "global": {
@@ -177,7 +189,7 @@ def prometheus(folder: Path, scraped_port: int) -> Iterator[str]:
                 "static_configs": [
                     {
                         "targets": [f"127.0.0.1:{scraped_port}"],
-                        "labels": {"namespace": "lockstep-system"},
+                        "labels": dict(labels),
                     }
                 ],
                 "metric_relabel_configs": SHIPPED["metric_relabel_configs"],

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lockstep.api.exit_criteria import PrometheusQuery
 from lockstep.core.gates.names import named
@@ -39,6 +40,12 @@ def test_a_query_can_be_asked_about_either_arm(query: str) -> None:
     PrometheusQuery(query=query)
     assert query.count("{{revision}}") == query.count("{{namespace}}") > 0
     assert reach(query).windows
+
+
+def test_the_queries_for_mlserver_are_those_of_the_example() -> None:
+    example = yaml.safe_load(Path("examples/mlserver/exit-criteria.yaml").read_text())
+    asked = [it["prometheus"]["query"] for it in example["spec"]["metrics"]]
+    assert [query for query in QUERIES if "rest_server" in query] == asked
 
 
 def test_there_are_queries_for_six_servers() -> None:
