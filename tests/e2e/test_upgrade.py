@@ -1,6 +1,6 @@
 """The operator of the previous landing is replaced by this one, with 50 ModelDeployments in all
 phases: no pod changes, nothing is started, nothing is forgotten, and what was on trial goes on.
-Deployments of the previous landing stay until their revisions go; new revisions get ReplicaSets.
+Afterwards a rollout, a restart and an edit by hand are to what was there as they would have been.
 """
 
 import json
@@ -162,13 +162,12 @@ class Fleet:
         }
 
     def sets(self, owner: str = "") -> dict[str, Manifest]:
-        """Specs of what the operator has pods made by, Deployments of an earlier one among them."""
+        """Specs of what the operator has pods made by."""
         api, namespace = self.lab.world.api, self.lab.namespace
         labels = {DEPLOYMENT_LABEL: owner} if owner else {}
         return {
-            f"{kind} {_name(it)}": it["spec"]
-            for kind in ("Deployment", "ReplicaSet")
-            for it in api.list(kind, namespace, labels)
+            f"ReplicaSet {_name(it)}": it["spec"]
+            for it in api.list("ReplicaSet", namespace, labels)
             if it["metadata"]["ownerReferences"][0]["kind"] == "ModelDeployment"
         }
 
@@ -279,16 +278,16 @@ def test_an_upgrade_changes_no_pod_and_starts_nothing(
     assert _changed(memory, fleet.memory()) == {}
     assert {it for it in fleet.told() - told if any(word in it for word in MOVED)} == set()
     assert fleet.sets().keys() <= children.keys(), "nothing came beside what was there"
-    _replaces_a_deployment_with_its_revision(fleet, "healthy-0")
-    _restarts_a_deployment_where_it_stands(fleet, "healthy-1")
-    _puts_a_deployment_back(fleet, "healthy-1")
+    _rolls_out_what_is_new(fleet, "healthy-0")
+    _restarts_pods_where_they_stand(fleet, "healthy-1")
+    _puts_back_what_is_edited(fleet, "healthy-1")
 
 
 MOVED = ("Rollout", "Stage", "Restart", "Restored")
 """In reasons of Events: something began, went on or was put back."""
 
 
-def _replaces_a_deployment_with_its_revision(fleet: Fleet, name: str) -> None:
+def _rolls_out_what_is_new(fleet: Fleet, name: str) -> None:
     fleet.change(name, spec("2.0.0", strategy=QUICK))
 
     def replaced() -> bool:
@@ -298,10 +297,10 @@ def _replaces_a_deployment_with_its_revision(fleet: Fleet, name: str) -> None:
         pods = [pod.startswith(f"{child}-") for pod in fleet.pods(name)]
         return there and [*fleet.sets(name)] == [f"ReplicaSet {child}"] and pods == [True, True]
 
-    fleet.lab.wait("on a ReplicaSet", replaced, 60)
+    fleet.lab.wait("rolled out", replaced, 60)
 
 
-def _restarts_a_deployment_where_it_stands(fleet: Fleet, name: str) -> None:
+def _restarts_pods_where_they_stand(fleet: Fleet, name: str) -> None:
     """It ends with the spec that it had: no template was changed, no surplus was left."""
     pods, sets = fleet.pods(name).items(), fleet.sets(name)
     fleet.change(name, {**V1, "restartAt": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -313,7 +312,7 @@ def _restarts_a_deployment_where_it_stands(fleet: Fleet, name: str) -> None:
     fleet.lab.wait("restarted", restarted, 60)
 
 
-def _puts_a_deployment_back(fleet: Fleet, name: str) -> None:
+def _puts_back_what_is_edited(fleet: Fleet, name: str) -> None:
     sets = fleet.sets(name)
     [child] = sets
     by_hand = json.dumps({"spec": {"replicas": 3, "minReadySeconds": 7}})
