@@ -93,8 +93,8 @@ async def test_an_edited_budget_is_put_back_whole_and_told(world: Lab, edit: Man
     path = path_of(world, "PodDisruptionBudget", "fraud")
     await world.api("PATCH", path, {"spec": edit}, MERGE)
     await world.reached(lambda: budget(world), RENDERED)
-    name = "PodDisruptionBudget fraud"
-    await world.reached(lambda: world.told("ChildRestored", name), wanted=True)
+    said = f"PodDisruptionBudget fraud was edited by hand (spec.{next(iter(edit))}, through "
+    await world.reached(lambda: world.told("ChildRestored", said), wanted=True)
 
 
 async def test_a_budget_comes_and_goes_with_the_second_pod_and_survives_rollouts(

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from lockstep.api.base import DEPLOYMENT_LABEL, OWNER_ANNOTATION, REVISION_LABEL, Manifest
+from lockstep.api.base import DEPLOYMENT_LABEL, OWNER_ANNOTATION, REVISION_LABEL, Manifest, cut
 
 MANAGER: Final = "lockstep"
 """Our name as a field manager."""
+_LONGEST_MANAGER: Final = 128
 _LONGEST_VERSION: Final = 20  # digits of an unsigned 64-bit number
 
 
@@ -90,6 +91,17 @@ def untouched(raw: Manifest) -> bool:
     """Whether nobody but us has written any part of an object, as far as it says."""
     entries = raw["metadata"].get("managedFields") or ()
     return bool(entries) and all(entry.get("manager") == MANAGER for entry in entries)
+
+
+def last_client(raw: Manifest) -> str:
+    """Through what somebody else wrote last, but for a status: `kubectl-edit`; empty if nobody."""
+    entries: list[Manifest] = [
+        it
+        for it in raw["metadata"].get("managedFields") or ()
+        if it.get("manager") != MANAGER and it.get("subresource") != "status"
+    ]
+    last: Manifest = max(entries, key=lambda it: str(it.get("time", "")), default={})
+    return cut(str(last.get("manager", "")), _LONGEST_MANAGER)
 
 
 def only_ours(raw: Manifest, field: str) -> bool:

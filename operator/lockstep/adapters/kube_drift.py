@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from lockstep.api.base import Manifest
+from lockstep.api.base import Manifest, cut
 
 REPLICA_SET: Final = ("minReadySeconds", "selector", "template")
 """Fields of a spec that are ours and never planned, as replicas are."""
 
+_METADATA: Final = ("labels", "annotations")
+_LONGEST: Final = 160
 _QUANTITIES: Final = {"limits", "requests", "overhead"}
 _QUANTITY_FIELDS: Final = {"sizeLimit", "divisor", "storage"}
 _QUANTITY = re.compile(
@@ -50,6 +52,32 @@ def _stands(ours: object, theirs: object, field: str) -> bool:
     if isinstance(ours, list) and isinstance(theirs, list):
         return _list_stands(ours, theirs)
     return _same(ours, theirs, field)
+
+
+def difference(ours: Manifest, theirs: Manifest) -> str:
+    """The first field of ``ours``, a ``part``, that does not stand in ``theirs``; empty if none."""
+    found = _difference(ours, theirs).removeprefix(".")
+    return cut(f"metadata.{found}" if found.startswith(_METADATA) else found, _LONGEST)
+
+
+def _difference(ours: object, theirs: object) -> str:
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        for key in ours:
+            if not _stands(ours[key], theirs.get(key), key):
+                return f".{key}{_difference(ours[key], theirs.get(key))}"
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return _difference_of_named(ours, theirs)
+    return ""
+
+
+def _difference_of_named(ours: Sequence[Any], theirs: Sequence[Any]) -> str:
+    known = _by_name(theirs)
+    for name, own in _by_name(ours).items():
+        there = known.get(name, [])
+        if not _in_order(own, there):
+            inner = _difference(own[-1], there[-1]) if there else ""
+            return f"[{own[-1]['name']}]{inner}"
+    return ""
 
 
 def _empty(value: object) -> bool:

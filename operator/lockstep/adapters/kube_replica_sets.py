@@ -8,6 +8,7 @@ from lockstep.adapters.kube import (
     condition,
     created,
     instant,
+    last_client,
     meta,
     only_ours,
     taken,
@@ -28,13 +29,15 @@ class ReplicaSetRecord:
     """``body`` keeps the fields that are ours as they stand, to be compared with what we render.
 
     Of what only carries our label nothing is kept: anybody may set one, on objects of a MiB.
-    ``only_ours``: nobody else has written its template since it was made.
+    ``only_ours``: nobody else has written its template since it was made. ``client``: through what
+    anybody else wrote it last.
     """
 
     meta: Meta
     child: ChildReplicaSet
     body: Manifest
     only_ours: bool = False
+    client: str = ""
 
 
 def prune(raw: Manifest) -> ReplicaSetRecord:
@@ -65,6 +68,7 @@ def prune(raw: Manifest) -> ReplicaSetRecord:
         ),
         body=kube_drift.part(raw, kube_drift.REPLICA_SET if _may_be_ours(known) else ()),
         only_ours=only_ours(raw, "template"),
+        client=last_client(raw),
     )
 
 

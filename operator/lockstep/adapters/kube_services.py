@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from lockstep.adapters import kube_drift
-from lockstep.adapters.kube import MANAGER, Meta, meta, taken
+from lockstep.adapters.kube import MANAGER, Meta, last_client, meta, taken
 from lockstep.api.base import OWN_PREFIX, Manifest
 from lockstep.api.service import Ports, ServedPort, alike
 
@@ -21,8 +21,9 @@ _ELSEWHERE: Final = "ExternalName"
 class ServiceRecord:
     """``redirected``: somebody else wrote the selector; ``edited``: or some of the ports.
 
-    ``astray``: callers are sent out of the cluster, or to pods that are not ready. ``body`` keeps
-    what else may be ours as it stands, ``owned`` the keys of labels and annotations that we wrote.
+    ``client``: through what anybody else wrote it last. ``astray``: callers are sent out of the
+    cluster, or to pods that are not ready. ``body`` keeps what else may be ours as it stands,
+    ``owned`` the keys of labels and annotations that we wrote.
     """
 
     meta: Meta
@@ -33,6 +34,7 @@ class ServiceRecord:
     astray: bool
     body: Manifest
     owned: Mapping[str, frozenset[str]]
+    client: str = ""
 
 
 def prune(raw: Manifest) -> ServiceRecord:
@@ -47,6 +49,7 @@ def prune(raw: Manifest) -> ServiceRecord:
         astray=spec.get("type") == _ELSEWHERE or bool(spec.get("publishNotReadyAddresses")),
         body=look(raw),
         owned={field: frozenset(_owned(raw, field)) for field in _MAPS},
+        client=last_client(raw),
     )
 
 
@@ -90,6 +93,17 @@ def stands(rendered: Manifest, known: ServiceRecord) -> bool:
     ours = look(rendered)
     gone = any(_gone(ours, known, field) for field in _MAPS)
     return not known.astray and not gone and kube_drift.stands(ours, known.body)
+
+
+def difference(rendered: Manifest, known: ServiceRecord) -> str:
+    """The first thing that is not as rendered, selector and ports aside; empty if nothing is."""
+    if known.astray:
+        away = known.body.get("type") == _ELSEWHERE
+        return "spec.type" if away else "spec.publishNotReadyAddresses"
+    ours = look(rendered)
+    found = kube_drift.difference(ours, known.body)
+    gone = (f"metadata.{at}.{key}" for at in _MAPS for key in _gone(ours, known, at))
+    return f"spec.{found}" if found == "type" else found or next(gone, "")
 
 
 def patch(rendered: Manifest, known: ServiceRecord) -> Manifest:

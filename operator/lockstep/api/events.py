@@ -28,7 +28,7 @@ class EventReason(Meant):
         "RolloutStarted",
         EventType.NORMAL,
         "A revision is on trial, or is returned to without stages.",
-        "version, revision and what differs from stable",
+        "version, revision, the fields and ConfigMaps that differ from stable, who wrote the spec",
     )
     STAGE_ENTERED = (
         "StageEntered",
@@ -70,19 +70,19 @@ class EventReason(Meant):
         "Returned",
         EventType.NORMAL,
         "A trial ended because the spec asks for stable again.",
-        "version and revision that was on trial, and which is stable",
+        "version and revision that was on trial, in which stage, and which is stable",
     )
     SUPERSEDED = (
         "Superseded",
         EventType.NORMAL,
         "A trial ended because the spec asks for another revision.",
-        "version and revision that was on trial, and which follows",
+        "version and revision that was on trial, in which stage, and which follows",
     )
     ROLLED_BACK = (
         "RolledBack",
         EventType.WARNING,
         "The candidate was taken back.",
-        "the reason in `status.rejected`, numbers, where callers are, what to do",
+        "the reason in `status.rejected`, stage, gate or pod, numbers, where callers are",
     )
     DECISION_APPLIED = (
         "DecisionApplied",
@@ -118,7 +118,7 @@ class EventReason(Meant):
         "ChildRestored",
         EventType.WARNING,
         "Somebody edited a child by hand, and it is put back.",
-        "kind and name of the child",
+        "kind and name of the child, the field, and through which field manager it was written",
     )
     REVISION_REBUILT = (
         "RevisionRebuilt",

@@ -13,6 +13,7 @@ from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.service import Ports
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
 from lockstep.core.gates.question import Answer, Question, Unasked
+from lockstep.core.hand import Hand
 from lockstep.core.key import Key
 from lockstep.core.refusals import Cause, Refused
 
@@ -158,6 +159,7 @@ class ChildReplicaSet:
     create_failure: Trouble | None = None
     created: datetime | None = None
     template: Manifest | None = None
+    hand: Hand | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +253,7 @@ class CallerService:
     edited: bool = False
     astray: bool = False
     elsewhere: bool = False
+    hand: Hand | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +262,7 @@ class Budget:
 
     uid: str
     drifted: bool = False
+    hand: Hand | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from lockstep.clients.kube import Kube
 from lockstep.core import belonging
 from lockstep.core.children import replica_set
 from lockstep.core.children.owner import Owner
+from lockstep.core.hand import Hand
 from lockstep.core.key import Key
 from lockstep.core.observed import (
     Arm,
@@ -192,7 +193,10 @@ class Observe:
         stands = self._stands(owner.key, child.meta.uid, ours, child.body)
         theirs, mine = child.body["spec"].get("template"), ours["spec"]["template"]
         edit = None if stands or kube_drift.stands(mine, theirs) else child.child.edit
-        return replace(child.child, drifted=child.child.drifted or not stands, edit=edit)
+        drifted = child.child.drifted or not stands
+        what = "spec.replicas" if stands else kube_drift.difference(ours, child.body)
+        hand = Hand(what, child.client) if drifted else None
+        return replace(child.child, drifted=drifted, edit=edit, hand=hand)
 
     def _take_as_made(self, key: Key, child: ReplicaSetRecord, ours: Manifest) -> None:
         """After a start: a template that nobody but us wrote is what a policy made of ours."""

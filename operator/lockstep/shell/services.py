@@ -18,6 +18,7 @@ from lockstep.clients.kube import Kube
 from lockstep.core import names
 from lockstep.core.children import service
 from lockstep.core.children.owner import Owner
+from lockstep.core.hand import Hand
 from lockstep.core.key import Key
 from lockstep.core.observed import CallerService, Nobody, Only, Routing, Unreadable
 from lockstep.core.plan import RemovePreview, SetPreview, SetTraffic
@@ -79,7 +80,13 @@ def _seen(
         edited=seen.edited,
         astray=seen.astray,
         elsewhere=routing is None,
+        hand=None if stands and not redirected and not seen.edited else _hand(rendered, seen),
     )
+
+
+def _hand(rendered: Manifest, seen: ServiceRecord) -> Hand:
+    what = "spec.selector" if seen.redirected else kube_services.difference(rendered, seen)
+    return Hand(what or ("spec.ports" if seen.edited else "spec.selector"), seen.client)
 
 
 async def act(

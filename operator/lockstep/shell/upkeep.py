@@ -9,11 +9,13 @@ from typing import Any, Final
 from lockstep.adapters import kube_custom
 from lockstep.adapters.kube import Meta, meta
 from lockstep.adapters.kube_budgets import BudgetRecord
+from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
 from lockstep.clients.kube import PATHS, Kube
 from lockstep.core import names
 from lockstep.core.children import budget
 from lockstep.core.children.owner import Owner, belonging_patch, labels
+from lockstep.core.hand import Hand
 from lockstep.core.key import Key
 from lockstep.core.observed import REPLICA_SET, Autoscaler, Budget, ChildRef, Foreign, Unreadable
 from lockstep.core.plan import PutBudget, RemoveBudget, SetOwnership
@@ -44,11 +46,16 @@ def find_budget(caches: Caches, memory: Memory, of: Owner) -> Budget | None:
     if seen is None or seen.meta.owner_uid != of.uid:
         return None
     settled = memory.is_settled(of.key, seen.meta.uid, seen.meta.version)
-    return Budget(uid=seen.meta.uid, drifted=not settled and _drifted(seen, of))
+    differing = "" if settled else _differing(seen, of)
+    hand = Hand(f"spec.{differing}", seen.client) if differing else None
+    return Budget(uid=seen.meta.uid, drifted=bool(differing), hand=hand)
 
 
-def _drifted(seen: BudgetRecord, of: Owner) -> bool:
-    return bool(seen.spec != budget.budget(of)["spec"])
+def _differing(seen: BudgetRecord, of: Owner) -> str:
+    """The first field that is not as we would write it; empty where all are."""
+    ours: Manifest = budget.budget(of)["spec"]
+    fields = {**ours, **seen.spec}
+    return next((it for it in fields if seen.spec.get(it) != ours.get(it)), "")
 
 
 def misowned(caches: Caches, of: Owner) -> tuple[ChildRef, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockstep.adapters.kube_drift import REPLICA_SET, part, stands
+from lockstep.adapters.kube_drift import REPLICA_SET, difference, part, stands
 
 CASES: dict[str, tuple[object, object, bool]] = {
     "what we render stands there": ({"a": {"b": 1}}, {"a": {"b": 1}}, True),
@@ -62,6 +62,37 @@ CASES: dict[str, tuple[object, object, bool]] = {
 @pytest.mark.parametrize(("ours", "theirs", "expected"), CASES.values(), ids=CASES)
 def test_stands(ours: object, theirs: object, *, expected: bool) -> None:
     assert stands(ours, theirs) is expected
+
+
+SERVER = {"name": "server", "image": "a", "env": [{"name": "A", "value": "1"}]}
+POD = {"labels": {"a": "b"}, "spec": {"template": {"spec": {"containers": [SERVER]}}}}
+
+
+def with_(**server: object) -> dict[str, object]:
+    """The same with another container of that name."""
+    return {**POD, "spec": {"template": {"spec": {"containers": [{**SERVER, **server}]}}}}
+
+
+DIFFERENCES: dict[str, tuple[dict[str, object], str]] = {
+    "nothing": (POD, ""),
+    "what others added": ({**with_(tty=True), "x": 1}, ""),
+    "a label": ({**POD, "labels": {}}, "metadata.labels.a"),
+    "an image": (with_(image="b"), "spec.template.spec.containers[server].image"),
+    "a variable": (
+        with_(env=[{"name": "A", "value": "2"}]),
+        "spec.template.spec.containers[server].env[A].value",
+    ),
+    "a container that is gone": (
+        {**POD, "spec": {"template": {"spec": {"containers": [{"name": "other"}]}}}},
+        "spec.template.spec.containers[server]",
+    ),
+    "all of it": ({}, "metadata.labels"),
+}
+
+
+@pytest.mark.parametrize(("theirs", "expected"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_the_first_difference_is_named(theirs: dict[str, object], expected: str) -> None:
+    assert difference(POD, theirs) == expected
 
 
 def test_only_what_is_ours_is_compared() -> None:

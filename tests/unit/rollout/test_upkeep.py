@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.status import Condition, Phase
+from lockstep.core.hand import Hand
 from lockstep.core.observed import (
     Autoscaler,
     Budget,
@@ -66,8 +67,13 @@ def test_a_taken_budget_is_told_and_looked_at_again() -> None:
 
 
 def test_a_budget_that_was_put_back_is_told_and_one_that_was_made_is_not() -> None:
-    edited = plan(stable(rest={"budget": Budget(uid="b", drifted=True)}).observed(), NOW)
-    assert [it.reason for it in edited.events] == ["ChildRestored"]
+    budget = Budget(uid="b", drifted=True, hand=Hand("spec.maxUnavailable", "kubectl-edit"))
+    [told] = plan(stable(rest={"budget": budget}).observed(), NOW).events
+    assert told.reason == "ChildRestored"
+    assert told.message == (
+        "PodDisruptionBudget fraud was edited by hand (spec.maxUnavailable, through kubectl-edit) "
+        "and is put back; change the ModelDeployment instead"
+    )
     assert not plan(stable(rest={"budget": None}).observed(), NOW).events
 
 

@@ -141,6 +141,27 @@ async def test_an_edit_by_hand_is_drift(edit: dict[str, object]) -> None:
     assert drifted(await bench.look())
 
 
+HANDS: dict[str, tuple[dict[str, object], Manifest, str]] = {
+    "the template, of which nothing but the image is left": (
+        EDITS["the image"], {"f:template": {}}, "spec.template.metadata, through vim"),
+    "minReadySeconds": (
+        EDITS["minReadySeconds"], {"f:minReadySeconds": {}}, "spec.minReadySeconds, through vim"),
+    "its size": ({"replicas": 50}, {"f:replicas": {}}, "spec.replicas, through vim"),
+    "nothing": ({}, {}, "None"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("edit", "fields", "said"), HANDS.values(), ids=HANDS)
+async def test_an_edit_by_hand_says_what_and_through_whom(
+    edit: dict[str, object], fields: Manifest, said: str
+) -> None:
+    raw = changed(child(), **edit)
+    raw["metadata"]["managedFields"] = [{**BY_HAND, "fieldsV1": {"f:spec": fields}}]
+    found = (await Bench().see(model_deployment(), REVISION, raw).look()).arm("r1").replica_set
+    assert found is not None
+    assert str(found.hand) == said
+
+
 BY_HAND = {"manager": "vim", "time": "2026-01-01T11:00:00Z"}
 TEMPLATE_BY_HAND = {**BY_HAND, "fieldsV1": {"f:spec": {"f:template": {}}}}
 SINCES: dict[str, tuple[dict[str, object], datetime | None]] = {
@@ -194,16 +215,21 @@ async def test_a_selector_that_is_not_ours_is_drift_towards_nobody_we_know() -> 
     )
 
 
-STRAY: dict[str, tuple[Manifest, bool]] = {
+STRAY: dict[str, tuple[Manifest, bool, str]] = {
     "callers sent out of the cluster": (
-        {"spec": {"type": "ExternalName", "externalName": "elsewhere.example.com"}}, True),
-    "callers sent to pods that are not ready": ({"spec": {"publishNotReadyAddresses": True}}, True),
-    "what the spec says of it": ({"metadata": {"annotations": {"mesh": "off"}}}, False),
+        {"spec": {"type": "ExternalName", "externalName": "elsewhere.example.com"}}, True,
+        "spec.type"),
+    "callers sent to pods that are not ready": (
+        {"spec": {"publishNotReadyAddresses": True}}, True, "spec.publishNotReadyAddresses"),
+    "what the spec says of it": (
+        {"metadata": {"annotations": {"mesh": "off"}}}, False, "metadata.annotations.mesh"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("edit", "astray"), STRAY.values(), ids=STRAY)
-async def test_what_is_ours_of_a_service_is_put_back(edit: Manifest, *, astray: bool) -> None:
+@pytest.mark.parametrize(("edit", "astray", "what"), STRAY.values(), ids=STRAY)
+async def test_what_is_ours_of_a_service_is_put_back(
+    edit: Manifest, what: str, *, astray: bool
+) -> None:
     raw = callers(ONLY_R1, version=20)
     changed = {part: {**raw[part], **edit.get(part, {})} for part in ("metadata", "spec")}
     asked = {"annotations": {"mesh": "on"}}
@@ -216,6 +242,7 @@ async def test_what_is_ours_of_a_service_is_put_back(edit: Manifest, *, astray: 
     assert edited is not None
     assert (seen.drifted, seen.astray) == (False, False)
     assert (edited.drifted, edited.astray) == (True, astray)
+    assert (seen.hand, str(edited.hand)) == (None, what)
 
 
 async def test_what_others_add_to_a_service_and_no_write_of_ours_touches_stays() -> None:

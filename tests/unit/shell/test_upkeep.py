@@ -70,6 +70,32 @@ async def test_the_budget_is_seen(raw: Manifest, seen: Budget | None) -> None:
     assert (await Bench().see(model_deployment(), raw).look()).budget == seen
 
 
+EDITORS: dict[str, tuple[list[Manifest], str]] = {
+    "through whom is known": (
+        [{"manager": "lockstep"}, {"manager": "vim", "time": "2026-01-01T11:00:00Z"}],
+        "spec.maxUnavailable, through vim"),
+    "the last of several": (
+        [{"manager": "vim", "time": "2026-01-01T11:00:00Z"},
+         {"manager": "ed", "time": "2026-01-01T12:00:00Z"}],
+        "spec.maxUnavailable, through ed"),
+    "a status is nobody's edit": (
+        [{"manager": "controller", "subresource": "status", "time": "2026-01-01T11:00:00Z"}],
+        "spec.maxUnavailable"),
+    "nobody has said": ([], "spec.maxUnavailable"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("entries", "said"), EDITORS.values(), ids=EDITORS)
+async def test_an_edited_budget_says_what_was_edited_and_through_whom(
+    entries: list[Manifest], said: str
+) -> None:
+    raw = budgeted(maxUnavailable=1)
+    raw["metadata"]["managedFields"] = entries
+    found = (await Bench().see(model_deployment(), raw).look()).budget
+    assert found is not None
+    assert str(found.hand) == said
+
+
 async def test_a_budget_costs_one_request_and_no_other() -> None:
     bench = Bench().see(model_deployment())
     await bench.act.act(await bench.look(), PutBudget(exists=False))

@@ -21,6 +21,7 @@ from lockstep.api.status import (
 )
 from lockstep.core.observed import CallerService, Observed
 from lockstep.core.plan import Action, Event, PutReplicaSet, SetTraffic
+from lockstep.core.rollout import messages
 
 _DECIDED: Final[Mapping[Outcome, EventReason]] = {
     Outcome.APPLIED: EventReason.DECISION_APPLIED,
@@ -66,21 +67,16 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         return ()
     children = [arm.replica_set for arm in observed.arms.values()]
     drifted = [
-        f"ReplicaSet {child.name}"
+        messages.restored(f"ReplicaSet {child.name}", child.hand)
         for child in children
         if child
         and any(isinstance(it, PutReplicaSet) and it.revision == child.revision for it in actions)
         and child.drifted
     ]
     if observed.service and _edited(observed.service, actions):
-        drifted.append(f"Service {observed.key.name}")
-    return tuple(
-        Event(
-            EventReason.CHILD_RESTORED,
-            f"{child} was edited by hand and is put back; change the ModelDeployment instead",
-        )
-        for child in drifted
-    )
+        service = f"Service {observed.key.name}"
+        drifted.append(messages.restored(service, observed.service.hand))
+    return tuple(Event(EventReason.CHILD_RESTORED, said) for said in drifted)
 
 
 def _edited(service: CallerService, actions: Sequence[Action]) -> bool:

@@ -10,6 +10,7 @@ from lockstep.api.service import ServedPort
 from lockstep.api.status import Approved, Leaving, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
+from lockstep.core.hand import Hand
 from lockstep.core.moments import clock
 from lockstep.core.observed import (
     Arm,
@@ -381,8 +382,9 @@ def lost(revision: RevisionStatus) -> str:
 CHILDREN_STAY = "no child refers to this object any more: deleting it leaves all of them serving"
 
 
-def restored(child: str) -> str:
-    return f"{child} was edited by hand and is put back; change the ModelDeployment instead"
+def restored(child: str, hand: Hand | None) -> str:
+    what = f" ({hand})" if hand else ""
+    return f"{child} was edited by hand{what} and is put back; change the ModelDeployment instead"
 
 
 def restart(child: ChildReplicaSet, at: "datetime") -> str:

@@ -97,7 +97,9 @@ def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:
         message = messages.pod_replaced(pod)
         yield Event(EventReason.POD_REPLACED, message)
     if any(isinstance(action, PutBudget) and action.exists for action in actions):
-        message = messages.restored(f"{BUDGET} {view.observed.key.name}")
+        there = view.observed.budget
+        hand = there.hand if there else None
+        message = messages.restored(f"{BUDGET} {view.observed.key.name}", hand)
         yield Event(EventReason.CHILD_RESTORED, message)
 
 
