@@ -1,16 +1,16 @@
 """ConfigMaps and Secrets, cut down to what stands for their content. The content is not kept."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lockstep.adapters.kube import Meta, meta
+from lockstep.adapters.kube import Meta, last_client, meta
 from lockstep.adapters.kube_custom import ModelDeploymentRecord
 from lockstep.api.base import Manifest
 from lockstep.api.status import SecretSeen
 from lockstep.core import config
 from lockstep.core.children.config_map import SOURCE
 from lockstep.core.config import Kind
-from lockstep.core.observed import ConfigCopy, StoredRevision, Unreadable
+from lockstep.core.observed import ConfigCopy, ConfigEdit, StoredRevision, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,21 @@ def prune(raw: Manifest) -> CopyRecord:
     return CopyRecord(
         known,
         ConfigCopy(
-            name=known.name, revision=known.revision, source=source, digest=config.digest(raw)
+            name=known.name,
+            revision=known.revision,
+            source=source,
+            digest=config.digest(raw),
+            keys=config.keys(raw),
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The digest of a user's ConfigMap."""
+    """The digest of a user's ConfigMap, and what is told of a change of it."""
 
     digest: str
+    edit: ConfigEdit = field(default=ConfigEdit((), ""), compare=False)
 
 
 def templates(
@@ -71,7 +76,7 @@ def sighting(kind: Kind, raw: Manifest | None) -> Sighting:
     if raw is None:
         return None
     if kind is Kind.CONFIG_MAP:
-        return Content(config.digest(raw))
+        return Content(config.digest(raw), ConfigEdit(config.keys(raw), last_client(raw)))
     metadata = raw["metadata"]
     return SecretSeen(
         name=metadata["name"], uid=metadata["uid"], version=metadata["resourceVersion"]

@@ -20,6 +20,10 @@ MOST: Final = 64
 """ConfigMaps and Secrets that one template may read; the operator reads each of them."""
 
 _LONGEST: Final = 253
+_MOST_KEYS: Final = 64
+Keys = tuple[tuple[str, str], ...]
+"""The keys of a ConfigMap, each with what stands for its value."""
+
 _HASH: Final = 8
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -89,6 +93,22 @@ def digest(raw: Mapping[str, Any]) -> str:
     content = {field: raw.get(field) or {} for field in ("binaryData", "data")}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def keys(raw: Mapping[str, Any]) -> Keys:
+    """What stands for the value of each key, to name those that change; nothing of too many."""
+    held = {**(raw.get("binaryData") or {}), **(raw.get("data") or {})}
+    if len(held) > _MOST_KEYS:
+        return ()
+    values = ((key, str(held[key]).encode("utf-8", "surrogatepass")) for key in sorted(held))
+    return tuple((key, hashlib.sha256(value).hexdigest()[:_HASH]) for key, value in values)
+
+
+def differing(before: Keys, after: Keys) -> list[str]:
+    """The keys that are not as they were; none where either side is not known."""
+    if not before or not after:
+        return []
+    return sorted({key for key, _ in set(before) ^ set(after)})
 
 
 def renamed(template: Manifest, config_maps: Mapping[str, str]) -> Manifest:

@@ -12,6 +12,7 @@ from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.service import Ports
 from lockstep.api.status import ModelDeploymentStatus, Outcome, SecretSeen
+from lockstep.core.config import Keys
 from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.hand import Hand
 from lockstep.core.key import Key
@@ -284,6 +285,15 @@ class ConfigCopy:
     revision: str
     source: str
     digest: str
+    keys: Keys = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEdit:
+    """What can be said of a ConfigMap's last change: its keys, and through whom it was written."""
+
+    keys: Keys
+    client: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +408,7 @@ class Observed:
         authors: Who changed what runs since the last revision was completed.
         preview: The Service through which only the candidate is reached.
         configs: Content digest of each ConfigMap that the template reads and that exists.
+        edits: Of the same ConfigMaps, for people: they decide nothing.
         copies: Our copies of ConfigMaps, of every revision.
         secrets: Uid and version of each Secret that stable's or the wanted template reads.
         autoscalers: Those that scale a child of ours.
@@ -427,6 +438,7 @@ class Observed:
     criteria: Mapping[CriteriaRef, Criteria | Unreadable] = field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
     configs: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, ConfigEdit] = field(default_factory=dict)
     copies: tuple[ConfigCopy, ...] = ()
     secrets: Mapping[str, SecretSeen] = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()

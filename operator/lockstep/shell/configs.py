@@ -12,6 +12,7 @@ from lockstep.api.status import SecretSeen
 from lockstep.core import config
 from lockstep.core.config import Kind, Source
 from lockstep.core.key import Key
+from lockstep.core.observed import ConfigEdit
 from lockstep.shell.place import Place, Watches
 
 _At = tuple[str, Kind]
@@ -51,6 +52,10 @@ class Configs:
             for source, seen in self._seen(key)
             if isinstance(seen, Content)
         }
+
+    def edits(self, key: Key) -> dict[str, ConfigEdit]:
+        """What can be told of the last change of each."""
+        return {it.name: seen.edit for it, seen in self._seen(key) if isinstance(seen, Content)}
 
     def secrets(self, key: Key) -> dict[str, SecretSeen]:
         """Each Secret that is read and exists."""

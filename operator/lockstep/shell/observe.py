@@ -107,6 +107,7 @@ class Observe:
             authors=record.authors,
             decisions=decisions.waiting(self._caches, key),
             configs=self._configs.digests(key),
+            edits=self._configs.edits(key),
             copies=self._copies(owner),
             secrets=self._configs.secrets(key),
             budget=upkeep.find_budget(self._caches, self._memory, owner),

@@ -88,3 +88,13 @@ def test_stable_and_the_revision_that_is_asked_for_count_beside_the_spec() -> No
         {"of": "aaaaaaaa"},
         {"of": "bbbbbbbb"},
     ]
+
+
+def test_a_config_map_says_its_keys_and_through_whom_it_was_written_last() -> None:
+    by = [{"manager": "vim", "time": "2026-01-01T11:00:00Z"}]
+    raw = {**SOURCE, "metadata": {**SOURCE["metadata"], "managedFields": by}}
+    seen = sighting(Kind.CONFIG_MAP, raw)
+    assert isinstance(seen, Content)
+    assert seen.edit.client == "vim"
+    assert [key for key, _ in seen.edit.keys] == sorted({*SOURCE["data"], *SOURCE["binaryData"]})
+    assert seen == Content(config.digest(SOURCE)), "who wrote it rings for nobody"

@@ -9,7 +9,15 @@ import pytest
 from lockstep.adapters import kube_events
 from lockstep.api.decision import Act
 from lockstep.api.status import StageStatus, Verdict
-from lockstep.core.observed import Answers, DryRunResult, Observed, Only
+from lockstep.core import config
+from lockstep.core.observed import (
+    Answers,
+    ConfigCopy,
+    ConfigEdit,
+    DryRunResult,
+    Observed,
+    Only,
+)
 from lockstep.core.plan import Plan
 from lockstep.core.rollout import changes
 from lockstep.core.rollout.planner import needs, plan
@@ -264,6 +272,52 @@ def test_a_config_map_that_has_changed_is_named_and_nobody_is_blamed_for_it() ->
     assert saying(begun, "RolloutStarted").endswith(
         " is on trial; changed since stable: ConfigMap scorer-config"
     )
+
+
+READS = {**template("1.0.0"), "spec": {
+    "containers": template("1.0.0")["spec"]["containers"],
+    "volumes": [{"name": "c", "configMap": {"name": "limits"}}],
+}}  # fmt: skip
+OLD, NEW = {"data": {"max": "1", "min": "0", "kept": "x"}}, {"data": {"max": "2", "kept": "x"}}
+EDITS: dict[str, tuple[config.Keys, ConfigEdit | None, str]] = {
+    "keys, and through whom": (
+        config.keys(OLD), ConfigEdit(config.keys(NEW), "kubectl-edit"),
+        "ConfigMap limits (max, min, through kubectl-edit)"),
+    "keys alone": (
+        config.keys(OLD), ConfigEdit(config.keys(NEW), ""), "ConfigMap limits (max, min)"),
+    "a copy that is gone": ((), ConfigEdit(config.keys(NEW), "vim"),
+                            "ConfigMap limits (through vim)"),
+    "so many that they are counted": (
+        config.keys({"data": {f"k{n}": "1" for n in range(9)}}),
+        ConfigEdit(config.keys({"data": {f"k{n}": "2" for n in range(9)}}), ""),
+        "ConfigMap limits (k0, k1, k2, k3, k4, and 4 more)"),
+    "more keys than are looked at": (
+        config.keys({"data": {f"k{n}": "1" for n in range(65)}}),
+        ConfigEdit(config.keys(NEW), ""), "ConfigMap limits"),
+    "nothing more is known": ((), None, "ConfigMap limits"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kept", "edit", "says"), EDITS.values(), ids=EDITS)
+def test_of_a_config_map_the_keys_are_told_and_through_whom_they_were_written(
+    kept: config.Keys, edit: ConfigEdit | None, says: str
+) -> None:
+    base = world(version="1.0.0", stored=(V1,)).observed()
+    inputs = {"template": READS, "version": "1.0.0", "configMaps": {"limits": "old"}}
+    copied = ConfigCopy(name="c", revision=V1, source="limits", digest="old", keys=kept)
+    seen = replace(
+        base,
+        template=READS,
+        stored=(replace(base.stored[0], inputs=inputs),),
+        configs={"limits": "new"},
+        copies=(copied,),
+        edits={"limits": edit} if edit else {},
+    )
+    asked = needs(seen, NOW).dry_run
+    assert asked is not None
+    tried = Answers(dry_run=DryRunResult(asked.revision, None))
+    told = saying(plan(replace(seen, answers=tried), NOW), "RolloutStarted")
+    assert told.endswith(f"changed since stable: {says}")
 
 
 def history(seen: Observed) -> str:

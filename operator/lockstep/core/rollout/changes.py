@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from lockstep.api.base import Manifest, cut
+from lockstep.core import config
 from lockstep.core.rollout.view import View
 
 MOST: Final = 5
@@ -13,6 +14,7 @@ _DEEPEST: Final = 6
 """``spec.containers[server].resources.limits.cpu``: most of what people edit is no deeper."""
 _LONGEST: Final = 160
 
+_CONFIG_MAP: Final = "ConfigMap "
 _FIELDS: Final[Mapping[str, str]] = {
     "version": "spec.model.version",
     "artifact": "spec.model.artifact",
@@ -25,10 +27,26 @@ def said(view: View) -> str:
     found = since_stable(view)
     if not found:
         return ""
+    named = [_told(view, it) for it in found[:MOST]]
     rest = f" and {len(found) - MOST} more" if len(found) > MOST else ""
     wrote = view.observed.author and any(it.startswith("spec.") for it in found)
     who = f", last written by {view.observed.author}" if wrote else ""
-    return f"; changed since stable: {', '.join(found[:MOST])}{rest}{who}"
+    return f"; changed since stable: {', '.join(named)}{rest}{who}"
+
+
+def _told(view: View, what: str) -> str:
+    """Of a ConfigMap which keys, and through whom: there is no stamp of who wrote one."""
+    name, stable = what.removeprefix(_CONFIG_MAP), view.memory.stable
+    edit = view.observed.edits.get(name) if what.startswith(_CONFIG_MAP) else None
+    if edit is None or stable is None:
+        return what
+    mine = (it for it in view.observed.copies if it.revision == stable.revision)
+    kept = next((it.keys for it in mine if it.source == name), ())
+    keys = config.differing(kept, edit.keys)
+    more = [f"and {len(keys) - MOST} more"] if len(keys) > MOST else []
+    through = [f"through {edit.client}"] if edit.client else []
+    said = ", ".join([*keys[:MOST], *more, *through])
+    return f"{what} ({said})" if said else what
 
 
 def since_stable(view: View) -> tuple[str, ...]:
@@ -49,7 +67,7 @@ def changed(before: Manifest, after: Manifest) -> Iterator[str]:
     kept, now = before.get("configMaps", {}), after.get("configMaps", {})
     for name in sorted({*kept, *now}):
         if kept.get(name) != now.get(name):
-            yield f"ConfigMap {name}"
+            yield f"{_CONFIG_MAP}{name}"
 
 
 def _template(before: Manifest, after: Manifest) -> Iterator[str]:
