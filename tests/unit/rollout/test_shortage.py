@@ -111,3 +111,23 @@ def test_what_takes_a_person_is_told_once() -> None:
     assert [it.reason for it in first.events] == ["FailedCreate"]
     assert WEBHOOK in first.events[0].message
     assert plan(replace(seen, status=first.status), NOW).events == ()
+
+
+LACKS: dict[str, tuple[str, str, str]] = {
+    "a policy takes a person": (
+        POLICY, "FailedCreate", "change what it forbids or the rule that forbids it"),
+    "a quota is waited for": (FULL, "Scaling", "free some or raise the quota"),
+    "so is a webhook that is away": (
+        AWAY, "Scaling", "the cluster is unwell: mend what it names"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "why", "ways"), LACKS.values(), ids=LACKS)
+def test_the_last_pod_of_a_restart_in_its_own_place_and_any_other_that_stable_lacks(
+    said: str, why: str, ways: str
+) -> None:
+    trouble = Trouble(create_failure_reason(said), said)
+    gone = edited(replace(arm(V1, 4), pods=arm(V1, 3).pods), create_failure=trouble, available=3)
+    decided = plan(stable(arms=(gone,), **asked(AGO, strategy=IN_PLACE)).observed(), NOW)
+    assert decided.status.message.endswith(f"no pod could be created: {said}; {ways}")
+    assert reason(decided) == why

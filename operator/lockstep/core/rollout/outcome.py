@@ -9,7 +9,8 @@ from lockstep.api.failures import FailureReason
 from lockstep.api.history import Became
 from lockstep.api.status import Kept, Leaving, Phase, Rejection, RevisionStatus, StageStatus
 from lockstep.core.conditions import Claim
-from lockstep.core.rollout import keeping, messages
+from lockstep.core.observed import Arm
+from lockstep.core.rollout import keeping, messages, shortage
 from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.proving import judged_by
 from lockstep.core.rollout.returns import is_older
@@ -80,8 +81,8 @@ def settled(view: View) -> Stance:
         phase, reason = Phase.DEGRADED, trouble.reason
         message = messages.stable_troubled(memory.stable, stable, wanted, trouble)
     else:
-        phase, reason = Phase.PROGRESSING, Reason.SCALING
-        message = messages.scaling(memory.stable, stable, wanted)
+        said = messages.scaling(memory.stable, stable, wanted)
+        phase, reason, message = _scaling(stable, said)
     return Stance(
         memory=memory,
         phase=phase,
@@ -90,6 +91,17 @@ def settled(view: View) -> Stance:
         aim=aim,
         wait=soonest(memory.kept.until - view.now) if memory.kept else None,
     )
+
+
+def _scaling(stable: Arm, message: str) -> tuple[Phase, ConditionReason, str]:
+    """Pods are on their way, or somebody refuses them, which may take a person."""
+    refused = shortage.refusal(stable)
+    if refused is None:
+        return Phase.PROGRESSING, Reason.SCALING, message
+    message = f"{message}; {shortage.way_out(refused)}"
+    if shortage.takes_a_person(refused):
+        return Phase.DEGRADED, refused.reason, message
+    return Phase.PROGRESSING, Reason.SCALING, message
 
 
 def _waiting(view: View) -> Stance:

@@ -1,4 +1,4 @@
-"""Why a restart gets no pod: who says no, in whose words, and what there is to do about it."""
+"""Why stable gets no pod: who says no, in whose words, and what there is to do about it."""
 
 from typing import Final
 
@@ -43,14 +43,20 @@ def _no_place(view: View, stable: Arm, pod: Pod) -> str:
     return f"; there is no place for a pod more: {pod.unschedulable}; {ways}"
 
 
-def _ways_out(view: View, stable: Arm, refused: Trouble) -> str:
+def way_out(refused: Trouble) -> str:
+    """What ends a refusal, whatever the pod is wanted for."""
     match refused.reason:
         case FailureReason.QUOTA_EXCEEDED:
-            return _or(f"free some or raise the quota{_in_place(view)}", view, stable)
+            return "free some or raise the quota"
         case FailureReason.CLUSTER_UNAVAILABLE:
-            return _or("the cluster is unwell: mend what it names", view, stable)
+            return "the cluster is unwell: mend what it names"
         case _:
-            return _or("change what it forbids or the rule that forbids it", view, stable)
+            return "change what it forbids or the rule that forbids it"
+
+
+def _ways_out(view: View, stable: Arm, refused: Trouble) -> str:
+    room = _in_place(view) if refused.reason is FailureReason.QUOTA_EXCEEDED else ""
+    return _or(f"{way_out(refused)}{room}", view, stable)
 
 
 def _in_place(view: View) -> str:
