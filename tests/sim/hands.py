@@ -146,18 +146,24 @@ class Hands:
         del now
         self._line()
         written = wire(decided.status)
-        if written != wire(seen.status):
-            self._write(lambda: self._patch(written))
+        if written == wire(seen.status):
+            self._stored(seen, decided)
+        else:
+            self._write(lambda: self._patch(seen, decided, written))
             self.objects.learn(RESOURCE)
         self.held.planned(seen.key, decided.actions)
+
+    def _stored(self, seen: Observed, decided: Plan) -> None:
+        """Whoever watches knows it even where the operator does not hear of it."""
         for watcher in self.watchers:
             watcher.stored(seen, decided)
 
-    def _patch(self, written: dict[str, Any]) -> None:
+    def _patch(self, seen: Observed, decided: Plan, written: dict[str, Any]) -> None:
         if self.objects.versions[RESOURCE] != self._version:
             raise LostRaceError("the ModelDeployment was changed")
         held: Resource = self.objects.truth[RESOURCE]
         self.objects.put(RESOURCE, replace(held, status=written))
+        self._stored(seen, decided)
 
     async def act(self, seen: Observed, action: Action) -> timedelta | None:
         self._line()
