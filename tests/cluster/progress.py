@@ -25,7 +25,8 @@ class Progress:
     """Lines on standard error, each with the time since the command began."""
 
     def say(self, text: str) -> None:
-        print(f"{'[' + span(time.monotonic() - BEGAN) + ']':>14} {text}", file=sys.stderr)
+        line = f"{'[' + span(time.monotonic() - BEGAN) + ']':>14} {text}\n"
+        sys.stderr.write(line)  # in one piece: steps that go on side by side tell theirs meanwhile
 
     @contextmanager
     def step(self, text: str, usual: timedelta | None = None) -> Iterator[None]:
