@@ -87,27 +87,33 @@ async def test_criteria_are_told_what_came_of_them_and_no_numbers_where_everybod
     ours = f"{GROUP}/namespaces/{world.namespace}/exitcriteria/serving"
     await world.criteria(count=2)
     async with shared(world) as theirs:
-        both = [
+        own, platform = (
             {"name": "serving"},
             {"kind": "ClusterExitCriteria", "name": theirs.rpartition("/")[2]},
-        ]
-        stage = {"name": "half", "weight": 50, "exitCriteria": both}
-        spec: dict[str, Any] = {"strategy": {"canary": {"stages": [stage]}}}
-        await world.apply("1.0.0", **spec)
+        )
+        await world.apply("1.0.0", **asking(own, platform))
         await world.healthy("1.0.0")
-        await world.apply("2.0.0", **spec)
+        await world.apply("2.0.0", **asking(own, platform))
         await world.healthy("2.0.0")
-        good, bad = world.id_of("2.0.0"), world.id_of("3.0.0")
+        good = world.id_of("2.0.0")
         await world.reached(lambda: verdicts(world, ours), {good: ("Pass", "0.001")})
         await world.reached(lambda: verdicts(world, theirs), {good: ("Pass", "none")})
-        world.prometheus.sick.add(bad)
-        await world.apply("3.0.0", **spec)
-        await world.reason("RolledBack")
+
+        bad, worse = world.id_of("3.0.0"), world.id_of("4.0.0")
+        world.prometheus.sick |= {bad, worse}
+        await world.apply("3.0.0", **asking(own))
         await world.reached(lambda: verdicts(world, ours), {bad: ("Fail", "0.3")})
-        await world.reached(lambda: verdicts(world, theirs), {bad: ("Fail", "none")})
+        await world.reached(lambda: verdicts(world, theirs), {})
+        await world.apply("4.0.0", **asking(platform))
+        await world.reached(lambda: verdicts(world, theirs), {worse: ("Fail", "none")})
         asked = sum(it.write and "exitcriteria" in it.path for it in world.proxy.seen)
         assert asked <= MOST_WRITES
 
 
-MOST_WRITES = 6
-"""Of each: that it has a user, that version 2 passed, that version 3 failed."""
+MOST_WRITES = 8
+"""Of each: a user, a verdict, then another verdict or none, and a user that comes or goes."""
+
+
+def asking(*criteria: Manifest) -> Manifest:
+    stage = {"name": "half", "weight": 50, "exitCriteria": list(criteria)}
+    return {"strategy": {"canary": {"stages": [stage]}}}
