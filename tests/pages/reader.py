@@ -44,14 +44,15 @@ class Shell:
         """Run ``text`` as it is."""
         state = shlex.quote(str(self.state))
         script = f"set -a -o pipefail; . {state}\n{text}\ncode=$?; declare -px >{state}; exit $code"
+        limit = ["timeout", "--kill-after=5", f"{seconds:g}"]
         ended = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-c", script],
+            [*limit, "bash", "--noprofile", "--norc", "-c", script],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=seconds,
+            timeout=seconds + 30,
             check=False,
         )
         return Ended(ended.returncode, ended.stdout)
@@ -67,7 +68,7 @@ class Reader:
     shell: Shell
     filled: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     else_: Mapping[str, str] = field(default_factory=dict)
-    patience_seconds: float = 60.0
+    patience_seconds: float = 120.0
     seconds: float = 90.0
 
     def complaint(self, command: Command) -> str:

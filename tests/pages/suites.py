@@ -1,7 +1,7 @@
-"""Which test runs a command of a page: the lowest suite that can.
+"""What a command of a page needs to be run: the lowest suite that could.
 
-A page belongs to one suite, which runs every command of it in its order. What differs is named
-here, each with a reason. A command that nothing here covers fails a unit test.
+A page belongs to one suite; what differs is named here, each with a reason. A command that nothing
+here covers fails a unit test.
 """
 
 from enum import StrEnum
@@ -12,10 +12,10 @@ from tests.pages.commands import PAGES, ROOT, Command
 
 
 class Suite(StrEnum):
-    """How a command is tested."""
+    """What it takes."""
 
-    API_SERVER = "run by tests/apiserver/test_pages.py"
-    E2E = "run by tests/e2e/test_pages.py"
+    API_SERVER = "an API server and the operator"
+    E2E = "pods that really run"
     MAKE = "a target of the Makefile"
     NAME = "the name of a command, with nothing to act on"
     NOT_HERE = "needs what no test has"
@@ -105,7 +105,7 @@ _PAGES: Final = {
 
 
 def suite(command: Command) -> Suite | None:
-    """What tests a command; None where nothing does."""
+    """What a command needs; None where nobody has said so."""
     if command.inline and command.bare in NAMES:
         return Suite.NAME
     if command.bare.startswith("make ") and (command.inline or command.page != TUTORIAL):

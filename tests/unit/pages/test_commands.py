@@ -1,4 +1,4 @@
-"""How commands are found in a page, and that no command of a page goes without a test."""
+"""How commands are found in a page, and that it is known of each what it needs to be run."""
 
 import re
 
@@ -63,7 +63,7 @@ def test_a_command_says_where_it_stands() -> None:
     assert str(Command("docs/a.md", 7, "make a")) == "docs/a.md:7: make a"
 
 
-def test_no_command_goes_without_a_test() -> None:
+def test_of_every_command_it_is_known_what_it_needs() -> None:
     assert not [str(it) for it in EVERY if suite(it) is None]
 
 

@@ -52,6 +52,12 @@ def test_complaints(text: str, shows: str, why: str, tmp_path: Path) -> None:
     assert (why in said) if why else not said
 
 
+def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    shell = Shell.begun(tmp_path, tmp_path / "state", {"PATH": "/usr/bin:/bin"})
+    reader = Reader(shell, patience_seconds=0, seconds=0.3)
+    assert "ends with 124" in reader.complaint(Command("a.md", 1, "echo so; sleep 60"))
+
+
 def test_a_command_finds_what_the_one_before_has_left(tmp_path: Path) -> None:
     shell = Shell.begun(tmp_path, tmp_path / "state", {"PATH": "/usr/bin:/bin"})
     shell.run('generation=$(echo 7); export PATH="/more:$PATH"')
