@@ -106,7 +106,7 @@ class Kubelet:
                 raise
 
     async def _tend(self, pod: Manifest) -> None:
-        of_version = self.health.get(pod["metadata"]["labels"]["version"], WELL)
+        of_version = self.health.get(pod["metadata"]["labels"].get("version", ""), WELL)
         health = self.health.get(pod["metadata"]["uid"], of_version)
         said = {"name": "server", "image": "i", "imageID": "i", "restartCount": 0, **health}
         known = pod["status"].get("containerStatuses", [{}])[0]

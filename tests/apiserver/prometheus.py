@@ -1,4 +1,7 @@
-"""What stands in for Prometheus where there are no pods to scrape: one number per revision."""
+"""What stands in for Prometheus where there are no pods to scrape: one number per revision.
+
+Whoever asks how many requests there were is told that there were enough.
+"""
 
 import re
 from collections.abc import AsyncIterator
@@ -20,6 +23,7 @@ class Prometheus:
         app = web.Application()
         app.router.add_get("/api/v1/query", self._answer)
         app.router.add_get("/infer", self._infer)
+        app.router.add_post("/v2/models/fraud/infer", self._infer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -34,6 +38,7 @@ class Prometheus:
         self.asked += 1
         found = re.search(r'revision="([^"]+)"', request.query["query"])
         value = "0.3" if found and found[1] in self.sick else "0.001"
+        value = "1000" if "increase(" in request.query["query"] else value
         series = [{"metric": {}, "value": [float(request.query["time"]), value]}]
         data = {"resultType": "vector", "result": series}
         return web.json_response({"status": "success", "data": data})

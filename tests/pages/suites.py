@@ -1,7 +1,7 @@
-"""What a command of a page needs to be run: the lowest suite that could.
+"""Which test runs a command of a page: the lowest suite that can.
 
-A page belongs to one suite; what differs is named here, each with a reason. A command that nothing
-here covers fails a unit test.
+A page belongs to one suite, which runs every command of it in its order. What differs is named
+here, each with a reason. A command that nothing here covers fails a unit test.
 """
 
 from enum import StrEnum
@@ -14,8 +14,8 @@ from tests.pages.commands import PAGES, ROOT, Command
 class Suite(StrEnum):
     """What it takes."""
 
-    API_SERVER = "an API server and the operator"
-    E2E = "pods that really run"
+    API_SERVER = "run by tests/apiserver/test_pages.py"
+    E2E = "run by tests/e2e/test_pages.py"
     MAKE = "a target of the Makefile"
     NAME = "the name of a command, with nothing to act on"
     NOT_HERE = "needs what no test has"
