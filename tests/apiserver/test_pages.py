@@ -136,7 +136,9 @@ def wanted(world: World, version: str, strategy: object) -> str:
 
 
 async def another_version(place: Place) -> None:
-    wanted(place.world, "3.0.0", {"rolling": {}})
+    """The same strategy: a first server-side apply leaves what was applied by the client."""
+    stages = [{"name": "quarter", "weight": 25}, {"name": "full", "weight": 100}]
+    wanted(place.world, "3.0.0", {"canary": {"stages": stages}})
 
 
 async def a_restored_namespace(place: Place) -> None:
