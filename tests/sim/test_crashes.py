@@ -62,7 +62,7 @@ def test_a_crash_before_any_line_of_any_story(title: str) -> None:
     assert dies_before_every_line(_quiet(SCRIPTS[title])) > 20
 
 
-@pytest.mark.soak(most=50)
+@pytest.mark.soak(most=24)
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
 @pytest.mark.parametrize("seed", range(LONG_SEEDS))
 def test_a_crash_anywhere_in_a_random_story(way: Way, seed: int) -> None:

@@ -8,7 +8,7 @@ from tests.unit.rollout.test_every_world import STRIDE, broken
 DECIDED_STRIDE = 1009
 
 
-@pytest.mark.soak(most=200)
+@pytest.mark.soak(most=100)
 @pytest.mark.parametrize("first", range(1, STRIDE))
 def test_the_promises_hold_in_every_world(first: int) -> None:
     found = broken(first, STRIDE)

@@ -41,7 +41,7 @@ def test_every_story_survives_an_operator_that_keeps_dying(way: Way, seed: int) 
     told(way, seed, crashes_of(seed))
 
 
-@pytest.mark.soak(most=900)
+@pytest.mark.soak(most=1500)
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
 @pytest.mark.parametrize("seed", range(SEEDS, LONG_SEEDS))
 def test_many_more_stories(way: Way, seed: int) -> None:
