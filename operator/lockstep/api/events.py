@@ -33,7 +33,7 @@ class EventReason(Meant):
     STAGE_ENTERED = (
         "StageEntered",
         EventType.NORMAL,
-        "A stage's weight is reached.",
+        "A stage that waits for something, a soak, gates or people, has its weight.",
         "the stage, its percent of new connections, and the candidate",
     )
     GATE_PASS = (

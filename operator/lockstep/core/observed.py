@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from lockstep.api.base import Manifest
@@ -163,7 +164,7 @@ class ChildReplicaSet:
     hand: Hand | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Arm:
     """One revision in the cluster: its ReplicaSet and its pods, either of which may be missing.
 
@@ -185,12 +186,12 @@ class Arm:
         """Pods that are not on their way out, ready or not."""
         return sum(not pod.terminating for pod in self.pods)
 
-    @property
+    @cached_property
     def made(self) -> tuple[Pod, ...]:
         """Pods that were made from the revision's template and stay: what it is judged by."""
         return tuple(pod for pod in self.pods if pod.made and not pod.terminating)
 
-    @property
+    @cached_property
     def ready(self) -> int:
         """Pods that answer callers now."""
         return sum(pod.ready for pod in self.made)
@@ -200,7 +201,7 @@ class Arm:
         """Pods that would answer callers but for a readiness gate."""
         return sum(pod.held for pod in self.made)
 
-    @property
+    @cached_property
     def available(self) -> int:
         """Pods that answer now and have done so for minReadySeconds."""
         reported = self.replica_set.available if self.replica_set else 0

@@ -42,16 +42,19 @@ def _with_cause(pod: Pod, now: datetime, said: PodSaid | None) -> Pod:
 def _waited(pod: Pod, now: datetime) -> timedelta | None:
     """For how long a pod has waited longer than any might; None while it might."""
     since = pod.wait.since if pod.wait else None
-    waited = now - since if since else PATIENCE
+    waited = now - since if since else 2 * PATIENCE
     return waited if waited >= PATIENCE else None
 
 
 def question(view: View) -> PodEvents | None:
-    """The pod whose Events are to be looked at; its turn says how often that was so before."""
+    """The pod whose Events are to be looked at; its turn says how often that was so before.
+
+    At 10 s nothing is asked yet: in a crowd every pod waits that long, and the cluster is busy.
+    """
     namespace = view.observed.key.namespace
     for pod in _waiting(view):
         waited = _waited(pod, view.now)
-        if waited and pod.wait and not pod.wait.plain:
+        if waited and pod.wait and not pod.wait.plain and _turn(waited):
             return PodEvents(namespace=namespace, uid=pod.uid, turn=_turn(waited))
     return None
 

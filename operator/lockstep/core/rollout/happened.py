@@ -15,7 +15,7 @@ from lockstep.core.gates.last import Concluded
 from lockstep.core.plan import Event
 from lockstep.core.rollout import changes, trial
 from lockstep.core.rollout.messages import named
-from lockstep.core.rollout.stages import FIRST, RETURNED, Step, walk
+from lockstep.core.rollout.stages import FIRST, RETURNED, Step, is_held, walk
 from lockstep.core.rollout.view import View
 
 _VERDICTS: Final[Mapping[Verdict, EventReason]] = {
@@ -41,7 +41,7 @@ def events(view: View, after: ModelDeploymentStatus) -> Iterator[Event]:
     if after.candidate and _trial(view.observed.status.candidate) != _trial(after.candidate):
         yield _began(view, after.candidate)
     yield from (_verdict(it) for it in reached(view, after))
-    for step in entered(view, after):
+    for step in filter(is_held, entered(view, after)):
         says = f"stage {step.name}: {step.weight}% of new connections reach {named(candidate)}"
         yield Event(EventReason.STAGE_ENTERED, says)
 

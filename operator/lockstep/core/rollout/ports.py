@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from lockstep.api.base import Manifest
 from lockstep.api.conditions import Reason
-from lockstep.api.service import Ports, ServedPort, alike
+from lockstep.api.service import Ports, ServedPort, Service, alike
 from lockstep.api.status import ModelDeploymentStatus, RevisionStatus, Truth
 from lockstep.core import pod_spec
 from lockstep.core.conditions import Claim
+from lockstep.core.last import of_last
 from lockstep.core.observed import Everyone, Nobody, Only, Routing
 from lockstep.core.plan import NotePorts
 from lockstep.core.rollout import config, messages
@@ -64,12 +65,17 @@ def of(view: View, revision: str) -> Ports:
 
     Else those that it had; where an earlier operator kept none, those that stand for its callers.
     """
-    asked, known = view.spec.service.served(), _noted(view, revision)
-    if revision == _described(view) and _takes(view, revision, asked):
+    asked, known = _asked(view.spec.service), _noted(view, revision)
+    if known == asked or (revision == _described(view) and _takes(view, revision, asked)):
         return asked
     service = view.observed.service
     standing = service.ports if service and reaches(service.routing, revision) else ()
     return known or standing or asked
+
+
+@of_last
+def _asked(service: Service) -> Ports:
+    return service.served()
 
 
 def _noted(view: View, revision: str) -> Ports:

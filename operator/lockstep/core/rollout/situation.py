@@ -1,6 +1,7 @@
 """What a trial may be in, and what is known of it; ``trial`` names the one and answers it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from lockstep.api.conditions import ConditionReason, Reason
@@ -94,7 +95,7 @@ Situation = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """A view that has both arms and a stage; ``judged`` is what the gates say now."""
 
@@ -169,6 +170,10 @@ class Trial:
         }
 
     def aim(self) -> Aim:
+        return self._aim
+
+    @cached_property
+    def _aim(self) -> Aim:
         return self.towards(self.stage)
 
     def towards(self, stage: Step) -> Aim:

@@ -24,6 +24,7 @@ from lockstep.api.model_deployment import (
 from lockstep.api.status import RevisionStatus, Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
+from lockstep.core.last import of_last
 from lockstep.core.observed import Criteria, Unreadable
 from lockstep.core.rollout.replicas import Counts, Room, split
 from lockstep.core.rollout.view import View, reaches
@@ -67,14 +68,24 @@ class Step:
 
 def steps(spec: ModelDeploymentSpec, candidate: RevisionStatus | None) -> tuple[Step, ...]:
     """The way of ``candidate`` to all callers; one that is ``ungated`` gets there in one step."""
-    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
     if candidate and candidate.ungated:
         return (replace(_promotion(spec), name="direct"),)
+    return _all_steps(spec)
+
+
+@of_last
+def _all_steps(spec: ModelDeploymentSpec) -> tuple[Step, ...]:
+    canary, blue_green = spec.strategy.canary, spec.strategy.blue_green
     if blue_green:
         return tuple(_blue_green(spec, blue_green))
     if canary:
         return tuple(_canary(spec, canary))
     return (replace(_promotion(spec), name="rolling"),)
+
+
+def is_held(step: Step) -> bool:
+    """Whether anything is waited for once a step has its weight; otherwise it ends as it begins."""
+    return bool(step.soak or step.exit_criteria or step.approval or step.manual)
 
 
 def walk(view: View) -> tuple[Step, ...]:
@@ -179,6 +190,7 @@ def _both(spec: ModelDeploymentSpec) -> Counts:
     return Counts(candidate=spec.replicas, stable=spec.replicas)
 
 
+@of_last
 def room(spec: ModelDeploymentSpec) -> Room:
     """What bounds the pods of both arms: blue-green has both of them whole."""
     canary = spec.strategy.canary
