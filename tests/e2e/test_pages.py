@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.lab import Lab
-from tests.e2e.manifests import NAME
+from tests.e2e.manifests import NAME, criteria
 from tests.e2e.states import healthy
 from tests.pages.commands import PAGES, ROOT, of_page
 from tests.pages.reader import Reader, Shell
@@ -49,7 +49,7 @@ def test_images_are_built_as_it_is_written(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_the_operator_is_looked_at_as_it_is_written(lab: Lab, tmp_path: Path) -> None:
-    lab.apply(lab.fraud("1.0.0"))
+    lab.apply(criteria(), lab.fraud("1.0.0"))
     lab.until(healthy("1.0.0"))
     reading = reader(tmp_path, {"payments/fraud": f"{lab.namespace}/{NAME}"})
     reading.shell.run('eval "$(.venv/bin/python -m tests.cluster env)"')

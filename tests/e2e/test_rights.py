@@ -11,7 +11,7 @@ from tests.e2e.lab import OPERATOR, World
 from tests.e2e.turns import Turns
 
 ACCOUNT = f"system:serviceaccount:{OPERATOR}:lockstep-operator"
-EARLIER = {("deployments.apps", "create"), ("modeldeployments/status.lockstep.dev", "patch")}
+EARLIER = {("deployments.apps", "list"), ("deployments.apps", "watch")}
 """What the landing before this one did in the same session, by rights of its own manifests."""
 pytestmark = [pytest.mark.e2e, pytest.mark.last]
 
