@@ -1,4 +1,4 @@
-"""The door: kopf's decorators, by which it knows what to list and watch. Nothing is decided here.
+"""kopf's decorators, by which it knows what to list and watch. Nothing is decided here.
 
 Only ``on.event``: everything else of kopf writes finalizers or annotations to users' objects, and
 needs those writes to come back.
@@ -12,8 +12,8 @@ import kopf
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION
 from lockstep.shell.caches import AUTOSCALERS, CHILDREN, LABEL_SELECTOR
-from lockstep.shell.doorbell import Door
 from lockstep.shell.health import WATCH_SECONDS
+from lockstep.shell.watch_thread import WatchContext
 
 REGISTRY: Final = kopf.OperatorRegistry()
 
@@ -52,8 +52,8 @@ def tame(settings: kopf.OperatorSettings) -> None:
 
 @kopf.on.login(registry=REGISTRY)
 async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
-    door: Door = memo.door
-    return await door.login()
+    context: WatchContext = memo.context
+    return await context.login()
 
 
 @kopf.on.event(GROUP, VERSION, model_deployment.PLURAL, registry=REGISTRY)
@@ -68,4 +68,4 @@ async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
 @kopf.on.event("policy", "v1", "poddisruptionbudgets", registry=REGISTRY)
 @kopf.on.event("autoscaling", "v2", AUTOSCALERS, registry=REGISTRY)
 async def watched(**_: object) -> None:
-    """What makes kopf list and watch these; what it would tell here was overheard before."""
+    """What makes kopf list and watch these; its events were read before they get here."""

@@ -22,7 +22,7 @@ from lockstep.clients.kube import Kube
 from lockstep.clients.kube_named import NamedWatches
 from lockstep.clients.lease import Lease
 from lockstep.clients.prometheus import PrometheusClient
-from lockstep.clients.watching import Overheard
+from lockstep.clients.watching import WatchEvents
 from lockstep.core.rollout import planner
 from lockstep.settings import Settings
 from lockstep.shell.act import Act
@@ -30,12 +30,9 @@ from lockstep.shell.ask import Ask
 from lockstep.shell.caches import Caches
 from lockstep.shell.clock import Clock
 from lockstep.shell.cluster import Cluster
-from lockstep.shell.configs import Configs
 from lockstep.shell.criteria import CriteriaStatus
-from lockstep.shell.doorbell import Door, Doorbell
-from lockstep.shell.handover import Handover
 from lockstep.shell.health import Health
-from lockstep.shell.life import Life
+from lockstep.shell.manager import Manager
 from lockstep.shell.measure import Measure
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
@@ -43,11 +40,14 @@ from lockstep.shell.objects import ObjectMetrics
 from lockstep.shell.observe import Observe
 from lockstep.shell.overdue import Overdue
 from lockstep.shell.queue import Queue
+from lockstep.shell.references import Configs
 from lockstep.shell.schedule import share
 from lockstep.shell.smokes import SmokeTests
 from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
-from lockstep.shell.work import Work
+from lockstep.shell.thread_handoff import ThreadHandoff
+from lockstep.shell.watch_thread import WatchContext, WatchThread
+from lockstep.shell.workers import WorkerPool
 from lockstep.shell.world import Planner
 
 DEEPEST_JSON: Final = 50_000
@@ -82,7 +82,7 @@ def user_agent() -> str:
 @asynccontextmanager
 async def _operator(
     settings: Settings, registry: kopf.OperatorRegistry, way: Connection, thinking: Planner
-) -> AsyncIterator[Life]:
+) -> AsyncIterator[Manager]:
     """All parts, put together; everything that has to be closed is closed at the end."""
     metrics, memory, clock = Metrics(), Memory(), Clock()
     queue = Queue(share(settings.workers))
@@ -106,8 +106,8 @@ async def _operator(
         acting=Act(caches, memory, kube, router, clock),
         telling=telling,
     )
-    work = Work(queue, caches, world, thinking, metrics, clock)
-    caches.ring = work.ring
+    work = WorkerPool(queue, caches, world, thinking, metrics, clock)
+    caches.enqueue = work.enqueue
     work.overdue = Overdue(caches, telling).tell
     lease = Lease(
         lease_kube,
@@ -134,11 +134,11 @@ async def _operator(
         async with probes.serving(
             settings.probe_port, health.healthy, health.ready, metrics.exposed
         ):
-            yield Life(
+            yield Manager(
                 kube=kube,
                 caches=caches,
-                doorbell=Doorbell(
-                    registry, _door(way, caches, health, metrics), settings.namespaces
+                watch_thread=WatchThread(
+                    registry, _context(way, caches, health, metrics), settings.namespaces
                 ),
                 lease=lease,
                 work=work,
@@ -156,18 +156,18 @@ async def _operator(
         await lease_kube.close()
 
 
-def _door(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> Door:
+def _context(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> WatchContext:
     """What kopf's thread hears is handed to this event loop, in order."""
-    here = Handover(asyncio.get_running_loop()).there
-    overheard = Overheard(
+    here = ThreadHandoff(asyncio.get_running_loop()).there
+    watch_events = WatchEvents(
         plurals=frozenset(plural for plural, _ in caches.scopes),
         seen=caches.seen,
-        listed=here(caches.listed),
-        heard=here(caches.heard),
+        on_list=here(caches.on_list),
+        on_event=here(caches.on_event),
         connected=here(health.connected),
         count=metrics.requested,
     )
-    return Door(connection=way, overheard=overheard)
+    return WatchContext(connection=way, watch_events=watch_events)
 
 
 def _identity(pod_uid: str) -> str:

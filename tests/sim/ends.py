@@ -72,7 +72,7 @@ def is_silent(story: Story) -> None:
     """A repeated pass writes nothing."""
     writes = story.hands.writes
     for _ in range(3):
-        story.ring()
+        story.enqueue()
         story.run_for(120.0)
     keep("a repeated pass writes nothing", story.hands.writes == writes)
 

@@ -24,11 +24,11 @@ from lockstep.shell.ask import Ask
 from lockstep.shell.caches import Caches
 from lockstep.shell.clock import Clock
 from lockstep.shell.cluster import Cluster
-from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
 from lockstep.shell.reconcile import Waits, reconcile
+from lockstep.shell.references import Configs
 from lockstep.shell.smokes import SmokeTests
 from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell

@@ -32,13 +32,13 @@ class Objects:
         agenda: Agenda,
         rng: random.Random,
         lag: tuple[float, float],
-        ring: Callable[[], None],
+        enqueue: Callable[[], None],
     ) -> None:
         self.truth: dict[Id, Any] = {}
         self.cache: dict[Id, Any] = {}
         self.versions: dict[Id, int] = defaultdict(int)
         self.connected = True
-        self._agenda, self._rng, self._lag, self._ring = agenda, rng, lag, ring
+        self._agenda, self._rng, self._lag, self._enqueue = agenda, rng, lag, enqueue
         self._cached: dict[Id, int] = defaultdict(int)
         self._latest: dict[str, float] = defaultdict(float)
         self.writes = 0
@@ -79,7 +79,7 @@ class Objects:
     def _deliver(self, key: Id, version: int, record: object) -> None:
         if self.connected and version > self._cached[key]:
             self._receive(key, version, record)
-            self._ring()
+            self._enqueue()
 
     def _receive(self, key: Id, version: int, record: object) -> None:
         self._cached[key] = version

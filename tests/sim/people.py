@@ -161,7 +161,7 @@ class People:
             self.story.edit("corrects rollbackTo", rollback_to="")
         self.story.edit("unpauses and wants pods", paused=False, replicas=max(1, self.replicas))
         deciders.stay_and_help(self.story)
-        self.story.ring()
+        self.story.enqueue()
 
     @property
     def replicas(self) -> int:

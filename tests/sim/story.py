@@ -74,7 +74,7 @@ def finished(pass_: Coroutine[Any, Any, Waits]) -> Waits:
 
 
 @dataclass(slots=True)
-class Overheard:
+class WatchEvents:
     """A planner whose last decision is known to whoever watches the promises."""
 
     thinking: Planner
@@ -94,10 +94,10 @@ class Story:
     def __init__(
         self, setting: Setting, thinking: Planner = planner, walk: Reconcile = reconcile
     ) -> None:
-        self.setting, self.thinking, self.walk = setting, Overheard(thinking), walk
+        self.setting, self.thinking, self.walk = setting, WatchEvents(thinking), walk
         self.rng = random.Random(setting.seed)
         self.agenda = Agenda()
-        self.objects = Objects(self.agenda, self.rng, setting.weather.lag, self.ring)
+        self.objects = Objects(self.agenda, self.rng, setting.weather.lag, self.enqueue)
         natures = {revision_of(it): nature for it, nature in setting.natures.items()}
         self.cluster = Cluster(self.agenda, self.rng, setting.weather, self.objects, natures)
         self.cluster.calm_at = setting.calm_at
@@ -139,7 +139,7 @@ class Story:
 
     # The loop -------------------------------------------------------------------------------------
 
-    def ring(self) -> None:
+    def enqueue(self) -> None:
         """Something changed: a pass is due soon."""
         self._due(self.rng.uniform(*self.setting.batch))
 

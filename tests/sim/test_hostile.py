@@ -107,7 +107,7 @@ def taken_in(kind: str, raw: Any) -> None:
     good["metadata"] = {**hostile.METADATA, "name": "beside", "uid": "u", "resourceVersion": "3"}
     world.caches.read(plural, raw, "ADDED")
     found = [seen for it in (raw, good) if (seen := world.caches.seen(plural, it))]
-    world.caches.listed(plural, "", found, 11)
+    world.caches.on_list(plural, "", found, 11)
     world.caches.read(plural, raw, "DELETED")
     names = {record.meta.name for record in world.caches._by_plural[plural]}
     assert "beside" in names

@@ -13,13 +13,13 @@ from typing import Final
 
 import yaml
 
-from lockstep.adapters import registry
-from lockstep.adapters.registry import Digest, Reference, Resolution, Unresolved
+from lockstep.adapters import oci
+from lockstep.adapters.oci import Digest, Reference, Resolution, Unresolved
 from lockstep.api.base import GROUP, HOW_TO_PIN, is_pinned
 from lockstep.api.model_deployment import KIND
 from lockstep.clients import files
 from lockstep.clients.files import Unusable
-from lockstep.clients.registry import RegistryClient
+from lockstep.clients.oci_registry import RegistryClient
 
 _AT_ONCE: Final = 8
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -205,9 +205,7 @@ def _reference(image: str) -> Reference | Unresolved:
         return Unresolved(
             "what follows the @ is not sha256: and 64 hex digits; correct or remove it"
         )
-    return registry.parse(image) or Unresolved(
-        "this is not an image reference such as host/name:tag"
-    )
+    return oci.parse(image) or Unresolved("this is not an image reference such as host/name:tag")
 
 
 @dataclass(frozen=True, slots=True)

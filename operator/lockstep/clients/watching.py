@@ -1,4 +1,4 @@
-"""The HTTP session that kopf watches through, overheard: lists, events, every reconnection.
+"""The HTTP session that kopf watches through: its lists, events and reconnections are read here.
 
 kopf lists, watches, and begins again where it has to; what it would then make of every object (a
 task, a queue, three copies to compare) costs more CPU than all the rest of a rollout. So what it
@@ -40,10 +40,10 @@ _TOO_OLD: Final = b'{"type":"ERROR","object":{"code":410}}\n'
 Seen = Callable[[str, Manifest], Any]
 """Makes of an object what is kept of it, None where that is nothing; the object is let go."""
 
-Listed = Callable[[str, str, list[Any], int], None]
+OnList = Callable[[str, str, list[Any], int], None]
 """Told of a whole list: plural, namespace (empty: all), what was kept, the list's version."""
 
-Heard = Callable[[str, str, Any], None]
+OnEvent = Callable[[str, str, Any], None]
 """Told of one event of a watch: plural, ADDED, MODIFIED or DELETED, what was kept."""
 
 Connected = Callable[[str, str], None]
@@ -74,13 +74,13 @@ def target(url: URL) -> Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overheard:
+class WatchEvents:
     """Listens to a session; ``plurals`` are the resources that matter."""
 
     plurals: frozenset[str]
     seen: Seen
-    listed: Listed
-    heard: Heard
+    on_list: OnList
+    on_event: OnEvent
     connected: Connected
     count: Count
     _pages: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class Overheard:
     def _event(self, plural: str, kind: str, raw: Manifest) -> None:
         seen = self.seen(plural, raw)
         if seen is not None:
-            self.heard(plural, kind, seen)
+            self.on_event(plural, kind, seen)
 
     async def _answered(
         self,
@@ -171,7 +171,7 @@ class Overheard:
             self._pages[where] = items
         else:
             self._pages.pop(where, None)
-            self.listed(*where, items, version(metadata.get("resourceVersion", "")))
+            self.on_list(*where, items, version(metadata.get("resourceVersion", "")))
 
 
 class _Instead:
@@ -202,11 +202,11 @@ class _Lines(_Instead):
     """
 
     def __init__(
-        self, content: aiohttp.StreamReader, plural: str, heard: Heard, *, refused: bool
+        self, content: aiohttp.StreamReader, plural: str, on_event: OnEvent, *, refused: bool
     ) -> None:
         super().__init__(content)
         self._plural = plural
-        self._heard = heard
+        self._on_event = on_event
         self._refused = refused
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
@@ -239,7 +239,7 @@ class _Lines(_Instead):
                 "type": "ADDED" | "MODIFIED" | "DELETED" as kind,
                 "object": {"metadata": {"name": str(), "resourceVersion": str(so_far)}} as raw,
             }:
-                self._heard(self._plural, kind, raw)
+                self._on_event(self._plural, kind, raw)
                 return _bookmark(so_far)
             case _:
                 return None

@@ -193,7 +193,7 @@ class Plan:
     """``verdicts`` are those that gates have come to in this pass.
 
     ``concluded``: the gates of their stage that have one, where there are any.
-    ``look_again`` is how long the key may sleep; None until something rings.
+    ``look_again`` is how long the key may sleep; None until it is enqueued.
     """
 
     status: ModelDeploymentStatus

@@ -31,7 +31,7 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.errors import ForeignObjectError, RefusedError
-from lockstep.shell import copies, decisions, services, sets, upkeep
+from lockstep.shell import budget_and_owners, config_maps, decisions, replica_sets, services
 from lockstep.shell.caches import Caches
 from lockstep.shell.memory import Memory
 
@@ -64,7 +64,10 @@ class Act:
         Raises:
             ForeignObjectError: The name is taken; it is remembered for the next look.
         """
-        owner, refusals = upkeep.owner(seen.key, seen.uid, seen.spec), self._memory.refusals
+        owner, refusals = (
+            budget_and_owners.owner(seen.key, seen.uid, seen.spec),
+            self._memory.refusals,
+        )
         left = refusals.left(seen, action, self._clock())
         if left is not None:
             return left
@@ -93,15 +96,15 @@ class Act:
             case NotePorts():
                 await self._note_ports(owner.key, action)
             case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
-                await sets.act(self._caches, self._memory, self._kube, owner, action)
+                await replica_sets.act(self._caches, self._memory, self._kube, owner, action)
             case SetTraffic() | SetPreview() | RemovePreview():
                 await services.act(
                     self._caches, self._memory, self._kube, self._router, owner, action
                 )
             case PutBudget() | RemoveBudget() | SetOwnership():
-                await upkeep.act(self._caches, self._memory, self._kube, owner, action)
+                await budget_and_owners.act(self._caches, self._memory, self._kube, owner, action)
             case StoreConfig() | PruneConfig():
-                await copies.act(self._caches, self._kube, owner, action)
+                await config_maps.act(self._caches, self._kube, owner, action)
             case AnswerDecision():
                 await decisions.answer(self._caches, self._kube, owner.key, action)
             case PruneRevision(name):
@@ -111,7 +114,7 @@ class Act:
 
     async def _store_revision(self, owner: Owner, action: StoreRevision) -> None:
         manifest = controller_revision.controller_revision(owner, action)
-        self._caches.answered(await self._kube.create(manifest, owner.uid))
+        self._caches.on_write_response(await self._kube.create(manifest, owner.uid))
         _LOG.info("stored revision %s as number %s", action.revision, action.number)
 
     async def _note_ports(self, key: Key, action: NotePorts) -> None:
@@ -121,7 +124,7 @@ class Act:
         metadata = {"name": action.name, "namespace": key.namespace}
         patch = {"metadata": {"uid": known.meta.uid, **ports_patch(action.ports)}}
         named = {"kind": "ControllerRevision", "metadata": metadata}
-        self._caches.answered(await self._kube.merge(named, patch))
+        self._caches.on_write_response(await self._kube.merge(named, patch))
         _LOG.info("noted the ports of %s", action.name)
 
     async def _prune_revision(self, key: Key, name: str) -> None:

@@ -20,7 +20,7 @@ from lockstep.shell.smokes import SmokeTests
 _LOG: Final = logging.getLogger(__name__)
 
 DRY_RUN_BELIEVED: Final = timedelta(seconds=10)
-"""Shorter than the planner's next look; passes that are rung for meanwhile ask nothing again."""
+"""Shorter than the planner's next look; passes that are enqueued meanwhile ask nothing again."""
 LISTED_WITHIN: Final = timedelta(seconds=3)
 """No pass waits long for a sentence."""
 HEARD_KEPT: Final = timedelta(minutes=10)

@@ -44,18 +44,18 @@ OWN: Final = CRITERIA | {MODEL_DEPLOYMENTS, decision.PLURAL}
 OWN_GROUP: Final = GROUP
 AUTOSCALERS: Final = "horizontalpodautoscalers"
 
-Ring = Callable[[Key], None]
+Enqueue = Callable[[Key], None]
 
 
 class Caches:
-    """One cache per resource, filled by ``listed`` and ``heard``; both ring for whom it concerns.
+    """One cache per resource, filled by ``on_list`` and ``on_event``, which enqueue those concerned.
 
     ``namespaces`` empty: all of them. ``complete`` once every resource was listed everywhere:
     before that a child that is only not listed yet would look as if it did not exist.
     """
 
     def __init__(self, namespaces: Iterable[str]) -> None:
-        self.ring: Ring = _nobody
+        self.enqueue: Enqueue = _nobody
         self.model_deployments = Cache(
             kube_custom.prune_model_deployment, kube_custom.renew_model_deployment
         )
@@ -109,7 +109,9 @@ class Caches:
         """Read an object, in whatever thread, so that no more than is needed is kept of it."""
         return self._by_plural[plural].seen(raw)
 
-    def listed(self, plural: str, namespace: str, found: Sequence[Seen[Any]], version: int) -> None:
+    def on_list(
+        self, plural: str, namespace: str, found: Sequence[Seen[Any]], version: int
+    ) -> None:
         """Take a whole list: what is not in it is gone."""
         for record in self._by_plural[plural].replace(namespace, found, version):
             self._tell(plural, record)
@@ -120,7 +122,7 @@ class Caches:
         if self.complete:
             self.completed.set()
 
-    def heard(self, plural: str, kind: str, seen: Seen[Any]) -> None:
+    def on_event(self, plural: str, kind: str, seen: Seen[Any]) -> None:
         """Take one event of a watch: ADDED, MODIFIED or DELETED."""
         cache = self._by_plural[plural]
         before = cache.get(seen.at)
@@ -139,8 +141,8 @@ class Caches:
         found = self.replica_sets.children(key)
         return tuple(it for it in found if it.meta.owner_uid == owner_uid and _named(it, key))
 
-    def answered(self, raw: Manifest) -> None:
-        """Take the answer to our own write at once; of a status it rings for nobody."""
+    def on_write_response(self, raw: Manifest) -> None:
+        """Take the answer to our own write at once; a status enqueues nothing."""
         plural = PATHS[raw["kind"]][1]
         if plural == MODEL_DEPLOYMENTS:
             self.model_deployments.put(raw)
@@ -151,7 +153,7 @@ class Caches:
         """Take an object that was read just now, as if a watch had told of it."""
         seen = self.seen(plural, raw)
         if seen:
-            self.heard(plural, kind, seen)
+            self.on_event(plural, kind, seen)
 
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""
@@ -174,11 +176,11 @@ class Caches:
 
     def _tell(self, plural: str, record: Any) -> None:  # noqa: ANN401 (any cache's record)
         if plural == MODEL_DEPLOYMENTS:
-            self.ring(_key(record))
+            self.enqueue(_key(record))
         elif plural in CRITERIA:
             self._tell_users(plural, record)
         elif record.meta.deployment:
-            self.ring(Key(record.meta.namespace, record.meta.deployment))
+            self.enqueue(Key(record.meta.namespace, record.meta.deployment))
 
     def _tell_users(self, plural: str, record: CriteriaRecord) -> None:
         cluster = plural in CLUSTER_SCOPED
@@ -187,7 +189,7 @@ class Caches:
         for user in self.model_deployments:
             near = cluster or user.meta.namespace == record.meta.namespace
             if near and ref in user.criteria():
-                self.ring(_key(user))
+                self.enqueue(_key(user))
 
 
 def _nobody(_: Key) -> None:

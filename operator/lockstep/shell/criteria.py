@@ -146,7 +146,7 @@ class CriteriaStatus:
         answer = await self._kube.answer(manifest)
         self._sent[record.meta.uid] = status
         if answer:
-            self._caches.answered(answer)
+            self._caches.on_write_response(answer)
 
 
 def _without_verdicts(status: Manifest) -> Manifest:

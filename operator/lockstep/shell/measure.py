@@ -1,4 +1,4 @@
-"""Measures for a pass: a moment's patience, then the pass goes on and is rung for.
+"""Measures for a pass: a moment's patience, then the pass goes on, and another is enqueued.
 
 A worker that waits for a slow Prometheus is a worker less for everybody else.
 """
@@ -29,10 +29,10 @@ class Prometheus(Protocol):
     def hopeless(self, key: Key, question: Question) -> bool: ...
 
 
-class Bell(Protocol):
+class Notifier(Protocol):
     """Rings for a ModelDeployment; who hears it may be put in later."""
 
-    ring: Callable[[Key], None]
+    enqueue: Callable[[Key], None]
 
 
 class Measure:
@@ -41,16 +41,18 @@ class Measure:
     It belongs to the instant that was asked about, whatever is due by then.
     """
 
-    def __init__(self, prometheus: Prometheus, bell: Bell, patience: timedelta = PATIENCE) -> None:
+    def __init__(
+        self, prometheus: Prometheus, notifier: Notifier, patience: timedelta = PATIENCE
+    ) -> None:
         self._prometheus = prometheus
-        self._bell = bell
+        self._notifier = notifier
         self._patience = patience
         self._waiting: dict[Key, dict[Question, Answered]] = {}
 
     async def ask(
         self, key: Key, questions: Sequence[Question]
     ) -> Mapping[Question, Answer | Unasked]:
-        """What is known after a moment; it is rung for ``key`` when there is more."""
+        """What is known after a moment; ``key`` is enqueued when there is more."""
         before = self._waiting.pop(key, {})
         asked = {it: before.get(it) or self._prometheus.put(key, it) for it in questions}
         await self._wait([it for it in asked if not self._prometheus.hopeless(key, it)], asked)
@@ -59,7 +61,7 @@ class Measure:
                 asked[question] = answered
         late = {it: answered for it, answered in asked.items() if not answered.done()}
         for question in late.keys() - before.keys():
-            late[question].add_done_callback(partial(self._ring, key))
+            late[question].add_done_callback(partial(self._enqueue, key))
         if late:
             self._waiting[key] = late
         return {
@@ -82,5 +84,5 @@ class Measure:
     def _dropped(self, key: Key, question: Question, answered: Answered) -> bool:
         return not answered.done() and self._prometheus.drop(key, question)
 
-    def _ring(self, key: Key, _: Answered) -> None:
-        self._bell.ring(key)
+    def _enqueue(self, key: Key, _: Answered) -> None:
+        self._notifier.enqueue(key)

@@ -32,11 +32,11 @@ from lockstep.core.observed import (
     StoredRevision,
     Unreadable,
 )
-from lockstep.shell import decisions, services, upkeep
+from lockstep.shell import budget_and_owners, decisions, services
 from lockstep.shell.caches import Caches
 from lockstep.shell.clock import Clock, counted_on
-from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
+from lockstep.shell.references import Configs
 
 _REVISION: Final = "ControllerRevision"
 FOREIGN_BELIEVED: Final = timedelta(seconds=30)
@@ -78,7 +78,7 @@ class Observe:
             return None
         self._memory.versions[key] = record.meta.version
         self._memory.retain(key, self._children(key))
-        owner = upkeep.owner(key, record.meta.uid, record.spec)
+        owner = budget_and_owners.owner(key, record.meta.uid, record.spec)
         status, stepped = self._status(key, record)
         stored, forged = self._stored(owner, status)
         if not self._configs.look(key, kube_configs.templates(record, stored)):
@@ -110,11 +110,11 @@ class Observe:
             edits=self._configs.edits(key),
             copies=self._copies(owner),
             secrets=self._configs.secrets(key),
-            budget=upkeep.find_budget(self._caches, self._memory, owner),
-            autoscalers=upkeep.autoscalers(self._caches, owner),
-            misowned=upkeep.misowned(self._caches, owner),
+            budget=budget_and_owners.find_budget(self._caches, self._memory, owner),
+            autoscalers=budget_and_owners.autoscalers(self._caches, owner),
+            misowned=budget_and_owners.misowned(self._caches, owner),
             refused=self._memory.refusals.known(key),
-            unowned=upkeep.unowned(self._caches, owner),
+            unowned=budget_and_owners.unowned(self._caches, owner),
         )
 
     def _status(

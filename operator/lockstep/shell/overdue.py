@@ -6,7 +6,7 @@ from lockstep.core.key import Key
 from lockstep.core.rollout import events
 from lockstep.shell.caches import Caches
 from lockstep.shell.tell import Tell
-from lockstep.shell.work import LONGEST_PASS
+from lockstep.shell.workers import LONGEST_PASS
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,20 +43,20 @@ class _Watched:
 
 
 class Place:
-    """``ring`` is called for every reader of what is not as it was; ``crashed`` when it ends."""
+    """``enqueue`` is called for every reader of what is not as it was; ``crashed`` when it ends."""
 
     def __init__(
         self,
         watches: Watches,
         namespace: str,
         kind: Kind,
-        ring: Callable[[Key], None],
+        enqueue: Callable[[Key], None],
         crashed: Callable[["Place"], None],
     ) -> None:
         self.namespace = namespace
         self.kind = kind
         self._watches = watches
-        self._ring = ring
+        self._enqueue = enqueue
         self._crashed = crashed
         self._watched: dict[str, _Watched] = {}
         self._unread: dict[str, None] = {}
@@ -153,7 +153,7 @@ class Place:
         if not before or watched.last != seen:
             watched.last = seen
             for reader in sorted(watched.readers):
-                self._ring(reader)
+                self._enqueue(reader)
         return before
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""The waiting line between bells and workers: it hands out each key to one worker at a time.
+"""The work queue between watches and workers: it hands out each key to one worker at a time.
 
 One key wakes one worker. Waking all that are idle, to let them find out who is quickest, took a
 tenth of the operator's CPU.
@@ -15,7 +15,7 @@ _Idle = asyncio.Future[Key]
 
 
 class Queue:
-    """Belongs to one event loop; bells from elsewhere come through ``call_soon_threadsafe``.
+    """Belongs to one event loop; keys from elsewhere come through ``call_soon_threadsafe``.
 
     ``most`` is how many workers of one sort a namespace may have at a time.
     """
@@ -48,7 +48,7 @@ class Queue:
             raise
 
     def done(self, key: Key) -> None:
-        """Let the next worker have ``key``, if it has rung meanwhile."""
+        """Let the next worker have ``key``, if it was enqueued meanwhile."""
         self._schedule.done(key)
         self._hand_out()
 
@@ -69,9 +69,9 @@ class Queue:
             return
         if self._alarm:
             self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_at(due, self._ring)
+        self._alarm = asyncio.get_running_loop().call_at(due, self._enqueue)
 
-    def _ring(self) -> None:
+    def _enqueue(self) -> None:
         self._alarm = None
         self._hand_out()
 

@@ -16,12 +16,12 @@ from lockstep.core.writes import rests_on, write
 from lockstep.shell.world import Planner, World
 
 AFTER_WRITING: Final = timedelta(seconds=1)
-"""What was written may be all that the next step waits for, and nothing else need ever ring."""
+"""What was written may be all that the next step waits for, and nothing else need enqueue it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long a key may sleep, twice; None: until something rings.
+    """How long a key may sleep, twice; None: until it is enqueued.
 
     ``planned``: until there is something to measure or to end. ``written``: until what was done
     or stored has to be looked after.

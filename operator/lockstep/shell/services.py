@@ -127,14 +127,14 @@ async def _put(
         answer = await kube.create(manifest, owner.uid)
         if untouched(answer):
             _accept(memory, owner, manifest, answer)
-        caches.answered(answer)
+        caches.on_write_response(answer)
         return
     answer = await _bring(kube, manifest, known)
     _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.version == known.meta.version:
         memory.settle(owner.key, fresh.uid, fresh.version)
-    caches.answered(answer)
+    caches.on_write_response(answer)
 
 
 def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:

@@ -1,6 +1,6 @@
 """Smoke tests under way: a pod that does not answer holds no worker.
 
-Its pass ends, and the answer rings for another one.
+Its pass ends, and the answer enqueues another one.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from lockstep.core.key import Key
 from lockstep.core.needs import Smoke
 from lockstep.core.observed import SmokeResult
-from lockstep.shell.configs import Bell
+from lockstep.shell.references import Notifier
 
 AT_ONCE: Final = 64
 AT_ONCE_OF_ONE_NAMESPACE: Final = 8
@@ -35,11 +35,11 @@ class _UnderWay:
 
 
 class SmokeTests:
-    """``bell`` rings for a ModelDeployment whose test was answered meanwhile."""
+    """``notifier`` enqueues a ModelDeployment whose test was answered meanwhile."""
 
-    def __init__(self, prober: Prober, bell: Bell, quick: timedelta = QUICK) -> None:
+    def __init__(self, prober: Prober, notifier: Notifier, quick: timedelta = QUICK) -> None:
         self._prober = prober
-        self._bell = bell
+        self._notifier = notifier
         self._quick = quick
         self._known: dict[Key, _UnderWay] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -68,7 +68,7 @@ class SmokeTests:
     def _answered(self, key: Key, task: asyncio.Task[SmokeResult]) -> None:
         known = self._known.get(key)
         if known is not None and known.task is task:
-            self._bell.ring(key)
+            self._notifier.enqueue(key)
 
     def forget(self, key: Key) -> None:
         """Nobody wants to know any more."""

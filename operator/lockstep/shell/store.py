@@ -136,7 +136,7 @@ class Store:
         except LostRaceError:
             await self._catch_up(key)
             raise
-        self._caches.answered(answer)
+        self._caches.on_write_response(answer)
         self._memory.pending.pop(key, None)
         self._note_pruned(key, after, answer.get("status", {}))
         return AFTER_WRITING

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from lockstep.adapters import registry
-from lockstep.adapters.registry import Challenge, Digest, Reference, Resolution, Unresolved
+from lockstep.adapters import oci
+from lockstep.adapters.oci import Challenge, Digest, Reference, Resolution, Unresolved
 
 FRAUD = Reference("r.test", "ml/fraud", "1")
 A_DIGEST = "sha256:" + "ab" * 32
@@ -34,7 +34,7 @@ REFERENCES: dict[str, tuple[str, Reference | None]] = {
 
 @pytest.mark.parametrize(("image", "reference"), REFERENCES.values(), ids=REFERENCES)
 def test_parse(image: str, reference: Reference | None) -> None:
-    assert registry.parse(image) == reference
+    assert oci.parse(image) == reference
 
 
 HOSTS: dict[str, bool] = {
@@ -51,7 +51,7 @@ HOSTS: dict[str, bool] = {
 
 @pytest.mark.parametrize(("host", "loopback"), HOSTS.items())
 def test_loopback(*, host: str, loopback: bool) -> None:
-    assert registry.is_loopback(host) is loopback
+    assert oci.is_loopback(host) is loopback
 
 
 def test_one_host_is_served_by_another() -> None:
@@ -71,7 +71,7 @@ CHALLENGES: dict[str, tuple[str, Challenge]] = {
 
 @pytest.mark.parametrize(("header", "wanted"), CHALLENGES.values(), ids=CHALLENGES)
 def test_challenge(header: str, wanted: Challenge) -> None:
-    assert registry.challenge(header) == wanted
+    assert oci.challenge(header) == wanted
 
 
 ALICE = base64.b64encode(b"alice:secret").decode()
@@ -96,7 +96,7 @@ LOGINS: dict[str, tuple[str, str, str | None]] = {
 
 @pytest.mark.parametrize(("config", "host", "login"), LOGINS.values(), ids=LOGINS)
 def test_login(config: str, host: str, login: str | None) -> None:
-    assert registry.login(config, host) == login
+    assert oci.login(config, host) == login
 
 
 TOKENS: dict[str, tuple[int, bytes, str | None]] = {
@@ -113,7 +113,7 @@ TOKENS: dict[str, tuple[int, bytes, str | None]] = {
 
 @pytest.mark.parametrize(("status", "body", "token"), TOKENS.values(), ids=TOKENS)
 def test_token(status: int, body: bytes, token: str | None) -> None:
-    got = registry.token(status, body)
+    got = oci.token(status, body)
     if token is None:
         assert isinstance(got, Unresolved)
         assert f"(HTTP {status})" in got.why
@@ -144,14 +144,14 @@ ANSWERS: dict[str, tuple[int, dict[str, str], Resolution | None]] = {
 
 @pytest.mark.parametrize(("status", "headers", "answer"), ANSWERS.values(), ids=ANSWERS)
 def test_digest(status: int, headers: dict[str, str], answer: Resolution | None) -> None:
-    assert registry.digest(FRAUD, status, headers) == answer
+    assert oci.digest(FRAUD, status, headers) == answer
 
 
 def test_a_manifest_is_its_own_name() -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert registry.digest_of(b"") == Digest(f"sha256:{empty}")
+    assert oci.digest_of(b"") == Digest(f"sha256:{empty}")
 
 
 def test_a_manifest_is_not_read_without_end() -> None:
-    manifest = bytes(registry.LARGEST_MANIFEST_BYTES + 1)
-    assert registry.digest_of(manifest) == Unresolved("its manifest is larger than 4 MiB")
+    manifest = bytes(oci.LARGEST_MANIFEST_BYTES + 1)
+    assert oci.digest_of(manifest) == Unresolved("its manifest is larger than 4 MiB")

@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from lockstep.adapters.registry import Digest, Reference, Resolution, Unresolved
+from lockstep.adapters.oci import Digest, Reference, Resolution, Unresolved
 from lockstep.api.base import HOW_TO_PIN
 from lockstep.cli import pin
 from lockstep.cli.main import main

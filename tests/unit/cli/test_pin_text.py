@@ -2,7 +2,7 @@
 
 import pytest
 
-from lockstep.adapters.registry import Digest, Reference, Unresolved
+from lockstep.adapters.oci import Digest, Reference, Unresolved
 from lockstep.api.base import is_pinned
 from lockstep.cli.pin import Mistake, edit, find, wanted
 

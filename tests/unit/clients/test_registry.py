@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from lockstep.adapters.registry import Challenge, Digest, Reference, Resolution, Unresolved
-from lockstep.clients.registry import RegistryClient
+from lockstep.adapters.oci import Challenge, Digest, Reference, Resolution, Unresolved
+from lockstep.clients.oci_registry import RegistryClient
 
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()

@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from lockstep.api.base import Manifest
-from lockstep.clients.watching import Overheard, Target, target
+from lockstep.clients.watching import Target, WatchEvents, target
 from tests.unit.clients.scripted import Say, Scripted, connection, scripted
 
 TARGETS: dict[str, tuple[str, Target]] = {
@@ -39,13 +39,15 @@ class Ears:
 
 
 @asynccontextmanager
-async def overheard(*answers: Say) -> AsyncIterator[tuple[aiohttp.ClientSession, Scripted, Ears]]:
+async def watch_events(
+    *answers: Say,
+) -> AsyncIterator[tuple[aiohttp.ClientSession, Scripted, Ears]]:
     ears = Ears()
-    listener = Overheard(
+    listener = WatchEvents(
         plurals=frozenset({"pods"}),
         seen=lambda _, raw: None if raw["metadata"]["name"] == "odd" else raw,
-        listed=lambda *told: ears.lists.append(told),
-        heard=lambda *told: ears.events.append(told),
+        on_list=lambda *told: ears.lists.append(told),
+        on_event=lambda *told: ears.events.append(told),
         connected=lambda *told: ears.watches.append(told),
         count=lambda *told: ears.counted.append(" ".join(told)),
     )
@@ -71,7 +73,7 @@ async def get(session: aiohttp.ClientSession, server: Scripted, path: str) -> No
 
 
 async def test_a_list_is_told_as_a_whole() -> None:
-    async with overheard(page("a", "b")) as (session, server, ears):
+    async with watch_events(page("a", "b")) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
     assert ears.lists == [("pods", "", pods("a", "b"), 7)]
     assert ears.counted == ["list pods 200"]
@@ -79,14 +81,14 @@ async def test_a_list_is_told_as_a_whole() -> None:
 
 
 async def test_an_empty_list_is_told_too() -> None:
-    async with overheard(page()) as (session, server, ears):
+    async with watch_events(page()) as (session, server, ears):
         await get(session, server, "/api/v1/namespaces/pay/pods")
     assert ears.lists == [("pods", "pay", [], 7)]
 
 
 async def test_pages_are_told_together_once_the_last_has_come() -> None:
     answers = (page("a", more="x"), page("b", more="y"), page("c"))
-    async with overheard(*answers) as (session, server, ears):
+    async with watch_events(*answers) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods?continue=x")
         assert ears.lists == []
@@ -96,7 +98,7 @@ async def test_pages_are_told_together_once_the_last_has_come() -> None:
 
 async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
     answers = (page("old", more="x"), page("a", more="y"), page("b"))
-    async with overheard(*answers) as (session, server, ears):
+    async with watch_events(*answers) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods?continue=y")
@@ -104,20 +106,20 @@ async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
 
 
 async def test_what_nothing_is_kept_of_is_not_told() -> None:
-    async with overheard(page("a", "odd")) as (session, server, ears):
+    async with watch_events(page("a", "odd")) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
     assert ears.lists == [("pods", "", pods("a"), 7)]
 
 
 async def test_an_error_is_no_list() -> None:
     refused = Say(code=403, body={"metadata": {}, "items": []})
-    async with overheard(refused) as (session, server, ears):
+    async with watch_events(refused) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
     assert (ears.lists, ears.counted) == ([], ["list pods 403"])
 
 
 async def test_a_watch_that_was_accepted_is_told() -> None:
-    async with overheard(Say(), Say(code=429)) as (session, server, ears):
+    async with watch_events(Say(), Say(code=429)) as (session, server, ears):
         await get(session, server, "/api/v1/pods?watch=true")
         await get(session, server, "/api/v1/pods?watch=true")
     assert ears.watches == [("pods", "")]
@@ -125,13 +127,13 @@ async def test_a_watch_that_was_accepted_is_told() -> None:
 
 
 async def test_what_is_not_ours_is_only_counted() -> None:
-    async with overheard(Say(body={"resources": []})) as (session, server, ears):
+    async with watch_events(Say(body={"resources": []})) as (session, server, ears):
         await get(session, server, "/apis/apps/v1")
     assert (ears.lists, ears.counted) == ([], ["get discovery 200"])
 
 
 async def test_no_answer_is_counted() -> None:
-    async with overheard(Say()) as (session, _, ears):
+    async with watch_events(Say()) as (session, _, ears):
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.get("http://127.0.0.1:1/api/v1/pods?watch=true")
     assert ears.counted == ["watch pods none"]
@@ -139,7 +141,7 @@ async def test_no_answer_is_counted() -> None:
 
 async def test_of_a_list_kopf_gets_to_know_only_how_far_it_goes() -> None:
     async with (
-        overheard(page("a", more="x", version="8")) as (session, server, _),
+        watch_events(page("a", more="x", version="8")) as (session, server, _),
         session.get(server.url + "/api/v1/pods") as reply,
     ):
         assert await reply.json(content_type=None) == {
@@ -178,7 +180,7 @@ async def test_the_events_of_a_watch(
     monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
     content = "".join(json.dumps(line) + "\n" for line in lines)
     async with (
-        overheard(Say(body=content)) as (session, server, ears),
+        watch_events(Say(body=content)) as (session, server, ears),
         session.get(server.url + "/api/v1/pods?watch=true") as reply,
     ):
         last = [data async for data in reply.content.iter_chunked(1 << 20)][-1]

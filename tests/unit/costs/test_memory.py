@@ -55,7 +55,7 @@ def _listed(order: tuple[str, ...]) -> Caches:
     caches = Caches(())
     for plural in order:
         found = [caches.seen(plural, json.loads(text)) for text in OBJECTS[plural]]
-        caches.listed(plural, "", [it for it in found if it], 100)
+        caches.on_list(plural, "", [it for it in found if it], 100)
     return caches
 
 

@@ -21,10 +21,10 @@ from lockstep.shell.act import Act
 from lockstep.shell.cache import Seen
 from lockstep.shell.caches import Caches
 from lockstep.shell.clock import Clock
-from lockstep.shell.configs import Configs
 from lockstep.shell.memory import Memory
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.observe import Observe
+from lockstep.shell.references import Configs
 from lockstep.shell.store import Store
 from lockstep.shell.tell import Tell
 from tests.unit.shell.written import FRAUD

@@ -11,7 +11,7 @@ CHURN = Key("pay", "churn")
 
 def rung(caches: Caches) -> list[Key]:
     bells: list[Key] = []
-    caches.ring = bells.append
+    caches.enqueue = bells.append
     return bells
 
 
@@ -72,7 +72,7 @@ def test_it_is_complete_once_every_resource_was_listed_in_every_namespace() -> N
     for plural, namespace in sorted(caches.scopes):
         assert not caches.complete
         assert plural in caches.missing
-        caches.listed(plural, namespace, [], 1)
+        caches.on_list(plural, namespace, [], 1)
     assert caches.complete
     assert caches.completed.is_set()
 
@@ -87,7 +87,7 @@ def test_events_alone_never_make_it_complete() -> None:
 
 def test_a_later_list_rings_for_what_vanished() -> None:
     caches = Caches(())
-    caches.listed("replicasets", "", kept(caches, "replicasets", child()), 50)
+    caches.on_list("replicasets", "", kept(caches, "replicasets", child()), 50)
     bells = rung(caches)
-    caches.listed("replicasets", "", [], 60)
+    caches.on_list("replicasets", "", [], 60)
     assert bells == [FRAUD]

@@ -165,7 +165,7 @@ async def test_a_status_of_ours_rings_for_nobody() -> None:
     world = World()
     rung: list[Key] = []
     world.use("fraud")
-    world.bench.caches.ring = rung.append
+    world.bench.caches.enqueue = rung.append
     await world.told()
     assert rung == []
 

@@ -56,7 +56,7 @@ async def test_decisions_are_seen_in_the_order_in_which_they_are_taken() -> None
 
 def test_a_decision_rings_for_what_it_is_about() -> None:
     bench, bells = Bench(), list[Key]()
-    bench.caches.ring = bells.append
+    bench.caches.enqueue = bells.append
     bench.see(decision("a", target="churn"))
     assert bells == [Key(FRAUD.namespace, "churn")]
 

@@ -46,40 +46,40 @@ class Oracle:
 
 
 @dataclass
-class Bell:
+class Notifier:
     rung: list[Key] = field(default_factory=list)
 
     @property
-    def ring(self) -> Callable[[Key], None]:
+    def enqueue(self) -> Callable[[Key], None]:
         return self.rung.append
 
-    @ring.setter
-    def ring(self, _: Callable[[Key], None]) -> None:
+    @enqueue.setter
+    def enqueue(self, _: Callable[[Key], None]) -> None:
         raise AssertionError
 
 
-def measuring(patience: float = 0.01) -> tuple[Measure, Oracle, Bell]:
-    oracle, bell = Oracle(), Bell()
-    return Measure(oracle, bell, timedelta(seconds=patience)), oracle, bell
+def measuring(patience: float = 0.01) -> tuple[Measure, Oracle, Notifier]:
+    oracle, notifier = Oracle(), Notifier()
+    return Measure(oracle, notifier, timedelta(seconds=patience)), oracle, notifier
 
 
 async def test_an_answer_in_a_moment_is_part_of_the_pass() -> None:
-    measure, oracle, bell = measuring(patience=5)
+    measure, oracle, notifier = measuring(patience=5)
     asking = asyncio.create_task(measure.ask(FRAUD, [FIRST]))
     await asyncio.sleep(0)
     oracle.answer(FIRST)
     assert await asking == {FIRST: GOOD}
     await asyncio.sleep(0)
-    assert bell.rung == []
+    assert notifier.rung == []
 
 
 async def test_an_answer_that_comes_later_rings_and_is_heard_by_the_next_pass() -> None:
-    measure, oracle, bell = measuring()
+    measure, oracle, notifier = measuring()
     assert await measure.ask(FRAUD, [FIRST]) == {FIRST: LATE}
     assert await measure.ask(FRAUD, [FIRST]) == {FIRST: LATE}
     oracle.answer(FIRST)
     await asyncio.sleep(0)
-    assert bell.rung == [FRAUD], "once, however many passes have waited for it"
+    assert notifier.rung == [FRAUD], "once, however many passes have waited for it"
     assert await measure.ask(FRAUD, [FIRST]) == {FIRST: GOOD}
     assert oracle.log == ["fraud asks at 00"]
 
@@ -102,13 +102,13 @@ async def test_what_was_not_put_gives_way_to_what_is_due_now() -> None:
 
 
 async def test_where_there_is_no_hope_no_pass_waits() -> None:
-    measure, oracle, bell = measuring(patience=60)
+    measure, oracle, notifier = measuring(patience=60)
     oracle.is_hopeless = True
     async with asyncio.timeout(5):
         assert await measure.ask(FRAUD, [FIRST]) == {FIRST: LATE}
     oracle.answer(FIRST)
     await asyncio.sleep(0)
-    assert bell.rung == [FRAUD]
+    assert notifier.rung == [FRAUD]
 
 
 async def test_who_is_gone_asks_no_more() -> None:

@@ -40,8 +40,8 @@ class Pods:
 
 
 class Listening:
-    def __init__(self, ring: Callable[[Key], None]) -> None:
-        self.ring = ring
+    def __init__(self, enqueue: Callable[[Key], None]) -> None:
+        self.enqueue = enqueue
 
 
 def smoke_tests(pods: Pods) -> tuple[SmokeTests, list[Key]]:

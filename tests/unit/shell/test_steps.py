@@ -208,7 +208,7 @@ async def test_what_is_done_rests_on_what_was_stored(spec: Manifest, writes: int
 async def test_our_own_write_rings_for_nobody() -> None:
     bench = Bench().see(model_deployment())
     rung: list[Key] = []
-    bench.caches.ring = rung.append
+    bench.caches.enqueue = rung.append
     wait = await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
     assert (wait, rung) == (AFTER_WRITING, []), "but it is looked at again soon"
 

@@ -17,7 +17,7 @@ from lockstep.core.conditions import Claim
 from lockstep.core.names import child_name
 from lockstep.core.observed import ChildRef, Foreign
 from lockstep.core.plan import Action, SetOwnership
-from lockstep.core.rollout.view import Aim, Stance, View
+from lockstep.core.rollout.view import Assessment, DesiredState, View
 
 _NAMED: Final = 12
 _BUDGET: Final = "PodDisruptionBudget"
@@ -69,17 +69,17 @@ def actions(view: View) -> Iterator[Action]:
             yield SetOwnership(child, orphan=orphan)
 
 
-def standing(view: View) -> Stance:
+def standing(view: View) -> Assessment:
     """Nothing is touched: who is there serves on, and all of it is named at once."""
     said = _taking_back(view) if view.memory.adopting else _waiting(view)
     phase = Phase.PROGRESSING if view.memory.adopting else Phase.DEGRADED
     arms = view.observed.arms.values()
-    return Stance(
+    return Assessment(
         memory=view.memory,
         phase=phase,
         reason=Reason.UNOWNED,
         message=said,
-        aim=Aim(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set}),
+        aim=DesiredState(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set}),
         conflict=Claim(Truth.TRUE, Reason.UNOWNED, said),
     )
 

@@ -19,7 +19,7 @@ from lockstep.core.observed import ConfigCopy, Observed
 from lockstep.core.plan import PruneConfig, StoreConfig
 from lockstep.core.revision import ABSENT, MISSING, Wanted, copy_names, resolve
 from lockstep.core.rollout import restart
-from lockstep.core.rollout.view import Stance, View
+from lockstep.core.rollout.view import Assessment, View
 
 _KIND = Kind.CONFIG_MAP.value
 _MISSING: Final = {
@@ -60,13 +60,13 @@ def needed(view: View) -> frozenset[str]:
     return frozenset(wish.wanted.name for wish in wishes if wish.found is None)
 
 
-def actions(view: View, stance: Stance) -> Iterator[StoreConfig | PruneConfig]:
+def actions(view: View, stance: Assessment) -> Iterator[StoreConfig | PruneConfig]:
     """Copies that are missing, as long as there is something to copy; copies nobody needs."""
     yield from _stored(view, stance)
     yield from _pruned(view, stance)
 
 
-def claims(view: View, stance: Stance) -> dict[ConditionType, Claim]:
+def claims(view: View, stance: Assessment) -> dict[ConditionType, Claim]:
     """What has to be said about copies that are lost and Secrets that are others now."""
     found = {
         ConditionType.CONFIG_LOST: _lost(view, stance),
@@ -156,7 +156,7 @@ def _copyable(view: View, wish: _Wish) -> bool:
     return wish.found is None and same and not taken
 
 
-def _stored(view: View, stance: Stance) -> Iterator[StoreConfig]:
+def _stored(view: View, stance: Assessment) -> Iterator[StoreConfig]:
     revisions = {it.revision for it in view.observed.stored}
     revisions |= {view.wanted.revision} & stance.aim.counts.keys()
     for revision in sorted(revisions):
@@ -165,7 +165,7 @@ def _stored(view: View, stance: Stance) -> Iterator[StoreConfig]:
                 yield wish.wanted
 
 
-def _pruned(view: View, stance: Stance) -> Iterator[PruneConfig]:
+def _pruned(view: View, stance: Assessment) -> Iterator[PruneConfig]:
     memory = stance.memory
     named = (memory.stable, memory.candidate, memory.rejected, memory.kept)
     known = {it.revision for it in named if it}
@@ -176,7 +176,7 @@ def _pruned(view: View, stance: Stance) -> Iterator[PruneConfig]:
             yield PruneConfig(copy.name)
 
 
-def _lost(view: View, stance: Stance) -> Claim | None:
+def _lost(view: View, stance: Assessment) -> Claim | None:
     for revision in sorted(stance.aim.counts):
         for wish in _wishes(view, revision):
             if not wish.right and not _copyable(view, wish):
@@ -200,7 +200,7 @@ def _restarting(view: View, revision: RevisionStatus) -> bool:
     return restart.begins(view, view.observed.arm(revision.revision))
 
 
-def _rotated(view: View, stance: Stance) -> Claim | None:
+def _rotated(view: View, stance: Assessment) -> Claim | None:
     """A Secret that is deleted is not rotated: it is another one once it is there again."""
     stable, now = stance.memory.stable, view.observed.secrets
     started_with = secrets(view, stable)

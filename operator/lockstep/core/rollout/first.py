@@ -18,19 +18,19 @@ from lockstep.core.rollout import (
 )
 from lockstep.core.rollout.failures import failure, next_failure
 from lockstep.core.rollout.stages import FIRST, is_gated_first
-from lockstep.core.rollout.view import Aim, Stance, View
+from lockstep.core.rollout.view import Assessment, DesiredState, View
 
 NOBODY = Arm(revision="")
 
 
-def answer(view: View, candidate: Arm) -> Stance:
+def answer(view: View, candidate: Arm) -> Assessment:
     """Bring the first revision up, with the gates before its first caller where they are asked."""
     if is_gated_first(view):
         return trial.answer(view, NOBODY, candidate)
     return _direct(_clocked(proving.smoked(view, candidate), candidate), candidate)
 
 
-def _direct(view: View, candidate: Arm) -> Stance:
+def _direct(view: View, candidate: Arm) -> Assessment:
     """Callers reach it as soon as one proven pod is ready."""
     failed, astray = failure(view, candidate), returns.problem(view) or ports.problem(view)
     if failed and failed.final:
@@ -66,13 +66,15 @@ def _clocked(view: View, candidate: Arm) -> View:
 
 def _stance(
     view: View, candidate: Arm, phase: Phase, reason: ConditionReason, message: str
-) -> Stance:
-    return Stance(
+) -> Assessment:
+    return Assessment(
         memory=view.memory,
         phase=phase,
         reason=reason,
         message=message,
-        aim=Aim(counts={candidate.revision: view.spec.replicas}, routing=_routing(view, candidate)),
+        aim=DesiredState(
+            counts={candidate.revision: view.spec.replicas}, routing=_routing(view, candidate)
+        ),
         wait=next_failure(view, candidate),
     )
 

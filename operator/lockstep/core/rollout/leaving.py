@@ -13,7 +13,7 @@ from lockstep.api.status import Leaving, Phase
 from lockstep.core.observed import Arm
 from lockstep.core.rollout import messages, returns
 from lockstep.core.rollout.steering import serve
-from lockstep.core.rollout.view import Stance, View, reaches, soonest
+from lockstep.core.rollout.view import Assessment, View, reaches, soonest
 
 _PASSING: Final = {FailureReason.QUOTA_EXCEEDED, FailureReason.CLUSTER_UNAVAILABLE}
 
@@ -65,10 +65,10 @@ def _end(view: View, leaving: Leaving) -> timedelta | None:
     return since + view.spec.progress_deadline - view.now if since else None
 
 
-def stance(view: View, leaving: Leaving, stable: Arm) -> Stance:
+def stance(view: View, leaving: Leaving, stable: Arm) -> Assessment:
     """Callers go back as stable's pods come up; a new revision waits for that."""
     arm, end = view.observed.arm(leaving.revision), _end(view, leaving)
-    return Stance(
+    return Assessment(
         memory=view.memory,
         phase=Phase.PROGRESSING,
         reason=Reason.RETURNING,

@@ -16,7 +16,7 @@ from lockstep.core.rollout.proving import judged_by
 from lockstep.core.rollout.returns import is_older
 from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
-from lockstep.core.rollout.view import Stance, View, soonest
+from lockstep.core.rollout.view import Assessment, View, soonest
 
 NO_TRIAL: Final[Mapping[str, Any]] = {
     "candidate": None,
@@ -26,12 +26,12 @@ NO_TRIAL: Final[Mapping[str, Any]] = {
 }
 
 
-def invalid(stance: Stance, claim: Claim) -> Stance:
+def invalid(stance: Assessment, claim: Claim) -> Assessment:
     """The same stance with the spec said to be at fault."""
     return replace(stance, valid=claim)
 
 
-def promote(view: View) -> Stance:
+def promote(view: View) -> Assessment:
     """The candidate is the last completed revision from now on; no pod of it is restarted."""
     return settled(promoted(view))
 
@@ -65,7 +65,7 @@ def _returns(view: View) -> bool:
     return candidate is not None and candidate.ungated == RETURNED
 
 
-def settled(view: View) -> Stance:
+def settled(view: View) -> Assessment:
     """Nothing is on trial: stable serves, or is on the way to."""
     stable, memory = view.stable, view.memory
     if stable is None or memory.stable is None:
@@ -83,7 +83,7 @@ def settled(view: View) -> Stance:
     else:
         said = messages.scaling(memory.stable, stable, wanted)
         phase, reason, message = _scaling(stable, said)
-    return Stance(
+    return Assessment(
         memory=memory,
         phase=phase,
         reason=reason,
@@ -104,8 +104,8 @@ def _scaling(stable: Arm, message: str) -> tuple[Phase, ConditionReason, str]:
     return Phase.PROGRESSING, Reason.SCALING, message
 
 
-def _waiting(view: View) -> Stance:
-    return Stance(
+def _waiting(view: View) -> Assessment:
+    return Assessment(
         memory=view.memory,
         phase=Phase.PROGRESSING,
         reason=Reason.STARTING,
@@ -114,7 +114,7 @@ def _waiting(view: View) -> Stance:
     )
 
 
-def reject(view: View, failure: Failure) -> Stance:
+def reject(view: View, failure: Failure) -> Assessment:
     """Take the candidate back; its digest is not tried again until it or ``retry`` changes."""
     after = rejected(view, failure)
     found = after.memory.rejected
@@ -142,12 +142,12 @@ def rejected(view: View, failure: Failure) -> View:
     return view.recall(rejected=rejection, history=history, **NO_TRIAL)
 
 
-def condemned(view: View, rejected: Rejection) -> Stance:
+def condemned(view: View, rejected: Rejection) -> Assessment:
     """The spec still asks for what was rejected: stable serves, and the first sentence stands."""
     view = keeping.failed(view, serve(view).routing or view.routing)
     known = view.memory.rejected
     left = known.keep_until - view.now if known and known.keep_until else None
-    return Stance(
+    return Assessment(
         memory=view.memory,
         phase=Phase.DEGRADED,
         reason=Reason.ROLLED_BACK,

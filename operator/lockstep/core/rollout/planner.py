@@ -35,7 +35,7 @@ from lockstep.core.rollout import (
 )
 from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve
-from lockstep.core.rollout.view import Aim, Stance, View, reaches
+from lockstep.core.rollout.view import Assessment, DesiredState, View, reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +301,7 @@ def _lost(view: View, stable: RevisionStatus) -> bool:
     return asking.template(view, stable.revision) is None
 
 
-def answer(view: View) -> Stance:
+def answer(view: View) -> Assessment:
     """Answer the situation; every arm keeps callers served."""
     match classify(view):
         case Unowned() | Taken() as owned:
@@ -326,36 +326,36 @@ def answer(view: View) -> Stance:
             assert_never(other)
 
 
-def _not_started(view: View, waiting: Held | Unstartable) -> Stance:
+def _not_started(view: View, waiting: Held | Unstartable) -> Assessment:
     if isinstance(waiting, Held):
         return _standing(view, Phase.PAUSED, waiting.reason, waiting.message)
     return _invalid(view, waiting.claim)
 
 
-def _settled(view: View) -> Stance:
+def _settled(view: View) -> Assessment:
     """Stable serves; what spec.service says of it may be wrong all the same, and is not done."""
     claim = ports.problem(view)
     return _invalid(view, claim) if claim else outcome.settled(view)
 
 
-def _invalid(view: View, claim: Claim) -> Stance:
+def _invalid(view: View, claim: Claim) -> Assessment:
     stance = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
     return outcome.invalid(stance, claim)
 
 
 def _standing(
     view: View, phase: Phase, reason: ConditionReason, message: str, wait: timedelta | None = None
-) -> Stance:
-    return Stance(
+) -> Assessment:
+    return Assessment(
         memory=view.memory, phase=phase, reason=reason, message=message, aim=serve(view), wait=wait
     )
 
 
-def _not_ours(view: View, owned: Unowned | Taken) -> Stance:
+def _not_ours(view: View, owned: Unowned | Taken) -> Assessment:
     if isinstance(owned, Unowned):
         return adoption.standing(view)
     message = messages.taken(owned.foreign)
-    return Stance(
+    return Assessment(
         memory=view.memory,
         phase=Phase.DEGRADED,
         reason=Reason.CONFLICT,
@@ -366,7 +366,7 @@ def _not_ours(view: View, owned: Unowned | Taken) -> Stance:
     )
 
 
-def _around_it(view: View) -> Aim:
+def _around_it(view: View) -> DesiredState:
     """Stable goes on serving where only the name of the wanted revision is taken."""
     name, stable = view.observed.key.name, view.memory.stable
     if stable is None:
@@ -376,7 +376,7 @@ def _around_it(view: View) -> Aim:
     return report.as_it_is(view) if untouchable else serve(view)
 
 
-def _start(view: View) -> Stance:
+def _start(view: View) -> Assessment:
     """Begin the trial once the API server has said that it would take the revision."""
     version, known = view.version, view.observed.arm(view.wanted.revision).replica_set
     result = view.observed.answers.dry_run
@@ -398,7 +398,7 @@ def _makes_room(view: View, result: DryRunResult) -> bool:
     return result.cause is Cause.ROOM and result.kind == "Pod" and spare > 0
 
 
-def _refused(view: View, problem: str, by: Cause) -> Stance:
+def _refused(view: View, problem: str, by: Cause) -> Assessment:
     version = view.version
     if by is Cause.SPEC:
         message = messages.refused(version, problem)

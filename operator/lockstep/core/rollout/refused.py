@@ -10,7 +10,7 @@ from lockstep.api.status import MOST_OF_A_CONDITION, ModelDeploymentStatus, Phas
 from lockstep.core.conditions import Claim
 from lockstep.core.plan import Action, Event
 from lockstep.core.refusals import REASONS, Cause, Refused, Verb, Write
-from lockstep.core.rollout.view import Stance, View
+from lockstep.core.rollout.view import Assessment, View
 from lockstep.core.writes import write
 
 _MOST: Final = 3
@@ -31,7 +31,7 @@ def stays(view: View) -> bool:
     return any(it.write in mine for it in view.observed.refused)
 
 
-def told(view: View, stance: Stance, actions: Sequence[Action]) -> Stance:
+def told(view: View, stance: Assessment, actions: Sequence[Action]) -> Assessment:
     """The stance, which neither is Healthy nor gets on while something it needs is refused."""
     needed = [it for it in _standing(view, actions) if _is_needed(it)]
     quiet = (

@@ -54,12 +54,12 @@ from lockstep.core.rollout import (
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
-from lockstep.core.rollout.view import Aim, Stance, View, reaches, soonest
+from lockstep.core.rollout.view import Assessment, DesiredState, View, reaches, soonest
 
 _MESSAGE: Final = 1024
 
 
-def plan(view: View, stance: Stance) -> Plan:
+def plan(view: View, stance: Assessment) -> Plan:
     """Everything that follows from a stance."""
     stance, before = settling.told(view, upkeep.told(view, stance)), view.observed.status
     actions = tuple(_actions(view, stance))
@@ -112,10 +112,10 @@ def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
     return Plan(status=status, events=events.between(before, status, Reason.SPEC_INVALID))
 
 
-def as_it_is(view: View) -> Aim:
+def as_it_is(view: View) -> DesiredState:
     """Touch nothing: every ReplicaSet at its size, callers where they are."""
     arms = view.observed.arms.values()
-    return Aim(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set})
+    return DesiredState(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set})
 
 
 def since(view: View, kind: ConditionType, status: Truth) -> datetime:
@@ -126,7 +126,7 @@ def since(view: View, kind: ConditionType, status: Truth) -> datetime:
     return view.now
 
 
-def _status(view: View, stance: Stance, refusal: Claim | None) -> ModelDeploymentStatus:
+def _status(view: View, stance: Assessment, refusal: Claim | None) -> ModelDeploymentStatus:
     observed, arms = view.observed, view.observed.arms.values()
     answering = _answering(view, stance)
     claims = _claims(view, stance, answering)
@@ -150,7 +150,7 @@ def _status(view: View, stance: Stance, refusal: Claim | None) -> ModelDeploymen
     )
 
 
-def _weights(view: View, stance: Stance) -> Weights | None:
+def _weights(view: View, stance: Assessment) -> Weights | None:
     """None where nobody is between two revisions: 0 percent would be said of no candidate."""
     memory = stance.memory
     if memory.candidate is None:
@@ -186,14 +186,14 @@ def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
             return 0
 
 
-def _answering(view: View, stance: Stance) -> int:
+def _answering(view: View, stance: Assessment) -> int:
     """Ready pods that callers reach, or will as soon as this is carried out."""
     stays = stance.aim.routing is None or refused.stays(view)
     routing = view.routing if stays else stance.aim.routing
     return sum(arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision))
 
 
-def _claims(view: View, stance: Stance, answering: int) -> dict[ConditionType, Claim]:
+def _claims(view: View, stance: Assessment, answering: int) -> dict[ConditionType, Claim]:
     claims = {
         ConditionType.AVAILABLE: adoption.available(view) or _available(view, answering),
         **_progress(stance.phase, stance.reason, stance.message),
@@ -239,7 +239,7 @@ def _progress(phase: Phase, reason: ConditionReason, message: str) -> dict[Condi
     }
 
 
-def _approximate(view: View, stance: Stance) -> Claim | None:
+def _approximate(view: View, stance: Assessment) -> Claim | None:
     stage, space = stance.memory.stage, room(view.spec)
     walked = steps(view.spec, stance.memory.candidate)
     if stage is None or stance.memory.stable is None or stage.index >= len(walked):
@@ -257,7 +257,7 @@ def _approximate(view: View, stance: Stance) -> Claim | None:
     )
 
 
-def _actions(view: View, stance: Stance) -> Iterator[Action]:
+def _actions(view: View, stance: Assessment) -> Iterator[Action]:
     """Callers are moved first; pods that nobody reaches then give up their places to new ones.
 
     Pods that callers reach go last, once those that take over have been asked for.
@@ -278,7 +278,7 @@ def _actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from _replaced(view, stance)
 
 
-def _replaced(view: View, stance: Stance) -> Iterator[Action]:
+def _replaced(view: View, stance: Assessment) -> Iterator[Action]:
     """Pods that a restart takes; those that answer stay while nodes may not hear of others."""
     stays = settling.ends(view) is not None
     answering = {it.uid for arm in view.observed.arms.values() for it in arm.pods if it.ready}
@@ -287,7 +287,9 @@ def _replaced(view: View, stance: Stance) -> Iterator[Action]:
             yield removal
 
 
-def _removals(view: View, stance: Stance, routing: Routing | None) -> Iterator[RemoveReplicaSet]:
+def _removals(
+    view: View, stance: Assessment, routing: Routing | None
+) -> Iterator[RemoveReplicaSet]:
     for arm in view.observed.arms.values():
         child = arm.replica_set
         unwanted = arm.revision not in stance.aim.counts and not reaches(routing, arm.revision)
@@ -301,7 +303,7 @@ def _turn(view: View, put: PutReplicaSet, routing: Routing | None) -> int:
     return 2 if reaches(routing, put.revision) else 0
 
 
-def _store(view: View, stance: Stance) -> Iterator[StoreRevision]:
+def _store(view: View, stance: Assessment) -> Iterator[StoreRevision]:
     if adoption.blocks(view):
         return
     wanted, stable = view.wanted, stance.memory.stable
@@ -376,7 +378,7 @@ def _preview(view: View, revision: str | None) -> Iterator[SetPreview | RemovePr
     )
 
 
-def _prune(view: View, stance: Stance) -> Iterator[PruneRevision]:
+def _prune(view: View, stance: Assessment) -> Iterator[PruneRevision]:
     """Old revisions beyond the limit go, oldest first; those that status names stay."""
     memory = stance.memory
     kept = (memory.stable, memory.candidate, memory.rejected, memory.kept, memory.leaving)

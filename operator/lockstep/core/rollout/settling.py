@@ -18,7 +18,7 @@ from lockstep.core.conditions import Claim
 from lockstep.core.moments import clock
 from lockstep.core.observed import Arm, Outage
 from lockstep.core.rollout import restart
-from lockstep.core.rollout.view import Stance, View, reaches
+from lockstep.core.rollout.view import Assessment, View, reaches
 
 TIMES: Final = 3
 """Waits that double end at most twice the outage after it; the third is for hearing of it all."""
@@ -73,7 +73,7 @@ def _whole(lasted: timedelta) -> timedelta:
     return timedelta(seconds=max(1, round(lasted.total_seconds())))
 
 
-def told(view: View, stance: Stance) -> Stance:
+def told(view: View, stance: Assessment) -> Assessment:
     """The stance, which takes nothing away that callers may still be sent to.
 
     What was rejected goes as ``spec.rollback`` says: stable gets its places at once.

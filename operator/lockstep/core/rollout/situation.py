@@ -16,7 +16,7 @@ from lockstep.core.rollout.failures import Failure
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import Step
 from lockstep.core.rollout.steering import advance, hidden
-from lockstep.core.rollout.view import Aim, View, reaches
+from lockstep.core.rollout.view import DesiredState, View, reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +169,14 @@ class Trial:
             self.candidate.revision: self.target.candidate,
         }
 
-    def aim(self) -> Aim:
+    def aim(self) -> DesiredState:
         return self._aim
 
     @cached_property
-    def _aim(self) -> Aim:
+    def _aim(self) -> DesiredState:
         return self.towards(self.stage)
 
-    def towards(self, stage: Step) -> Aim:
+    def towards(self, stage: Step) -> DesiredState:
         if self.view.memory.stable is None:
             return hidden(self.view, self.candidate)
         return advance(self.view, self.stable, self.candidate, stage)

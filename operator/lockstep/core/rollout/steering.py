@@ -6,10 +6,10 @@ from lockstep.core.rollout import keeping, ports, strangers
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
-from lockstep.core.rollout.view import Aim, View, reaches
+from lockstep.core.rollout.view import DesiredState, View, reaches
 
 
-def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> Aim:
+def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> DesiredState:
     """Move towards the step: callers only to proven and ready pods, capacity never below need."""
     routing, space = onwards(view, stable, candidate, step_), room(view.spec)
     target = _from_nothing(view, stable, candidate, step_.target)
@@ -23,7 +23,7 @@ def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> Aim:
         others += max(kept, _places(view, serving))
         counts, given = make_way(*sides, target, space, others), {serving.revision: kept}
     asked = {stable.revision: counts.stable, candidate.revision: counts.candidate}
-    return Aim(counts=asked | given, routing=routing, preview=preview(view, candidate))
+    return DesiredState(counts=asked | given, routing=routing, preview=preview(view, candidate))
 
 
 def _from_nothing(view: View, stable: Arm, candidate: Arm, target: Counts) -> Counts:
@@ -38,10 +38,10 @@ def _from_nothing(view: View, stable: Arm, candidate: Arm, target: Counts) -> Co
     return target
 
 
-def hidden(view: View, candidate: Arm) -> Aim:
+def hidden(view: View, candidate: Arm) -> DesiredState:
     """A first revision at full size that nobody reaches but through the preview Service."""
     counts = {candidate.revision: view.spec.replicas}
-    return Aim(counts=counts, routing=Nobody(), preview=candidate.revision)
+    return DesiredState(counts=counts, routing=Nobody(), preview=candidate.revision)
 
 
 def preview(view: View, candidate: Arm) -> str | None:
@@ -140,12 +140,12 @@ def _lasting(arm: Arm) -> int:
     return min(arm.ready, arm.wanted)
 
 
-def serve(view: View) -> Aim:
+def serve(view: View) -> DesiredState:
     """Nothing is on trial: stable at full size for everybody, beside what is kept of a failure."""
     stable = view.stable
     if stable is None:
         nobody = Nobody() if view.routing is not None else None
-        return Aim(counts=_kept_failed(view), routing=nobody)
+        return DesiredState(counts=_kept_failed(view), routing=nobody)
     if view.memory.leaving:
         return handed_back(view, stable, view.observed.arm(view.memory.leaving.revision))
     if _paced(view):
@@ -154,14 +154,14 @@ def serve(view: View) -> Aim:
     if routing != Only(stable.revision):
         return _replacing(view, stable, routing)
     counts = {stable.revision: view.spec.replicas, **_kept_failed(view), **_kept(view)}
-    return Aim(counts=counts, routing=routing)
+    return DesiredState(counts=counts, routing=routing)
 
 
-def _replacing(view: View, stable: Arm, routing: Routing) -> Aim:
+def _replacing(view: View, stable: Arm, routing: Routing) -> DesiredState:
     """Stable comes up in the places that whoever serves in its stead leaves or gives up."""
     arms = view.observed.arms.values()
     serving = next(arm for arm in arms if reaches(routing, arm.revision))
-    return Aim(counts=_returning(view, stable, serving, routing), routing=routing)
+    return DesiredState(counts=_returning(view, stable, serving, routing), routing=routing)
 
 
 def _returning(
@@ -205,14 +205,14 @@ def _paced(view: View) -> bool:
     return reaches(view.routing, rejected.revision)
 
 
-def _paced_return(view: View, stable: Arm) -> Aim:
+def _paced_return(view: View, stable: Arm) -> DesiredState:
     rejected = view.memory.rejected
     failed = view.observed.arm(rejected.revision if rejected else "")
     looked_at = min(failed.wanted, max_surge(view.spec)) if view.spec.rollback.keep_failed else 0
     return handed_back(view, stable, failed, looked_at)
 
 
-def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> Aim:
+def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> DesiredState:
     """The share follows stable's ready pods; the last step closes the Service to whom is left.
 
     Where callers are not split, in a blue-green or between ports, all of them go with that step;
@@ -226,7 +226,7 @@ def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> Aim:
         routing = Only(left.revision)
     else:
         routing = _shared(view, stable, left)
-    return Aim(counts=_returning(view, stable, left, routing, kept), routing=routing)
+    return DesiredState(counts=_returning(view, stable, left, routing, kept), routing=routing)
 
 
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:

@@ -47,10 +47,10 @@ from lockstep.core.rollout.stages import (
     problem,
     walk,
 )
-from lockstep.core.rollout.view import Stance, View, reaches, soonest
+from lockstep.core.rollout.view import Assessment, View, reaches, soonest
 
 
-def answer(view: View, stable: Arm, candidate: Arm) -> Stance:
+def answer(view: View, stable: Arm, candidate: Arm) -> Assessment:
     """Answer a pass of a trial."""
     trial = _trial(view, stable, candidate)
     match classify(trial):
@@ -321,8 +321,8 @@ def _measured(trial: Trial) -> Trial:
     return replace(trial, view=trial.view.recall(gates=judged.gates), judged=judged)
 
 
-def _stance(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -> Stance:
-    return Stance(
+def _stance(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -> Assessment:
+    return Assessment(
         memory=trial.view.memory,
         phase=phase,
         reason=reason,
@@ -332,7 +332,7 @@ def _stance(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -
     )
 
 
-def _under_way(trial: Trial, reason: ConditionReason, message: str) -> Stance:
+def _under_way(trial: Trial, reason: ConditionReason, message: str) -> Assessment:
     """A person who was awaited before a break, and is still, goes on being awaited.
 
     A phase that comes and goes would silence whoever wants to know what has waited for an hour.
@@ -389,7 +389,7 @@ def _unreachable(trial: Trial) -> str:
     return said + strangers.delay(trial.view)
 
 
-def _asking(trial: Trial, ballot: Ballot) -> Stance:
+def _asking(trial: Trial, ballot: Ballot) -> Assessment:
     """The time to approve runs from the pass in which nothing else is wanting."""
     asked = _with(trial, approval_asked_at=trial.status.approval_asked_at or trial.view.now)
     known = approving.ballot(asked.view, asked.stage) or ballot
@@ -397,7 +397,7 @@ def _asking(trial: Trial, ballot: Ballot) -> Stance:
     return _stance(asked, Phase.PAUSED, Reason.APPROVAL_NEEDED, message)
 
 
-def _onwards(trial: Trial) -> Stance:
+def _onwards(trial: Trial) -> Assessment:
     trial = replace(trial, view=proving.timed(trial.view, trial.status))
     walked = walk(trial.view)
     following = trial.status.index + 1

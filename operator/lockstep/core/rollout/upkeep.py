@@ -25,13 +25,13 @@ from lockstep.core.plan import (
     SetOwnership,
 )
 from lockstep.core.rollout import adoption, messages, restart, shortage, strangers
-from lockstep.core.rollout.view import Stance, View, soonest
+from lockstep.core.rollout.view import Assessment, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"
 TRY_AGAIN_AFTER: Final = timedelta(seconds=15)
 
 
-def actions(view: View, stance: Stance) -> Iterator[Action]:
+def actions(view: View, stance: Assessment) -> Iterator[Action]:
     """What the children lack; the budget comes last, as its name may be somebody else's."""
     orphan = view.spec.deletion_policy is DeletionPolicy.ORPHAN
     for child in view.observed.misowned:
@@ -40,7 +40,7 @@ def actions(view: View, stance: Stance) -> Iterator[Action]:
     yield from _budget(view, stance)
 
 
-def _budget(view: View, stance: Stance) -> Iterator[Action]:
+def _budget(view: View, stance: Assessment) -> Iterator[Action]:
     there = view.observed.budget
     if view.spec.replicas < NEEDED_FROM:
         if there:
@@ -60,13 +60,13 @@ def _foreign_budget(view: View) -> Foreign | None:
 
 
 def wait(view: View) -> timedelta | None:
-    """When to look again although nothing rings: a restart is due, a name may have come free."""
+    """When to look again with nothing enqueued: a restart is due, a name may have come free."""
     due = view.spec.restart_at
     left = due - view.now if due and due > view.now else None
     return soonest(left, TRY_AGAIN_AFTER if _foreign_budget(view) else None)
 
 
-def told(view: View, stance: Stance) -> Stance:
+def told(view: View, stance: Assessment) -> Assessment:
     """The stance, which is not Healthy while stable's pods are being replaced."""
     stable, named = view.stable, stance.memory.stable
     if stance.phase is not Phase.HEALTHY or stable is None or named is None:

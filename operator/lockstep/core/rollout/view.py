@@ -101,7 +101,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aim:
+class DesiredState:
     """What shall stand in the cluster: pods per revision, and whom callers reach.
 
     A revision that is not named goes as soon as no caller reaches it. ``routing`` None leaves the
@@ -114,14 +114,14 @@ class Aim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stance:
+class Assessment:
     """The answer to a situation: what to remember, say and aim at, and when to look again."""
 
     memory: ModelDeploymentStatus
     phase: Phase
     reason: ConditionReason
     message: str
-    aim: Aim
+    aim: DesiredState
     wait: timedelta | None = None
     valid: Claim = ACCEPTED
     conflict: Claim | None = None

@@ -13,15 +13,15 @@ from lockstep.core.key import Key
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.caches import OWN, Caches
 from lockstep.shell.criteria import CriteriaStatus
-from lockstep.shell.doorbell import Doorbell
 from lockstep.shell.health import Health
-from lockstep.shell.life import Life
+from lockstep.shell.manager import Manager
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
 from lockstep.shell.verdicts import LastVerdicts
-from lockstep.shell.work import Work
+from lockstep.shell.watch_thread import WatchThread
+from lockstep.shell.workers import WorkerPool
 from tests.unit.shell.fakes import kept
-from tests.unit.shell.test_work import Thinking, nothing
+from tests.unit.shell.test_workers import Thinking, nothing
 from tests.unit.shell.written import FRAUD, model_deployment
 
 SOON = 5.0
@@ -72,20 +72,20 @@ class Theatre:
     """A life on a stage, with one ModelDeployment to look after."""
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("lockstep.shell.life._POLL", timedelta(0))
+        monkeypatch.setattr("lockstep.shell.manager._POLL", timedelta(0))
         self.stage = stage
         self.caches = Caches(())
         self.thinking = Thinking([nothing])
-        self.work = Work(
+        self.work = WorkerPool(
             Queue(), self.caches, self.thinking, self.thinking, Metrics(), lambda: datetime.now(UTC)
         )
-        self.caches.ring = self.work.ring
+        self.caches.enqueue = self.work.enqueue
         self.health = Health(self.caches)
         self.stop = asyncio.Event()
-        self.life = Life(
+        self.life = Manager(
             kube=cast("Kube", Api(stage)),
             caches=self.caches,
-            doorbell=cast("Doorbell", stage),
+            watch_thread=cast("WatchThread", stage),
             lease=cast("Lease", stage),
             work=self.work,
             criteria=CriteriaStatus(self.caches, LastVerdicts(), cast("Kube", Api(stage))),
@@ -97,7 +97,7 @@ class Theatre:
     def listed(self) -> None:
         for plural, namespace in self.caches.scopes:
             raws = [model_deployment()] if plural == "modeldeployments" else []
-            self.caches.listed(plural, namespace, kept(self.caches, plural, *raws), 50)
+            self.caches.on_list(plural, namespace, kept(self.caches, plural, *raws), 50)
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ async def test_nothing_is_decided_before_everything_was_listed(theatre: Theatre)
     living = asyncio.create_task(theatre.life.live(theatre.stop))
     await until(theatre.stage.log, "listening")
     found = kept(theatre.caches, "modeldeployments", model_deployment())
-    theatre.caches.listed("modeldeployments", "", found, 50)
-    theatre.work.ring(FRAUD)
+    theatre.caches.on_list("modeldeployments", "", found, 50)
+    theatre.work.enqueue(FRAUD)
     assert theatre.health.ready() != []
     assert theatre.thinking.passes == []
     theatre.listed()

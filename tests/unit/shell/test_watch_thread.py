@@ -17,10 +17,10 @@ from aiohttp import web
 
 from lockstep import handlers
 from lockstep.api.base import Manifest
-from lockstep.clients.watching import Overheard
+from lockstep.clients.watching import WatchEvents
 from lockstep.errors import InvariantError
 from lockstep.shell.caches import OWN, Caches
-from lockstep.shell.doorbell import Door, Doorbell
+from lockstep.shell.watch_thread import WatchContext, WatchThread
 from tests.unit.clients.scripted import connection
 from tests.unit.shell.written import FRAUD, child, model_deployment
 
@@ -149,16 +149,16 @@ async def listening(
 
     monkeypatch.setattr("lockstep.clients.connection._load", known)
     caches, loop = Caches(namespaces), asyncio.get_running_loop()
-    overheard = Overheard(
+    watch_events = WatchEvents(
         plurals=frozenset(plural for plural, _ in caches.scopes),
         seen=caches.seen,
-        listed=lambda *told: _there(loop, caches.listed, *told),
-        heard=lambda *told: _there(loop, caches.heard, *told),
+        on_list=lambda *told: _there(loop, caches.on_list, *told),
+        on_event=lambda *told: _there(loop, caches.on_event, *told),
         connected=lambda *_: None,
         count=lambda *_: None,
     )
-    door = Door(connection=connection(api.url), overheard=overheard)
-    task = asyncio.create_task(Doorbell(handlers.REGISTRY, door, namespaces).listen())
+    context = WatchContext(connection=connection(api.url), watch_events=watch_events)
+    task = asyncio.create_task(WatchThread(handlers.REGISTRY, context, namespaces).listen())
     try:
         yield Listener(caches, task)
     finally:

@@ -18,7 +18,7 @@ from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue
 from lockstep.shell.reconcile import Waits
 from lockstep.shell.schedule import Rank
-from lockstep.shell.work import LONGEST_PASS, Work
+from lockstep.shell.workers import LONGEST_PASS, WorkerPool
 from tests.unit.shell.written import FRAUD, model_deployment
 
 SOON = 5.0
@@ -82,11 +82,13 @@ def nothing() -> Observed | None:
 @asynccontextmanager
 async def working(
     thinking: Thinking, workers: int = 1, longest: timedelta = LONGEST_PASS
-) -> AsyncIterator[tuple[Work, Metrics]]:
+) -> AsyncIterator[tuple[WorkerPool, Metrics]]:
     caches, metrics = Caches(()), Metrics()
     caches.read("modeldeployments", model_deployment())
-    work = Work(Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC), longest)
-    work.ring(FRAUD)
+    work = WorkerPool(
+        Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC), longest
+    )
+    work.enqueue(FRAUD)
     work.start(workers)
     try:
         yield work, metrics
@@ -106,7 +108,7 @@ ENDS: dict[str, tuple[Exception, str]] = {
 async def test_a_pass_that_failed_is_followed_by_another(
     error: Exception, outcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lockstep.shell.work.backoff", lambda *_, **__: timedelta(0))
+    monkeypatch.setattr("lockstep.shell.workers.backoff", lambda *_, **__: timedelta(0))
     thinking = Thinking([raising(error), nothing])
     async with working(thinking) as (_, metrics):
         await thinking.passed(2)
@@ -117,7 +119,7 @@ async def test_a_pass_that_failed_is_followed_by_another(
 async def test_one_broken_object_does_not_stop_the_others() -> None:
     thinking = Thinking([raising(KeyError("oops")), nothing])
     async with working(thinking) as (work, _):
-        work.ring(CHURN)
+        work.enqueue(CHURN)
         await thinking.passed(2)
     assert set(thinking.passes) == {FRAUD, CHURN}
 
@@ -126,7 +128,7 @@ async def test_what_does_not_exist_has_passes_as_long_as_somebody_waits() -> Non
     thinking = Thinking([nothing], waits=[timedelta(0)])
     async with working(thinking) as (work, _):
         await thinking.passed(1)
-        work.ring(CHURN)
+        work.enqueue(CHURN)
         await thinking.passed(3)
     assert thinking.passes.count(FRAUD) == 2
     assert thinking.passes.count(CHURN) == 1
@@ -136,7 +138,7 @@ async def test_a_broken_promise_waits_for_somebody_to_look() -> None:
     thinking = Thinking([raising(InvariantError("status.phase: not ours")), nothing])
     async with working(thinking) as (work, metrics):
         await thinking.passed(1)
-        work.ring(CHURN)
+        work.enqueue(CHURN)
         await thinking.passed(2)
     assert thinking.passes == [FRAUD, CHURN], "no pass of its own follows soon"
     assert b'outcome="invariant"} 1.0' in metrics.exposed()
@@ -146,7 +148,7 @@ async def test_a_bell_wakes_what_waits() -> None:
     thinking = Thinking([raising(InvariantError("x")), nothing])
     async with working(thinking) as (work, _):
         await thinking.passed(1)
-        work.ring(FRAUD)
+        work.enqueue(FRAUD)
         await thinking.passed(2)
     assert thinking.passes == [FRAUD, FRAUD]
 
@@ -154,12 +156,12 @@ async def test_a_bell_wakes_what_waits() -> None:
 async def test_what_rings_soon_after_a_pass_waits_for_the_rest_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lockstep.shell.work.APART", timedelta(hours=1))
+    monkeypatch.setattr("lockstep.shell.workers.APART", timedelta(hours=1))
     thinking = Thinking([nothing])
     async with working(thinking) as (work, _):
         await thinking.passed(1)
-        work.ring(FRAUD)
-        work.ring(CHURN)
+        work.enqueue(FRAUD)
+        work.enqueue(CHURN)
         await thinking.passed(2)
     assert thinking.passes == [FRAUD, CHURN]
 
@@ -175,13 +177,15 @@ async def test_only_what_is_planned_goes_before_the_rest(monkeypatch: pytest.Mon
     async def passed(*_: object) -> Waits:
         return Waits(planned=timedelta(minutes=1), written=timedelta(minutes=2))
 
-    monkeypatch.setattr("lockstep.shell.work.reconcile", passed)
+    monkeypatch.setattr("lockstep.shell.workers.reconcile", passed)
     caches, thinking = Caches(()), Thinking([nothing])
     status = {"candidate": {"revision": "r2"}}
     caches.read("modeldeployments", model_deployment(status=status))
-    work = Work(Remembering(), caches, thinking, thinking, Metrics(), lambda: datetime.now(UTC))
+    work = WorkerPool(
+        Remembering(), caches, thinking, thinking, Metrics(), lambda: datetime.now(UTC)
+    )
     work.start(1)
-    work.ring(FRAUD)
+    work.enqueue(FRAUD)
     async with asyncio.timeout(SOON):
         while len(turns) < 3:
             await asyncio.sleep(0.01)
@@ -223,7 +227,7 @@ async def test_a_pass_that_takes_too_long_is_ended_and_said_and_stops_nobody(
 
     thinking = Hangs([nothing])
     async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
-        work.ring(CHURN)
+        work.enqueue(CHURN)
         while b'outcome="overdue"} 1' not in metrics.exposed():
             await asyncio.sleep(0.01)
         await thinking.passed(2)
@@ -247,13 +251,13 @@ async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> No
 
     thinking = Hangs([nothing])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lockstep.shell.work.backoff", lambda *_, **__: timedelta(0))
+        patch.setattr("lockstep.shell.workers.backoff", lambda *_, **__: timedelta(0))
         async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
             work.overdue = overdue
             await thinking.passed(4)
             where = "whether a name that it needs is still taken"
             assert told == [(FRAUD, where)], "three were ended, one is told"
-            work.ring(FRAUD)
+            work.enqueue(FRAUD)
             while len(told) < 2:
                 await asyncio.sleep(0.01)
             again.set()
@@ -278,7 +282,7 @@ async def test_a_pass_that_does_not_end_is_cut_off() -> None:
 
 
 async def test_the_age_of_the_last_pass_is_0_while_there_is_nothing_to_do() -> None:
-    work = Work(
+    work = WorkerPool(
         Queue(), Caches(()), Thinking([nothing]), Thinking([nothing]), Metrics(), datetime.now
     )
     assert work.last_pass_age() == 0.0

@@ -9,25 +9,25 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Handover:
+class ThreadHandoff:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._calls: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        self._rung = False
+        self._called = False
 
     def there(self, function: Callable[..., None]) -> Callable[..., None]:
         """The same function for another thread, which does not wait for it."""
 
         def called(*heard: object) -> None:
             self._calls.append((function, heard))
-            if not self._rung:
-                self._rung = True
+            if not self._called:
+                self._called = True
                 self._loop.call_soon_threadsafe(self._make)
 
         return called
 
     def _make(self) -> None:
-        self._rung = False  # first: what comes in from here on rings again
+        self._called = False  # first: what comes in from here on wakes the loop again
         try:
             while self._calls:
                 function, heard = self._calls.popleft()

@@ -14,7 +14,7 @@ from lockstep.core.key import Key
 from lockstep.core.plan import Action, PruneConfig, StoreConfig
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell import place
-from lockstep.shell.configs import Configs
+from lockstep.shell.references import Configs
 from tests.unit.shell.fakes import Bench, Shown
 from tests.unit.shell.written import FRAUD, TEMPLATE, model_deployment
 
@@ -41,7 +41,7 @@ class Room:
 
     def __init__(self) -> None:
         self.shown, self.rung = Shown(), list[Key]()
-        self.ring = self.rung.append
+        self.enqueue = self.rung.append
         self.configs = Configs(self.shown, self)
 
     async def look(self, key: Key, *sources: Source) -> bool:

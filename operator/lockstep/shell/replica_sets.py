@@ -46,7 +46,7 @@ async def _put(
         answer = await kube.create(manifest, owner.uid)
         if untouched(answer):
             _accept(memory, owner, manifest, answer)
-        caches.answered(answer)
+        caches.on_write_response(answer)
         _LOG.info("created ReplicaSet %s with %s replicas", name, replicas)
         return
     ours, uid = kube_drift.part(manifest, kube_drift.REPLICA_SET), known.meta.uid
@@ -58,7 +58,7 @@ async def _put(
     fresh = meta(answer)
     if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
         memory.settle(owner.key, fresh.uid, fresh.generation)
-    caches.answered(answer)
+    caches.on_write_response(answer)
     before = known.child.replicas + known.child.surplus
     _LOG.info("applied ReplicaSet %s: %s replicas, before %s", name, replicas, before)
 
@@ -103,5 +103,5 @@ async def _remove_pod(caches: Caches, kube: Kube, owner: Owner, action: RemovePo
     """That it is on its way out is known at once, or the next pass would take another one."""
     going = await kube.delete("Pod", owner.key.namespace, action.name, action.uid)
     if going:
-        caches.answered(going)
+        caches.on_write_response(going)
     _LOG.info("deleted pod %s, which a restart replaces", action.name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lockstep.shell.handover import Handover
+from lockstep.shell.thread_handoff import ThreadHandoff
 
 
 def in_a_thread(calls: Callable[[], None]) -> None:
@@ -24,7 +24,7 @@ async def test_calls_are_made_in_order_after_one_knock(monkeypatch: pytest.Monke
         return knock(call)
 
     monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
-    there = Handover(loop).there(made.append)
+    there = ThreadHandoff(loop).there(made.append)
 
     def burst() -> None:
         for number in range(100):
@@ -48,7 +48,7 @@ async def test_a_call_that_fails_keeps_no_other_from_being_made() -> None:
             raise ValueError(what)
         made.append(what)
 
-    there = Handover(loop).there(call)
+    there = ThreadHandoff(loop).there(call)
     for what in ("a", "bad", "b"):
         there(what)
     while "b" not in made:

@@ -211,7 +211,7 @@ async def test_autoscalers_of_a_child_are_seen(raw: Manifest, seen: tuple[Autosc
 
 def test_an_autoscaler_rings_for_whom_it_scales_and_scaled_before() -> None:
     caches, bells = Caches(()), list[Key]()
-    caches.ring = bells.append
+    caches.enqueue = bells.append
     caches.read("horizontalpodautoscalers", autoscaler(CHILD, version=10))
     caches.read("horizontalpodautoscalers", autoscaler(CHILD, version=11), "MODIFIED")
     assert bells == [FRAUD]

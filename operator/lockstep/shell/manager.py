@@ -12,21 +12,21 @@ from lockstep.clients.lease import Lease
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.caches import OWN, Caches
 from lockstep.shell.criteria import CriteriaStatus
-from lockstep.shell.doorbell import Doorbell
 from lockstep.shell.health import Health
-from lockstep.shell.work import Work
+from lockstep.shell.watch_thread import WatchThread
+from lockstep.shell.workers import WorkerPool
 
 _LOG: Final = logging.getLogger(__name__)
 _POLL: Final = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class Manager:
     kube: Kube
     caches: Caches
-    doorbell: Doorbell
+    watch_thread: WatchThread
     lease: Lease
-    work: Work
+    work: WorkerPool
     criteria: CriteriaStatus
     health: Health
     workers: int
@@ -41,7 +41,7 @@ class Life:
         """
         if not await self._unless(stop, self._crds()):
             return
-        listening = asyncio.create_task(self.doorbell.listen())
+        listening = asyncio.create_task(self.watch_thread.listen())
         leading = asyncio.create_task(self._lead())
         stopping = asyncio.create_task(stop.wait())
         try:

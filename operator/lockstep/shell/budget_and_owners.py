@@ -142,7 +142,7 @@ async def _put_budget(
         if fresh.version == known.meta.version:
             memory.settle(of.key, fresh.uid, fresh.version)
         _LOG.info("put PodDisruptionBudget %s back", of.key.name)
-    caches.answered(answer)
+    caches.on_write_response(answer)
 
 
 async def _remove_budget(caches: Caches, kube: Kube, key: Key) -> None:
@@ -163,7 +163,7 @@ async def _set_ownership(
     metadata = {"name": child.name, "namespace": of.key.namespace}
     patch = {"metadata": {"uid": uid, "labels": labels(of), **belonging_patch(of)}}
     answer = await kube.merge_items({"kind": child.kind, "metadata": metadata}, patch)
-    caches.answered(answer)
+    caches.on_write_response(answer)
     memory.foreign.get(of.key, {}).pop(Foreign(child.kind, child.name), None)
     _LOG.info("%s %s now follows deletionPolicy %s", child.kind, child.name, of.policy)
 

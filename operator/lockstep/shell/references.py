@@ -18,18 +18,18 @@ from lockstep.shell.place import Place, Watches
 _At = tuple[str, Kind]
 
 
-class Bell(Protocol):
+class Notifier(Protocol):
     """Rings for a ModelDeployment; who hears it may be put in later."""
 
-    ring: Callable[[Key], None]
+    enqueue: Callable[[Key], None]
 
 
 class Configs:
-    """Every reader of an object that is not what it was is rung for."""
+    """Every reader of an object that is not what it was is enqueued."""
 
-    def __init__(self, watches: Watches, bell: Bell) -> None:
+    def __init__(self, watches: Watches, notifier: Notifier) -> None:
         self._watches = watches
-        self._bell = bell
+        self._notifier = notifier
         self._places: dict[_At, Place] = {}
         self._reads: dict[Key, frozenset[Source]] = {}
 
@@ -86,7 +86,7 @@ class Configs:
 
     def _place(self, at: _At) -> Place:
         if at not in self._places:
-            self._places[at] = Place(self._watches, *at, self._ring, self._crashed)
+            self._places[at] = Place(self._watches, *at, self._enqueue, self._crashed)
         return self._places[at]
 
     def _leave(self, at: _At, name: str, key: Key) -> None:
@@ -96,8 +96,8 @@ class Configs:
             del self._places[at]
             place.cancel()
 
-    def _ring(self, key: Key) -> None:
-        self._bell.ring(key)
+    def _enqueue(self, key: Key) -> None:
+        self._notifier.enqueue(key)
 
     def _crashed(self, place: Place) -> None:
         """It begins anew with the next pass of its readers."""

@@ -26,7 +26,7 @@ async def act(caches: Caches, kube: Kube, owner: Owner, action: StoreConfig | Pr
     """
     match action:
         case StoreConfig():
-            caches.answered(await _copied(kube, owner, action))
+            caches.on_write_response(await _copied(kube, owner, action))
             _LOG.info("copied ConfigMap %s as %s", action.source, action.name)
         case PruneConfig(name):
             await _prune(caches, kube, owner.key.namespace, name)

@@ -6,8 +6,8 @@ from typing import Final, Self
 
 import aiohttp
 
-from lockstep.adapters import registry
-from lockstep.adapters.registry import Challenge, Reference, Resolution, Unresolved
+from lockstep.adapters import oci
+from lockstep.adapters.oci import Challenge, Reference, Resolution, Unresolved
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _UNAUTHORIZED: Final = 401
@@ -62,33 +62,33 @@ class RegistryClient:
             return authorization
         answer = await self._look(reference, {"Authorization": authorization})
         if isinstance(answer, Challenge):
-            return registry.refused(reference, _UNAUTHORIZED)
+            return oci.refused(reference, _UNAUTHORIZED)
         return answer
 
     async def _look(self, reference: Reference, headers: dict[str, str]) -> Resolution | Challenge:
         """Ask for the manifest's head, and for all of it where the head does not say the digest."""
         url = f"{self._base(reference)}/v2/{reference.repository}/manifests/{reference.tag}"
-        asked = {"Accept": registry.MANIFESTS, **headers}
+        asked = {"Accept": oci.MANIFESTS, **headers}
         async with self._session.head(url, headers=asked, allow_redirects=True) as response:
             if response.status == _UNAUTHORIZED:
-                return registry.challenge(response.headers.get("WWW-Authenticate", ""))
-            known = registry.digest(reference, response.status, response.headers)
+                return oci.challenge(response.headers.get("WWW-Authenticate", ""))
+            known = oci.digest(reference, response.status, response.headers)
         if known is not None:
             return known
         async with self._session.get(url, headers=asked) as response:
-            body = await _whole(response, registry.LARGEST_MANIFEST_BYTES)
-            known = registry.digest(reference, response.status, response.headers)
-            return registry.agreed(reference, known, body)
+            body = await _whole(response, oci.LARGEST_MANIFEST_BYTES)
+            known = oci.digest(reference, response.status, response.headers)
+            return oci.agreed(reference, known, body)
 
     async def _authorization(self, reference: Reference, wanted: Challenge) -> str | Unresolved:
-        login = registry.login(self.logins, reference.host)
+        login = oci.login(self.logins, reference.host)
         match wanted.scheme:
             case "bearer":
                 return await self._token(reference, wanted, login)
             case "basic" if login:
                 return f"Basic {login}"
             case _:
-                return registry.refused(reference, _UNAUTHORIZED)
+                return oci.refused(reference, _UNAUTHORIZED)
 
     async def _token(
         self, reference: Reference, wanted: Challenge, login: str | None
@@ -101,15 +101,15 @@ class RegistryClient:
             "scope": wanted.scope or f"repository:{reference.repository}:pull",
         }
         async with self._session.get(wanted.realm, params=query, headers=headers) as response:
-            body = await _whole(response, registry.LARGEST_TOKEN_BYTES)
-            answer = registry.token(response.status, body)
+            body = await _whole(response, oci.LARGEST_TOKEN_BYTES)
+            answer = oci.token(response.status, body)
         return answer if isinstance(answer, Unresolved) else f"Bearer {answer}"
 
     def _base(self, reference: Reference) -> str:
         return f"{'http' if self._is_plain(reference) else 'https'}://{reference.server}"
 
     def _is_plain(self, reference: Reference) -> bool:
-        return registry.is_loopback(reference.host) or reference.host in self.plain_http
+        return oci.is_loopback(reference.host) or reference.host in self.plain_http
 
 
 async def _whole(response: aiohttp.ClientResponse, largest: int) -> bytes:

@@ -15,7 +15,7 @@ import aiohttp
 import kopf
 
 from lockstep.clients.connection import Connection
-from lockstep.clients.watching import Overheard
+from lockstep.clients.watching import WatchEvents
 from lockstep.errors import InvariantError
 
 _LOG: Final = logging.getLogger(__name__)
@@ -23,27 +23,27 @@ _CLOSING: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class WatchContext:
     """What the handlers get to know of the operator: where to knock, and how to log in."""
 
     connection: Connection
-    overheard: Overheard
+    watch_events: WatchEvents
 
     async def login(self) -> kopf.AiohttpSession:
         """A session with fresh credentials; kopf asks again when they are refused."""
         await self.connection.renew()
-        session: aiohttp.ClientSession = await self.overheard.session(self.connection)
+        session: aiohttp.ClientSession = await self.watch_events.session(self.connection)
         return kopf.AiohttpSession(server=self.connection.server, aiohttp_session=session)
 
 
-class Doorbell:
+class WatchThread:
     """Runs until it is cancelled, or ends by itself when kopf cannot go on."""
 
     def __init__(
-        self, registry: kopf.OperatorRegistry, door: Door, namespaces: Collection[str]
+        self, registry: kopf.OperatorRegistry, context: WatchContext, namespaces: Collection[str]
     ) -> None:
         self._registry = registry
-        self._door = door
+        self._context = context
         self._namespaces = tuple(namespaces)
         self._stop = threading.Event()
 
@@ -60,7 +60,7 @@ class Doorbell:
             asyncio.run(self._kopf(lambda why: loop.call_soon_threadsafe(_resolve, ended, why)))
             loop.call_soon_threadsafe(closed.set)
 
-        threading.Thread(target=listen, name="doorbell", daemon=True).start()
+        threading.Thread(target=listen, name="watch_thread", daemon=True).start()
         try:
             why = await ended
         finally:
@@ -81,7 +81,7 @@ class Doorbell:
         ours = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=self._registry,
-            memo=kopf.Memo(door=self._door),
+            memo=kopf.Memo(context=self._context),
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,

@@ -30,10 +30,10 @@ RESYNC: Final = timedelta(minutes=5)
 """A pass at least this often, whatever rang or did not: it costs no request while all is well."""
 
 TOGETHER: Final = timedelta(milliseconds=100)
-"""What changes together rings together: a pass waits so long for the rest of it."""
+"""What changes together is one pass: it waits so long for the rest of it."""
 
 APART: Final = timedelta(milliseconds=500)
-"""From one pass to the next that is only rung for: pods come up in a dozen small changes."""
+"""From one pass to the next that was only enqueued: pods come up in a dozen small changes."""
 
 _SHORTEST: Final = timedelta(milliseconds=50)
 _RACE: Final = timedelta(milliseconds=100)
@@ -46,7 +46,7 @@ async def _nobody(_key: Key, _waited_for: str) -> None:
     """Nobody listens yet."""
 
 
-class Work:
+class WorkerPool:
     """A fixed number of workers on one queue, half of which only see to what trials waited for.
 
     Many bad candidates at once are not to wait for everything that merely changed.
@@ -79,7 +79,7 @@ class Work:
         self._last_pass: float | None = None
 
     def start(self, workers: int) -> None:
-        """Begin to work on what has rung: ``workers`` for everything, as many for trials."""
+        """Begin to work on what is enqueued: ``workers`` for everything, as many for trials."""
         self._last_pass = asyncio.get_running_loop().time()
         self._tasks = {
             asyncio.create_task(self._work(it)) for it in WORKERS_FOR for _ in range(workers)
@@ -110,7 +110,7 @@ class Work:
             return 0.0
         return asyncio.get_running_loop().time() - self._last_pass
 
-    def ring(self, key: Key) -> None:
+    def enqueue(self, key: Key) -> None:
         """Something about ``key`` has changed."""
         after = TOGETHER
         if key in self._ended:
