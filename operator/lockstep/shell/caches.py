@@ -48,7 +48,7 @@ Enqueue = Callable[[Key], None]
 
 
 class Caches:
-    """One cache per resource, filled by ``on_list`` and ``on_event``, which enqueue those concerned.
+    """One cache per resource; ``on_list`` and ``on_event`` fill it and enqueue whom it concerns.
 
     ``namespaces`` empty: all of them. ``complete`` once every resource was listed everywhere:
     before that a child that is only not listed yet would look as if it did not exist.

@@ -1,4 +1,4 @@
-"""What each act of a Decision does to the memory of a rollout.
+"""What each act of a Decision does to the status of a rollout.
 
 Nothing here moves callers or pods. Who may decide at all is the admission policies' to say; what
 they could not see, such as a revision that ended a moment ago, is looked at again.
@@ -77,7 +77,7 @@ def _superseded(message: str) -> Ruling:
 
 def _on_trial(view: View, spec: DecisionSpec, decided: Decided) -> Ruling:
     """An act on the candidate, at the stage that it is in."""
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     if candidate is None or candidate.revision != spec.revision:
         return _gone(view, spec.revision)
     step, misplaced = _here(view), None
@@ -107,17 +107,17 @@ def _gone(view: View, revision: str) -> Ruling:
 
 def _is_to_begin(view: View, revision: str) -> bool:
     """Whether the spec asks for it, nothing is held against it, and it is not on trial yet."""
-    memory = view.memory
-    over = {it.revision for it in (memory.stable, memory.rejected) if it}
-    return memory.candidate is None and revision == view.wanted.revision and revision not in over
+    status = view.status
+    over = {it.revision for it in (status.stable, status.rejected) if it}
+    return status.candidate is None and revision == view.wanted.revision and revision not in over
 
 
 def _standing(view: View) -> str:
-    memory = view.memory
-    if memory.candidate:
-        return f"{messages.named(memory.candidate)} is, in stage {_here(view).name}"
-    stable = f"{messages.named(memory.stable)} serves" if memory.stable else "no revision serves"
-    rejected = memory.rejected
+    status = view.status
+    if status.candidate:
+        return f"{messages.named(status.candidate)} is, in stage {_here(view).name}"
+    stable = f"{messages.named(status.stable)} serves" if status.stable else "no revision serves"
+    rejected = status.rejected
     if rejected is None:
         return stable
     back = f"version {rejected.version} (revision {rejected.revision}) was taken back"
@@ -126,7 +126,7 @@ def _standing(view: View) -> str:
 
 def _index(view: View) -> int:
     """Where the trial is in the steps of the spec as it is now."""
-    stage = view.memory.stage
+    stage = view.status.stage
     return min(stage.index if stage else 0, len(walk(view)) - 1)
 
 
@@ -165,7 +165,7 @@ def _approve(view: View, step: Step, spec: DecisionSpec, decided: Decided) -> Ru
         groups=approvals.spoken_for(ballot.approval, spec.groups),
         at=decided.at,
     )
-    after = view.recall(approvals=approvals.added(view.memory.approvals, approved))
+    after = view.with_status(approvals=approvals.added(view.status.approvals, approved))
     known = approving.ballot(after, step) or ballot
     return _applied(
         after, f"stage {step.name} has {approvals.tally(known.approval, known.counted)}"
@@ -176,13 +176,13 @@ def _take_back(view: View, reason: FailureReason, what: str, spec: DecisionSpec)
     """As a failure does: back to stable, and not tried again."""
     said = f"{what} by {_signed(spec)}"
     after = outcome.rejected(view, Failure(reason, said))
-    back = after.memory.rejected
+    back = after.status.rejected
     return _applied(after, back.message if back else said)
 
 
 def _promote(view: View, step: Step, spec: DecisionSpec) -> Ruling:
     """Somebody vouches for what could not be decided; approvals are still wanted."""
-    stage = view.memory.stage
+    stage = view.status.stage
     if view.paused:
         return _refused(_resume_first(view))
     if stage and stage.vouched_by:
@@ -193,14 +193,14 @@ def _promote(view: View, step: Step, spec: DecisionSpec) -> Ruling:
     vouched = stage.model_copy(update={"vouched_by": spec.by})
     wanting = approving.ballot(view, step)
     then = "once it is approved" if wanting and not wanting.complete else "now"
-    after = view.recall(stage=vouched)
+    after = view.with_status(stage=vouched)
     return _applied(after, f"stage {stage.name} ends {then}, on the word of {_signed(spec)}")
 
 
 def _awaits_a_person(view: View, step: Step) -> bool:
     """Whether the last pass ended in a pause that a person may end, and nothing happened since."""
     before = view.observed.status
-    if before.phase is not Phase.PAUSED or before.stage != view.memory.stage:
+    if before.phase is not Phase.PAUSED or before.stage != view.status.stage:
         return False
     ready = next((it.reason for it in before.conditions if it.type == "Ready"), "")
     return ready in situation.PROMOTABLE or (step.manual and ready == Reason.APPROVAL_NEEDED)
@@ -221,7 +221,7 @@ def _skip(view: View, candidate: RevisionStatus, step: Step, spec: DecisionSpec)
     else:
         after = _ungated(view, candidate, LAST_SKIPPED)
     said = f"stage {step.name} skipped by {_signed(spec)}"
-    after = after.recall(history=view.remember(candidate, Became.STAGE_SKIPPED, said))
+    after = after.with_status(history=view.remember(candidate, Became.STAGE_SKIPPED, said))
     return _applied(after, f"{said}; {_next(after)}")
 
 
@@ -240,22 +240,22 @@ def _excluded(view: View, passed_over: Iterable[Step], by: str) -> str:
 
 def _has_stages(view: View, candidate: RevisionStatus) -> bool:
     """Whether gates, soak or approvals lie before all callers at all."""
-    staged = view.memory.stable is not None or is_gated_first(view)
+    staged = view.status.stable is not None or is_gated_first(view)
     return staged and not candidate.ungated
 
 
 def _at(view: View, name: str, index: int) -> View:
-    return view.recall(stage=StageStatus(name=name, index=index), gates=())
+    return view.with_status(stage=StageStatus(name=name, index=index), gates=())
 
 
 def _ungated(view: View, candidate: RevisionStatus, why: str) -> View:
     """A single step is left: all callers, as soon as proven pods are there for them."""
-    view = view.recall(candidate=candidate.model_copy(update={"ungated": why}))
+    view = view.with_status(candidate=candidate.model_copy(update={"ungated": why}))
     return _at(view, walk(view)[0].name, 0)
 
 
 def _next(view: View) -> str:
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     if candidate and candidate.ungated:
         return "all callers follow as soon as its pods are ready"
     return f"on to stage {_here(view).name}"
@@ -263,7 +263,7 @@ def _next(view: View) -> str:
 
 def _promote_full(view: View, spec: DecisionSpec) -> Ruling:
     """No stages, gates or approvals any more; the smoke test and ready pods are still wanted."""
-    candidate, rejected = view.memory.candidate, view.memory.rejected
+    candidate, rejected = view.status.candidate, view.status.rejected
     if view.paused:
         return _refused(_resume_first(view))
     if candidate is None and rejected and rejected.revision == spec.revision:
@@ -286,20 +286,20 @@ def _promote_rejected(view: View, spec: DecisionSpec) -> Ruling:
     problem = plan_problem(view, candidate) or config.problem(view)
     if problem:
         return _refused(problem.message)
-    begun = outcome.begun(view.recall(rejected=None), candidate)
+    begun = outcome.begun(view.with_status(rejected=None), candidate)
     why = _excluded(begun, steps(view.spec, None), spec.by)
     return _refused(why) if why else _in_full(begun, candidate, spec)
 
 
 def _in_full(view: View, candidate: RevisionStatus, spec: DecisionSpec) -> Ruling:
     said = f"promoted in full by {_signed(spec)}"
-    after = view.recall(history=view.remember(candidate, Became.PROMOTED_FULL, said))
+    after = view.with_status(history=view.remember(candidate, Became.PROMOTED_FULL, said))
     return _applied(after, f"{said}; {_next(after)}")
 
 
 def _retry(view: View, spec: DecisionSpec) -> Ruling:
     """What was taken back is tried again from the first stage, a stage from its beginning."""
-    candidate, rejected = view.memory.candidate, view.memory.rejected
+    candidate, rejected = view.status.candidate, view.status.rejected
     if candidate and candidate.revision == spec.revision:
         after = outcome.again(view, candidate)
         return _applied(after, f"stage {_here(view).name} begins anew")
@@ -308,29 +308,29 @@ def _retry(view: View, spec: DecisionSpec) -> Ruling:
             return _refused(f"the spec asks for revision {view.wanted.revision} instead")
         then = f"; {_resume_first(view)}" if view.paused else ""
         said = f"version {rejected.version} is tried again from its first stage{then}"
-        return _applied(view.recall(rejected=None), said)
+        return _applied(view.with_status(rejected=None), said)
     if _is_to_begin(view, spec.revision):
         return _superseded(f"nothing is held against revision {spec.revision}: it may begin")
     return _gone(view, spec.revision)
 
 
 def _pause(view: View, spec: DecisionSpec) -> Ruling:
-    hold = view.memory.hold
+    hold = view.status.hold
     if view.spec.paused:
         return _applied(view, "spec.paused is true already, and only false ends that")
     if view.repaused:
         return _superseded("spec.paused was set to false meanwhile, and the spec wins")
     if hold:
         return _applied(view, f"{hold.by} paused it already: {hold.reason}")
-    after = view.recall(hold=Hold(by=spec.by, reason=_words(spec), at=view.now))
+    after = view.with_status(hold=Hold(by=spec.by, reason=_words(spec), at=view.now))
     return _applied(after, _what_a_pause_holds(view))
 
 
 def _what_a_pause_holds(view: View) -> str:
-    memory = view.memory
-    if memory.candidate is None:
+    status = view.status
+    if status.candidate is None:
         return "a new revision will wait for a Resume"
-    if memory.stable is None and not is_gated_first(view):
+    if status.stable is None and not is_gated_first(view):
         return "the first rollout comes up all the same, the next revision will wait for a Resume"
     return f"no stage after {_here(view).name} begins before a Resume; a rollback still happens"
 
@@ -338,10 +338,10 @@ def _what_a_pause_holds(view: View) -> str:
 def _resume(view: View) -> Ruling:
     if view.spec.paused:
         return _refused("spec.paused is true: set it to false")
-    if view.memory.hold is None:
+    if view.status.hold is None:
         meanwhile = ": spec.paused was set to false" if view.repaused else ""
         return _superseded(f"nothing is paused any more{meanwhile}")
-    return _applied(view.recall(hold=None), "what was paused goes on")
+    return _applied(view.with_status(hold=None), "what was paused goes on")
 
 
 def _adopt(view: View, spec: DecisionSpec) -> Ruling:
@@ -350,11 +350,11 @@ def _adopt(view: View, spec: DecisionSpec) -> Ruling:
     if not children:
         return _superseded("nothing is in the way that has no owner")
     said = f"{adoption.listed(children)}: taken over, as decided by {_signed(spec)}"
-    return _applied(view.recall(adopting=spec.by), said)
+    return _applied(view.with_status(adopting=spec.by), said)
 
 
 def _resume_first(view: View) -> str:
-    hold = view.memory.hold
+    hold = view.status.hold
     if view.spec.paused:
         return "spec.paused is true: set it to false first"
     if hold:

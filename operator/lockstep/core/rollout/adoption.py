@@ -35,8 +35,8 @@ def blocks(view: View) -> bool:
 
     What else only has a name such as ours stops nothing: anybody may give an object one.
     """
-    memory, key = view.memory, view.observed.key
-    named = [it.revision for it in (memory.stable, memory.candidate) if it]
+    status, key = view.status, view.observed.key
+    named = [it.revision for it in (status.stable, status.candidate) if it]
     revisions = {view.wanted.revision, *named}
     needed = {key.name, *(child_name(key.name, revision) for revision in revisions)}
     there = [it for it in view.observed.unowned if it.kind != _BUDGET]
@@ -46,40 +46,40 @@ def blocks(view: View) -> bool:
 def conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     """Reason and sentence of the condition Conflict."""
     if view.observed.unowned:
-        yield Reason.UNOWNED, _taking_back(view) if view.memory.adopting else _waiting(view)
+        yield Reason.UNOWNED, _taking_back(view) if view.status.adopting else _waiting(view)
 
 
 def elsewhere(view: View) -> bool:
     """Whether callers of a Service that was taken over still reach whom they reached before."""
     service = view.observed.service
-    return bool(view.memory.adopting) and service is not None and service.elsewhere
+    return bool(view.status.adopting) and service is not None and service.elsewhere
 
 
 def ended(view: View) -> View:
     """Everything is taken over, and callers reach pods of ours: what was decided is done."""
-    done = view.memory.adopting and not left(view) and not elsewhere(view)
-    return view.recall(adopting="") if done else view
+    done = view.status.adopting and not left(view) and not elsewhere(view)
+    return view.with_status(adopting="") if done else view
 
 
 def actions(view: View) -> Iterator[Action]:
     """Every child gets its owner back, once somebody has decided it."""
     orphan = view.spec.deletion_policy is DeletionPolicy.ORPHAN
-    if view.memory.adopting:
+    if view.status.adopting:
         for child in left(view):
             yield SetOwnership(child, orphan=orphan)
 
 
 def standing(view: View) -> Assessment:
     """Nothing is touched: who is there serves on, and all of it is named at once."""
-    said = _taking_back(view) if view.memory.adopting else _waiting(view)
-    phase = Phase.PROGRESSING if view.memory.adopting else Phase.DEGRADED
+    said = _taking_back(view) if view.status.adopting else _waiting(view)
+    phase = Phase.PROGRESSING if view.status.adopting else Phase.DEGRADED
     arms = view.observed.arms.values()
     return Assessment(
-        memory=view.memory,
+        status=view.status,
         phase=phase,
         reason=Reason.UNOWNED,
         message=said,
-        aim=DesiredState(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set}),
+        desired=DesiredState(counts={arm.revision: arm.wanted for arm in arms if arm.replica_set}),
         conflict=Claim(Truth.TRUE, Reason.UNOWNED, said),
     )
 
@@ -113,7 +113,7 @@ def _effect(view: View) -> str:
 
 def _taking_back(view: View) -> str:
     children = view.observed.unowned
-    return f"{listed(children)} {_are(children)} taken back, as {view.memory.adopting} decided"
+    return f"{listed(children)} {_are(children)} taken back, as {view.status.adopting} decided"
 
 
 def listed(children: Sequence[ChildRef]) -> str:

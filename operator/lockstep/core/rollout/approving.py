@@ -31,11 +31,11 @@ class Ballot:
 
 def ballot(view: View, step: Step) -> Ballot | None:
     """As the spec has it now; None where nobody has to approve."""
-    approval, stage = step.approval, view.memory.stage
+    approval, stage = step.approval, view.status.stage
     if approval is None:
         return None
     asked_at = stage.approval_asked_at if stage else None
-    given = view.memory.approvals
+    given = view.status.approvals
     return Ballot(
         approval=approval,
         counted=approvals.counting(approval, step.name, given, authors(view)),
@@ -45,7 +45,7 @@ def ballot(view: View, step: Step) -> Ballot | None:
 
 def authors(view: View) -> approvals.Authors:
     """Who is behind the candidate, in this trial or when its revision first began."""
-    candidate, ticket = view.memory.candidate, view.spec.change_request
+    candidate, ticket = view.status.candidate, view.spec.change_request
     return approvals.authors(
         candidate.author if candidate else "",
         view.observed.author,

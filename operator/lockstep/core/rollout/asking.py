@@ -82,7 +82,7 @@ def _host(ip: str) -> str:
 
 def questions(view: View) -> tuple[Question, ...]:
     """The measurements of the stage that are due, for as long as the candidate has callers."""
-    stage, status = trial.current(view), view.memory.stage
+    stage, status = trial.current(view), view.status.stage
     if status is None or stage is None:
         return ()
     measured = trial.gate_trial(view, stage, status)

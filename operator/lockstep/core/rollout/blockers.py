@@ -81,7 +81,7 @@ def _named(view: View, arm: Arm) -> str:
 
 def wait(view: View) -> timedelta | None:
     """When a pod on its way out will have been there for too long, while a trial may wait."""
-    if view.memory.candidate is None:
+    if view.status.candidate is None:
         return None
     ends = (going.until + _SLACK - view.now for _, _, going in _going(view))
     return soonest(*(end + timedelta(seconds=1) for end in ends if end >= timedelta(0)))

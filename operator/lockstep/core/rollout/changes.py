@@ -36,7 +36,7 @@ def said(view: View) -> str:
 
 def _told(view: View, what: str) -> str:
     """Of a ConfigMap which keys, and through whom: there is no stamp of who wrote one."""
-    name, stable = what.removeprefix(_CONFIG_MAP), view.memory.stable
+    name, stable = what.removeprefix(_CONFIG_MAP), view.status.stable
     edit = view.observed.edits.get(name) if what.startswith(_CONFIG_MAP) else None
     if edit is None or stable is None:
         return what
@@ -51,7 +51,7 @@ def _told(view: View, what: str) -> str:
 
 def since_stable(view: View) -> tuple[str, ...]:
     """What differs; nothing where there is nothing to compare."""
-    stable = view.memory.stable
+    stable = view.status.stable
     known = next(
         (it for it in view.observed.stored if stable and it.revision == stable.revision), None
     )

@@ -42,8 +42,8 @@ class _Wish:
 
 def written(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
     """The revision that the template says, with the config that there is now."""
-    memory = observed.status
-    named = (memory.candidate, memory.rejected, memory.stable)
+    status = observed.status
+    named = (status.candidate, status.rejected, status.stable)
     live = [it.revision for it in named if it]
     template, configs = observed.template, observed.configs
     return resolve(observed.key, template, spec.model, observed.stored, configs, live)
@@ -60,17 +60,17 @@ def needed(view: View) -> frozenset[str]:
     return frozenset(wish.wanted.name for wish in wishes if wish.found is None)
 
 
-def actions(view: View, stance: Assessment) -> Iterator[StoreConfig | PruneConfig]:
+def actions(view: View, assessment: Assessment) -> Iterator[StoreConfig | PruneConfig]:
     """Copies that are missing, as long as there is something to copy; copies nobody needs."""
-    yield from _stored(view, stance)
-    yield from _pruned(view, stance)
+    yield from _stored(view, assessment)
+    yield from _pruned(view, assessment)
 
 
-def claims(view: View, stance: Assessment) -> dict[ConditionType, Claim]:
+def claims(view: View, assessment: Assessment) -> dict[ConditionType, Claim]:
     """What has to be said about copies that are lost and Secrets that are others now."""
     found = {
-        ConditionType.CONFIG_LOST: _lost(view, stance),
-        ConditionType.SECRET_ROTATED: _rotated(view, stance),
+        ConditionType.CONFIG_LOST: _lost(view, assessment),
+        ConditionType.SECRET_ROTATED: _rotated(view, assessment),
     }
     return {kind: claim for kind, claim in found.items() if claim}
 
@@ -156,28 +156,28 @@ def _copyable(view: View, wish: _Wish) -> bool:
     return wish.found is None and same and not taken
 
 
-def _stored(view: View, stance: Assessment) -> Iterator[StoreConfig]:
+def _stored(view: View, assessment: Assessment) -> Iterator[StoreConfig]:
     revisions = {it.revision for it in view.observed.stored}
-    revisions |= {view.wanted.revision} & stance.aim.counts.keys()
+    revisions |= {view.wanted.revision} & assessment.desired.counts.keys()
     for revision in sorted(revisions):
         for wish in _wishes(view, revision):
             if _copyable(view, wish):
                 yield wish.wanted
 
 
-def _pruned(view: View, stance: Assessment) -> Iterator[PruneConfig]:
-    memory = stance.memory
-    named = (memory.stable, memory.candidate, memory.rejected, memory.kept)
+def _pruned(view: View, assessment: Assessment) -> Iterator[PruneConfig]:
+    status = assessment.status
+    named = (status.stable, status.candidate, status.rejected, status.kept)
     known = {it.revision for it in named if it}
-    known |= {view.wanted.revision, *stance.aim.counts, *view.observed.arms}
+    known |= {view.wanted.revision, *assessment.desired.counts, *view.observed.arms}
     known |= {it.revision for it in view.observed.stored}
     for copy in view.observed.copies:
         if copy.revision not in known:
             yield PruneConfig(copy.name)
 
 
-def _lost(view: View, stance: Assessment) -> Claim | None:
-    for revision in sorted(stance.aim.counts):
+def _lost(view: View, assessment: Assessment) -> Claim | None:
+    for revision in sorted(assessment.desired.counts):
         for wish in _wishes(view, revision):
             if not wish.right and not _copyable(view, wish):
                 return Claim(Truth.TRUE, Reason.COPY_LOST, _lost_message(wish))
@@ -200,9 +200,9 @@ def _restarting(view: View, revision: RevisionStatus) -> bool:
     return restart.begins(view, view.observed.arm(revision.revision))
 
 
-def _rotated(view: View, stance: Assessment) -> Claim | None:
+def _rotated(view: View, assessment: Assessment) -> Claim | None:
     """A Secret that is deleted is not rotated: it is another one once it is there again."""
-    stable, now = stance.memory.stable, view.observed.secrets
+    stable, now = assessment.status.stable, view.observed.secrets
     started_with = secrets(view, stable)
     others = [it.name for it in started_with if it.name in now and now[it.name] != it]
     if stable is None or not others:

@@ -1,4 +1,4 @@
-"""What people decided: each Decision changes the memory once, and is answered for good.
+"""What people decided: each Decision changes the status once, and is answered for good.
 
 One that ends the trial under way is taken before those that were written earlier, and only so many
 may wait: whoever writes thousands keeps nobody from taking a bad revision back.
@@ -23,7 +23,7 @@ _BACK: Final = frozenset({Act.ABORT, Act.REJECT})
 
 
 def taken(view: View) -> View:
-    """The memory after the Decisions that nobody took yet, each once and in their order.
+    """The status after the Decisions that nobody took yet, each once and in their order.
 
     The spec comes first: where it changed in the same pass, they meet what it has made.
     """
@@ -55,9 +55,9 @@ def _crowded(observed: Observed) -> list[Decided]:
     return waiting[: max(0, len(waiting) - MOST_WAITING)]
 
 
-def answers(observed: Observed, memory: ModelDeploymentStatus) -> Iterator[AnswerDecision]:
+def answers(observed: Observed, status: ModelDeploymentStatus) -> Iterator[AnswerDecision]:
     """What is still to be written into Decisions that were taken."""
-    known = {it.uid: it for it in memory.decisions}
+    known = {it.uid: it for it in status.decisions}
     for decided in observed.decisions:
         done = known.get(decided.uid)
         if done and decided.outcome is None:
@@ -86,15 +86,17 @@ def _spec_wins(view: View) -> View:
     """A Pause that somebody decided ends when ``spec.paused`` changes."""
     if not view.repaused:
         return view
-    return view.recall(paused_by_spec=view.spec.paused, hold=None)
+    return view.with_status(paused_by_spec=view.spec.paused, hold=None)
 
 
 def _remembered(view: View) -> View:
     """What was taken is known until the spec changes, and until its Decision has its answer."""
-    if view.memory.observed_generation == view.observed.generation:
+    if view.status.observed_generation == view.observed.generation:
         return view
     unanswered = _unanswered(view)
-    return view.recall(decisions=tuple(it for it in view.memory.decisions if it.uid in unanswered))
+    return view.with_status(
+        decisions=tuple(it for it in view.status.decisions if it.uid in unanswered)
+    )
 
 
 def _unanswered(view: View) -> set[str]:
@@ -104,7 +106,7 @@ def _unanswered(view: View) -> set[str]:
 def _room(view: View) -> int:
     """How many more can be remembered without forgetting one that is not answered yet."""
     unanswered = _unanswered(view)
-    return MOST - sum(it.uid in unanswered for it in view.memory.decisions)
+    return MOST - sum(it.uid in unanswered for it in view.status.decisions)
 
 
 def _take(view: View, decided: Decided) -> View:
@@ -121,8 +123,8 @@ def _take(view: View, decided: Decided) -> View:
 
 def _appended(view: View, line: Taken) -> View:
     """One more line; for it the oldest goes whose Decision has its answer."""
-    lines, unanswered = view.memory.decisions, _unanswered(view)
+    lines, unanswered = view.status.decisions, _unanswered(view)
     if len(lines) >= MOST:
         oldest = next((it for it in lines if it.uid not in unanswered), None)
         lines = tuple(it for it in lines if it is not oldest)
-    return view.recall(decisions=(*lines, line))
+    return view.with_status(decisions=(*lines, line))

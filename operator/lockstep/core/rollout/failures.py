@@ -85,7 +85,7 @@ def _refused(arm: Arm) -> Trouble | None:
 
 def _waited(view: View, limit: timedelta) -> bool:
     """Whether the progress clock has run for ``limit``."""
-    since = view.memory.stage.progress_at if view.memory.stage else None
+    since = view.status.stage.progress_at if view.status.stage else None
     return since is not None and view.now >= since + limit
 
 
@@ -115,7 +115,7 @@ def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
 
 
 def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
-    stage = view.memory.stage
+    stage = view.status.stage
     since = stage.progress_at if stage and stage.progress_ready is not None else None
     if since is None or obstacle(arm):
         return
@@ -130,7 +130,7 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
 
 def next_failure(view: View, arm: Arm) -> timedelta | None:
     """When waiting any longer would turn into a failure; what is overdue is awaited no more."""
-    since = view.memory.stage.progress_at if view.memory.stage else None
+    since = view.status.stage.progress_at if view.status.stage else None
     refused = _refused(arm)
     limit = (refused and _patience(view, refused.reason)) or view.spec.progress_deadline
     ends = [since + limit] if since else []

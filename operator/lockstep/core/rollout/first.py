@@ -32,20 +32,20 @@ def answer(view: View, candidate: Arm) -> Assessment:
 
 def _direct(view: View, candidate: Arm) -> Assessment:
     """Callers reach it as soon as one proven pod is ready."""
-    failed, astray = failure(view, candidate), returns.problem(view) or ports.problem(view)
+    failed, invalid = failure(view, candidate), returns.problem(view) or ports.problem(view)
     if failed and failed.final:
         return outcome.reject(view, failed)
     if view.spec.replicas == 0:
-        return _stance(view, candidate, Phase.PAUSED, Reason.NO_REPLICAS, messages.NO_REPLICAS)
-    if astray:
-        stance = _stance(view, candidate, Phase.DEGRADED, astray.reason, astray.message)
-        return outcome.invalid(stance, astray)
+        return _assessment(view, candidate, Phase.PAUSED, Reason.NO_REPLICAS, messages.NO_REPLICAS)
+    if invalid:
+        assessment = _assessment(view, candidate, Phase.DEGRADED, invalid.reason, invalid.message)
+        return outcome.invalid(assessment, invalid)
     if _complete(view, candidate):
         return outcome.promote(view)
     if failed:
-        return _stance(view, candidate, Phase.DEGRADED, failed.reason, messages.stuck(failed))
+        return _assessment(view, candidate, Phase.DEGRADED, failed.reason, messages.stuck(failed))
     message = messages.first(view, candidate) + standing.told(view, candidate)
-    return _stance(view, candidate, Phase.PROGRESSING, Reason.MOVING, message)
+    return _assessment(view, candidate, Phase.PROGRESSING, Reason.MOVING, message)
 
 
 def _complete(view: View, candidate: Arm) -> bool:
@@ -54,25 +54,25 @@ def _complete(view: View, candidate: Arm) -> bool:
 
 
 def _clocked(view: View, candidate: Arm) -> View:
-    begun = view.memory.stage
+    begun = view.status.stage
     stage = begun if begun and begun.name == FIRST else StageStatus(name=FIRST, index=0)
     wanted = view.spec.replicas
     stage = standing.watched(view, stage, candidate, wanted, view.spec.progress_deadline)
     clocked = proving.clocked(view, stage, candidate, wanted)
     if candidate.replica_set is None and not view.paused:
         clocked = clocked.model_copy(update={"progress_at": stage.progress_at or view.now})
-    return view.recall(stage=clocked, gates=())
+    return view.with_status(stage=clocked, gates=())
 
 
-def _stance(
+def _assessment(
     view: View, candidate: Arm, phase: Phase, reason: ConditionReason, message: str
 ) -> Assessment:
     return Assessment(
-        memory=view.memory,
+        status=view.status,
         phase=phase,
         reason=reason,
         message=message,
-        aim=DesiredState(
+        desired=DesiredState(
             counts={candidate.revision: view.spec.replicas}, routing=_routing(view, candidate)
         ),
         wait=next_failure(view, candidate),
@@ -86,7 +86,7 @@ def _routing(view: View, candidate: Arm) -> Routing:
     """
     mine = Only(candidate.revision)
     enough = view.spec.replicas if adoption.elsewhere(view) else 1
-    ready = (candidate.ready >= enough or candidate.held) and not view.astray
+    ready = (candidate.ready >= enough or candidate.held) and not view.unknown_target
     if proving.proven(view) and (ready or view.routing == mine):
         return mine
     lost = view.observed.status.phase is None

@@ -35,7 +35,7 @@ class Reached:
 
 def events(view: View, after: ModelDeploymentStatus) -> Iterator[Event]:
     """What is told of a trial: its beginning, its stages, its verdicts, each once."""
-    candidate = after.candidate or view.memory.candidate
+    candidate = after.candidate or view.status.candidate
     if candidate is None:
         return
     if after.candidate and _trial(view.observed.status.candidate) != _trial(after.candidate):
@@ -73,7 +73,7 @@ def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:
 
 def concluded(view: View, after: ModelDeploymentStatus) -> Concluded | None:
     """What the stage amounts to so far, in a pass in which a gate has come to a verdict."""
-    candidate, new = view.memory.candidate, reached(view, after)
+    candidate, new = view.status.candidate, reached(view, after)
     if candidate is None or not new:
         return None
     rows = tuple(row for row in _rows(view, after) if row.verdict is not Verdict.MEASURING)
@@ -81,20 +81,20 @@ def concluded(view: View, after: ModelDeploymentStatus) -> Concluded | None:
 
 
 def _known(view: View) -> dict[tuple[str, str], Verdict]:
-    return {(it.criteria, it.name): it.verdict for it in view.memory.gates}
+    return {(it.criteria, it.name): it.verdict for it in view.status.gates}
 
 
 def _rows(view: View, after: ModelDeploymentStatus) -> tuple[GateStatus, ...]:
     """The gates of the stage that the pass began in, as it has left or ended them."""
-    stage, memory = trial.current(view), view.memory
-    if stage is None or memory.stage is None or memory.candidate is None:
+    stage, status = trial.current(view), view.status
+    if stage is None or status.stage is None or status.candidate is None:
         return ()
-    return after.gates if _goes_on(memory, after) else _judged(view, stage)
+    return after.gates if _goes_on(status, after) else _judged(view, stage)
 
 
 def entered(view: View, after: ModelDeploymentStatus) -> Iterator[Step]:
     """The steps whose weight was reached in this pass, also those that it has ended."""
-    status, candidate, now = view.memory.stage, view.memory.candidate, after.stage
+    status, candidate, now = view.status.stage, view.status.candidate, after.stage
     if status and candidate:
         for step in walk(view)[status.index : _passed(view, candidate, after)]:
             known = step.name == status.name and status.entered_at is not None
@@ -102,7 +102,7 @@ def entered(view: View, after: ModelDeploymentStatus) -> Iterator[Step]:
                 yield step
     again = now and status and (now.index, now.entered_at) == (status.index, status.entered_at)
     if now and now.entered_at and not again:
-        yield from walk(replace(view, memory=after))[now.index : now.index + 1]
+        yield from walk(replace(view, status=after))[now.index : now.index + 1]
 
 
 def _passed(view: View, candidate: RevisionStatus, after: ModelDeploymentStatus) -> int:
@@ -128,6 +128,6 @@ def _place(status: ModelDeploymentStatus) -> tuple[str, int, str]:
 
 def _judged(view: View, stage: Step) -> tuple[GateStatus, ...]:
     """The gates of a stage that is over, as its end has found them."""
-    status = view.memory.stage
+    status = view.status.stage
     asked = trial.gate_trial(view, stage, status) if status else None
     return gates.judge(asked, view.observed.answers.metrics, view.now).gates if asked else ()

@@ -24,7 +24,7 @@ def until(view: View, rejected: Rejection) -> datetime | None:
 
 def failed(view: View, routing: Routing | None) -> View:
     """Note since when nobody reaches the failed candidate, once ``routing`` leads to it no more."""
-    rejected = view.memory.rejected
+    rejected = view.status.rejected
     if rejected is None:
         return view
     unreached = rejected.unreached_at
@@ -32,21 +32,21 @@ def failed(view: View, routing: Routing | None) -> View:
         unreached = unreached or view.now
     noted = rejected.model_copy(update={"unreached_at": unreached})
     end = noted.model_copy(update={"keep_until": until(view, noted)})
-    return view if end == rejected else view.recall(rejected=end)
+    return view if end == rejected else view.with_status(rejected=end)
 
 
 def old(view: View) -> View:
     """What was stable before a blue-green's switch keeps its pods as long as the spec says now."""
-    kept, strategy = view.memory.kept, view.spec.strategy.blue_green
+    kept, strategy = view.status.kept, view.spec.strategy.blue_green
     if kept is None:
         return view
     if strategy is None:
-        return view.recall(kept=None)
+        return view.with_status(kept=None)
     since = kept.since or _completed_at(view)
     end = since + strategy.keep_old if since else kept.until
     if view.now >= end:
-        return view.recall(kept=None)
-    return view if end == kept.until else view.recall(kept=_ending(kept, end))
+        return view.with_status(kept=None)
+    return view if end == kept.until else view.with_status(kept=_ending(kept, end))
 
 
 def _ending(kept: Kept, at: datetime) -> Kept:
@@ -55,6 +55,6 @@ def _ending(kept: Kept, at: datetime) -> Kept:
 
 def _completed_at(view: View) -> datetime | None:
     """When stable was completed, as history has it."""
-    stable = view.memory.stable
-    lines = (it for it in reversed(view.memory.history) if it.outcome == Became.PROMOTED)
+    stable = view.status.stable
+    lines = (it for it in reversed(view.status.history) if it.outcome == Became.PROMOTED)
     return next((it.at for it in lines if stable and it.revision == stable.revision), None)

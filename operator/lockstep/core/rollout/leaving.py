@@ -20,22 +20,22 @@ _PASSING: Final = {FailureReason.QUOTA_EXCEEDED, FailureReason.CLUSTER_UNAVAILAB
 
 def updated(view: View) -> View:
     """Forget it once nobody would miss its pods; run its clock until then."""
-    leaving, stable = view.memory.leaving, view.stable
+    leaving, stable = view.status.leaving, view.stable
     if leaving is None:
         return view
     if stable is None or any(_over(view, leaving, stable)):
-        return view.recall(leaving=None)
+        return view.with_status(leaving=None)
     if leaving.progress_ready is not None and stable.available <= leaving.progress_ready:
         return view
     grown = {"progress_at": view.now, "progress_ready": stable.available}
-    return view.recall(leaving=leaving.model_copy(update=grown))
+    return view.with_status(leaving=leaving.model_copy(update=grown))
 
 
 def _over(view: View, leaving: Leaving, stable: Arm) -> Iterator[bool]:
     """Stable is whole, nobody is left to answer, or somebody must not be kept waiting."""
     yield stable.available >= view.spec.replicas
     yield not (view.observed.arm(leaving.revision).ready and _is_reached(view, leaving))
-    yield view.memory.candidate is not None
+    yield view.status.candidate is not None
     yield bool(view.spec.rollback_to or returns.why(view))
     yield _is_wanted_away(view) and _is_stuck(view, leaving, stable)
 
@@ -46,7 +46,7 @@ def _is_reached(view: View, leaving: Leaving) -> bool:
 
 def _is_wanted_away(view: View) -> bool:
     """Whether another revision could start: it may be the fix for a stable that is sick."""
-    stable, rejected, wanted = view.memory.stable, view.memory.rejected, view.wanted.revision
+    stable, rejected, wanted = view.status.stable, view.status.rejected, view.wanted.revision
     known = {it.revision for it in (stable, rejected) if it}
     return wanted not in known and not view.paused
 
@@ -65,14 +65,14 @@ def _end(view: View, leaving: Leaving) -> timedelta | None:
     return since + view.spec.progress_deadline - view.now if since else None
 
 
-def stance(view: View, leaving: Leaving, stable: Arm) -> Assessment:
+def assessment(view: View, leaving: Leaving, stable: Arm) -> Assessment:
     """Callers go back as stable's pods come up; a new revision waits for that."""
     arm, end = view.observed.arm(leaving.revision), _end(view, leaving)
     return Assessment(
-        memory=view.memory,
+        status=view.status,
         phase=Phase.PROGRESSING,
         reason=Reason.RETURNING,
         message=messages.leaving(view, leaving, stable, arm),
-        aim=serve(view),
+        desired=serve(view),
         wait=soonest(end) if end and end > timedelta(0) else None,
     )

@@ -80,7 +80,7 @@ def _rolled_back_to(view: View) -> str:
 
 
 def _kept(view: View) -> str:
-    kept = view.memory.kept
+    kept = view.status.kept
     if kept is None:
         return ""
     return (
@@ -94,7 +94,7 @@ def promoted(candidate: RevisionStatus, view: View, *, again: bool) -> str:
     since = candidate.begun_at
     took = f" in {whole_seconds(view.now - since)}" if since else ""
     stages = f" ({candidate.took})" if candidate.took else ""
-    return f"{way}{_how(candidate)}{took}{stages}{_approvers(view.memory.approvals)}"
+    return f"{way}{_how(candidate)}{took}{stages}{_approvers(view.status.approvals)}"
 
 
 def _approvers(approved: Sequence[Approved]) -> str:
@@ -126,7 +126,7 @@ def stable_troubled(stable: RevisionStatus, arm: Arm, replicas: int, trouble: Tr
 def first(view: View, arm: Arm) -> str:
     version, replicas = view.version, view.spec.replicas
     smoke = view.spec.smoke_test
-    unproven = view.memory.candidate is None or not view.memory.candidate.smoke_tested
+    unproven = view.status.candidate is None or not view.status.candidate.smoke_tested
     if unproven and smoke and arm.ready:
         return smoke_testing(version, smoke)
     return (
@@ -259,7 +259,7 @@ def passed_but_paused(view: View, stage: Step) -> str:
 
 
 def _held(view: View) -> str:
-    hold = view.memory.hold
+    hold = view.status.hold
     if view.spec.paused or hold is None:
         return "spec.paused holds it there: set it to false"
     return f"{hold.by} paused it at {clock(hold.at, view.now)} ({hold.reason}): decide Resume"
@@ -278,7 +278,7 @@ def in_stage(stage: StageStatus | None, said: str) -> str:
 
 
 def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
-    stable, said = view.memory.stable, in_stage(view.memory.stage, failure.message)
+    stable, said = view.status.stable, in_stage(view.status.stage, failure.message)
     if stable is None:
         called = reaches(view.routing, candidate.revision)
         callers = "is reached by no caller any more" if called else "never had a caller"
@@ -305,7 +305,7 @@ def _try_again(failure: Failure) -> str:
 
 
 def dropped(view: View, *, back: bool) -> str:
-    stage = view.memory.stage
+    stage = view.status.stage
     where = f"; its trial ended in stage {stage.name}" if stage and stage.name != FIRST else ""
     if back:
         return f"the spec is back at version {view.version}, which is stable{where}"
@@ -313,7 +313,7 @@ def dropped(view: View, *, back: bool) -> str:
 
 
 def leaving(view: View, left: Leaving, stable: Arm, arm: Arm) -> str:
-    known, replicas = view.memory.stable, view.spec.replicas
+    known, replicas = view.status.stable, view.spec.replicas
     home = named(known) if known else "stable"
     back = known is not None and known.revision == view.wanted.revision
     begins = (

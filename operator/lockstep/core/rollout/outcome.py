@@ -1,4 +1,4 @@
-"""How a trial ends: promoted, rejected, superseded, returned from; each is one change of memory."""
+"""How a trial ends: promoted, rejected, superseded, returned from; each is one change of status."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,9 +26,9 @@ NO_TRIAL: Final[Mapping[str, Any]] = {
 }
 
 
-def invalid(stance: Assessment, claim: Claim) -> Assessment:
-    """The same stance with the spec said to be at fault."""
-    return replace(stance, valid=claim)
+def invalid(assessment: Assessment, claim: Claim) -> Assessment:
+    """The same assessment with the spec said to be at fault."""
+    return replace(assessment, valid=claim)
 
 
 def promote(view: View) -> Assessment:
@@ -37,12 +37,14 @@ def promote(view: View) -> Assessment:
 
 
 def promoted(view: View) -> View:
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     if candidate is None:
         return view
     said = messages.promoted(candidate, view, again=is_older(view, candidate.revision))
     history = view.remember(candidate, Became.PROMOTED, said)
-    return view.recall(stable=completed(candidate), history=history, kept=_kept(view), **NO_TRIAL)
+    return view.with_status(
+        stable=completed(candidate), history=history, kept=_kept(view), **NO_TRIAL
+    )
 
 
 def completed(candidate: RevisionStatus) -> RevisionStatus:
@@ -52,7 +54,7 @@ def completed(candidate: RevisionStatus) -> RevisionStatus:
 
 def _kept(view: View) -> Kept | None:
     """What was stable keeps its pods for a while after a switch."""
-    before, strategy = view.memory.stable, view.spec.strategy.blue_green
+    before, strategy = view.status.stable, view.spec.strategy.blue_green
     if before is None or strategy is None or not strategy.keep_old or _returns(view):
         return None
     until = view.now + strategy.keep_old
@@ -61,35 +63,35 @@ def _kept(view: View) -> Kept | None:
 
 def _returns(view: View) -> bool:
     """Whether stable is left for an older revision: nobody returns to what was left."""
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     return candidate is not None and candidate.ungated == RETURNED
 
 
 def settled(view: View) -> Assessment:
     """Nothing is on trial: stable serves, or is on the way to."""
-    stable, memory = view.stable, view.memory
-    if stable is None or memory.stable is None:
+    stable, status = view.stable, view.status
+    if stable is None or status.stable is None:
         return _waiting(view)
-    aim = serve(view)
+    desired = serve(view)
     wanted = view.spec.replicas
     reason: ConditionReason
     trouble = next((pod.sick for pod in stable.made if pod.sick), None)
     if stable.available >= wanted:
         phase, reason = Phase.HEALTHY, Reason.COMPLETED
-        message = messages.healthy(view, memory.stable, wanted)
+        message = messages.healthy(view, status.stable, wanted)
     elif trouble:
         phase, reason = Phase.DEGRADED, trouble.reason
-        message = messages.stable_troubled(memory.stable, stable, wanted, trouble)
+        message = messages.stable_troubled(status.stable, stable, wanted, trouble)
     else:
-        said = messages.scaling(memory.stable, stable, wanted)
+        said = messages.scaling(status.stable, stable, wanted)
         phase, reason, message = _scaling(stable, said)
     return Assessment(
-        memory=memory,
+        status=status,
         phase=phase,
         reason=reason,
         message=message,
-        aim=aim,
-        wait=soonest(memory.kept.until - view.now) if memory.kept else None,
+        desired=desired,
+        wait=soonest(status.kept.until - view.now) if status.kept else None,
     )
 
 
@@ -106,24 +108,24 @@ def _scaling(stable: Arm, message: str) -> tuple[Phase, ConditionReason, str]:
 
 def _waiting(view: View) -> Assessment:
     return Assessment(
-        memory=view.memory,
+        status=view.status,
         phase=Phase.PROGRESSING,
         reason=Reason.STARTING,
         message=f"about to start version {view.version}",
-        aim=serve(view),
+        desired=serve(view),
     )
 
 
 def reject(view: View, failure: Failure) -> Assessment:
     """Take the candidate back; its digest is not tried again until it or ``retry`` changes."""
     after = rejected(view, failure)
-    found = after.memory.rejected
-    return condemned(after, found) if found else settled(after)
+    found = after.status.rejected
+    return stay_rejected(after, found) if found else settled(after)
 
 
 def rejected(view: View, failure: Failure) -> View:
-    """The memory of ``reject``."""
-    candidate = view.memory.candidate
+    """The status after ``reject``."""
+    candidate = view.status.candidate
     if candidate is None:
         return view
     message = messages.rolled_back(failure, candidate, view)
@@ -137,37 +139,37 @@ def rejected(view: View, failure: Failure) -> View:
         message=message,
         at=view.now,
     )
-    said = messages.in_stage(view.memory.stage, failure.message)
+    said = messages.in_stage(view.status.stage, failure.message)
     history = view.remember(candidate, Became.ROLLED_BACK, said)
-    return view.recall(rejected=rejection, history=history, **NO_TRIAL)
+    return view.with_status(rejected=rejection, history=history, **NO_TRIAL)
 
 
-def condemned(view: View, rejected: Rejection) -> Assessment:
+def stay_rejected(view: View, rejected: Rejection) -> Assessment:
     """The spec still asks for what was rejected: stable serves, and the first sentence stands."""
     view = keeping.failed(view, serve(view).routing or view.routing)
-    known = view.memory.rejected
+    known = view.status.rejected
     left = known.keep_until - view.now if known and known.keep_until else None
     return Assessment(
-        memory=view.memory,
+        status=view.status,
         phase=Phase.DEGRADED,
         reason=Reason.ROLLED_BACK,
         message=rejected.message,
-        aim=serve(view),
+        desired=serve(view),
         wait=soonest(left) if left and left.total_seconds() > 0 else None,
     )
 
 
 def dropped(view: View, candidate: RevisionStatus) -> View:
     """The spec moved on while ``candidate`` was on trial: it ends, and who has callers leaves."""
-    back = view.memory.stable is not None and view.wanted.revision == view.memory.stable.revision
+    back = view.status.stable is not None and view.wanted.revision == view.status.stable.revision
     outcome = Became.RETURNED if back else Became.SUPERSEDED
     history = view.remember(candidate, outcome, messages.dropped(view, back=back))
-    return view.recall(history=history, leaving=_leaving(view, candidate), **NO_TRIAL)
+    return view.with_status(history=history, leaving=_leaving(view, candidate), **NO_TRIAL)
 
 
 def _leaving(view: View, candidate: RevisionStatus) -> Leaving | None:
     """Who may have callers that somebody would miss, if nothing is wrong with it."""
-    stable = view.memory.stable
+    stable = view.status.stable
     if not candidate.smoke_tested or (stable and stable.revision == candidate.revision):
         return None
     return Leaving(revision=candidate.revision, version=candidate.version)
@@ -175,19 +177,19 @@ def _leaving(view: View, candidate: RevisionStatus) -> Leaving | None:
 
 def again(view: View, candidate: RevisionStatus) -> View:
     """The stage is measured from its beginning, and whoever approved it is asked anew."""
-    stage, renewed = view.memory.stage, {"retry": view.spec.retry}
+    stage, renewed = view.status.stage, {"retry": view.spec.retry}
     if stage is None:
-        return view.recall(candidate=candidate.model_copy(update=renewed))
-    return view.recall(
+        return view.with_status(candidate=candidate.model_copy(update=renewed))
+    return view.with_status(
         candidate=candidate.model_copy(update=renewed),
         stage=StageStatus(name=stage.name, index=stage.index),
         gates=(),
-        approvals=tuple(it for it in view.memory.approvals if it.stage != stage.name),
+        approvals=tuple(it for it in view.status.approvals if it.stage != stage.name),
     )
 
 
 def begun(view: View, candidate: RevisionStatus) -> View:
     """``candidate`` is on trial from its first stage on."""
     begins = candidate.model_copy(update={"begun_at": view.now})
-    view = view.recall(**{**NO_TRIAL, "candidate": begins, "kept": None, "leaving": None})
-    return view.recall(stage=StageStatus(name=walk(view)[0].name, index=0))
+    view = view.with_status(**{**NO_TRIAL, "candidate": begins, "kept": None, "leaving": None})
+    return view.with_status(stage=StageStatus(name=walk(view)[0].name, index=0))

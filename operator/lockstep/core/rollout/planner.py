@@ -1,4 +1,4 @@
-"""One pass decided: bring the memory up to date, name the situation, answer it. Pure."""
+"""One pass decided: bring the status up to date, name the situation, answer it. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -58,7 +58,7 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Condemned:
+class Rejected:
     """The spec asks for what was rolled back."""
 
     rejected: Rejection
@@ -116,7 +116,7 @@ Situation = (
     Unowned
     | Taken
     | Lost
-    | Condemned
+    | Rejected
     | Left
     | Settled
     | First
@@ -159,25 +159,25 @@ def plan(observed: Observed, now: datetime) -> Plan:
 
 
 def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
-    """The facts, with the memory brought up to what the spec asks for now."""
+    """The facts, with the status brought up to what the spec asks for now."""
     view = View(
         observed=observed,
         spec=spec,
         wanted=returns.wanted(observed, spec),
-        memory=clocks.healed(observed.status, now),
+        status=clocks.healed(observed.status, now),
         now=now,
     )
     known = keeping.old(adoption.ended(_recovered(causes.told(view))))
-    kept = keeping.failed(_forgiven(known), view.routing)
+    kept = keeping.failed(_rejection_cleared(known), view.routing)
     recalled = leaving.updated(_recalled(kept))
     return ports.renewed(deciding.taken(recalled))
 
 
 def _recovered(view: View) -> View:
     """A lost status is rebuilt from the children: stable is the oldest whom callers reach."""
-    memory = view.memory
-    blank = memory.phase is None or (memory.adopting and not view.observed.unowned)
-    nothing_known = blank and not (memory.stable or memory.candidate)
+    status = view.status
+    blank = status.phase is None or (status.adopting and not view.observed.unowned)
+    nothing_known = blank and not (status.stable or status.candidate)
     if not (nothing_known or _unheard_of(view)):
         return view
     arms = view.observed.arms.values()
@@ -196,27 +196,27 @@ def _recovered(view: View) -> View:
         artifact=known.inputs.get("artifact", ""),
         smoke_tested=True,
     )
-    return view.recall(stable=stable)
+    return view.with_status(stable=stable)
 
 
 def _unheard_of(view: View) -> bool:
     """Whether stable is a revision of which there is no trace: somebody else wrote the status."""
-    stable, observed = view.memory.stable, view.observed
+    stable, observed = view.status.stable, view.observed
     if stable is None or stable.revision == view.wanted.revision or observed.unowned:
         return False
     known = {it.revision for it in observed.stored} | observed.arms.keys()
     return stable.revision not in known
 
 
-def _forgiven(view: View) -> View:
+def _rejection_cleared(view: View) -> View:
     """A rejection holds until the digest, ``retry`` or what it was judged by changes."""
-    rejected = view.memory.rejected
+    rejected = view.status.rejected
     if rejected is None:
         return view
     asked = rejected.revision in {view.wanted.revision, _written(view)}
     alike = rejected.judged_by in {None, proving.judged_by(view.spec)}
     holds = asked and alike and rejected.retry == view.spec.retry
-    return view if holds else view.recall(rejected=None)
+    return view if holds else view.with_status(rejected=None)
 
 
 def _written(view: View) -> str:
@@ -228,7 +228,7 @@ def _written(view: View) -> str:
 
 def _recalled(view: View) -> View:
     """End a trial that the spec no longer asks for; begin its stage anew when asked to retry."""
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     if candidate is None:
         return view
     if candidate.revision != view.wanted.revision:
@@ -240,32 +240,32 @@ def _recalled(view: View) -> View:
 
 def _kept_serving(view: View, candidate: RevisionStatus) -> View:
     """A first revision that already has callers is what the next one has to beat."""
-    serving = view.memory.stable is None and view.routing == Only(candidate.revision)
+    serving = view.status.stable is None and view.routing == Only(candidate.revision)
     proven = serving and candidate.smoke_tested
-    return view.recall(stable=outcome.completed(candidate)) if proven else view
+    return view.with_status(stable=outcome.completed(candidate)) if proven else view
 
 
 def classify(view: View) -> Situation:
     """Name the one situation the ModelDeployment is in; safety stands on top."""
-    memory, rejected = view.memory, view.memory.rejected
+    status, rejected = view.status, view.status.rejected
     foreign = _foreign(view)
     if adoption.blocks(view):
         return Unowned()
     if foreign:
         return Taken(foreign)
-    if memory.stable and _lost(view, memory.stable):
-        return Lost(memory.stable)
+    if status.stable and _lost(view, status.stable):
+        return Lost(status.stable)
     if view.candidate:
         return OnTrial(view.stable, view.candidate) if view.stable else First(view.candidate)
-    if memory.leaving and view.stable:
-        return Left(memory.leaving, view.stable)
-    astray = returns.problem(view)
-    if astray:
-        return Unstartable(astray)
-    if memory.stable and memory.stable.revision == view.wanted.revision:
+    if status.leaving and view.stable:
+        return Left(status.leaving, view.stable)
+    invalid = returns.problem(view)
+    if invalid:
+        return Unstartable(invalid)
+    if status.stable and status.stable.revision == view.wanted.revision:
         return Settled()
     if rejected and rejected.revision == view.wanted.revision:
-        return Condemned(rejected)
+        return Rejected(rejected)
     return _beginning(view)
 
 
@@ -289,7 +289,7 @@ def _foreign(view: View) -> Foreign | None:
         return None
     key = view.observed.key
     revisions = [view.wanted.revision]
-    revisions += [named.revision for named in (view.memory.stable,) if named]
+    revisions += [named.revision for named in (view.status.stable,) if named]
     needed = {key.name, *(names.child_name(key.name, revision) for revision in revisions)}
     needed |= config.needed(view)
     if view.spec.strategy.blue_green or is_gated_first(view):
@@ -308,10 +308,10 @@ def answer(view: View) -> Assessment:
             return _not_ours(view, owned)
         case Lost(stable):
             return _standing(view, Phase.DEGRADED, Reason.REVISION_LOST, messages.lost(stable))
-        case Condemned(rejected):
-            return outcome.condemned(view, rejected)
+        case Rejected(rejected):
+            return outcome.stay_rejected(view, rejected)
         case Left(left, stable_arm):
-            return leaving.stance(view, left, stable_arm)
+            return leaving.assessment(view, left, stable_arm)
         case Settled():
             return _settled(view)
         case First(candidate):
@@ -339,15 +339,20 @@ def _settled(view: View) -> Assessment:
 
 
 def _invalid(view: View, claim: Claim) -> Assessment:
-    stance = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
-    return outcome.invalid(stance, claim)
+    assessment = _standing(view, Phase.DEGRADED, claim.reason, claim.message)
+    return outcome.invalid(assessment, claim)
 
 
 def _standing(
     view: View, phase: Phase, reason: ConditionReason, message: str, wait: timedelta | None = None
 ) -> Assessment:
     return Assessment(
-        memory=view.memory, phase=phase, reason=reason, message=message, aim=serve(view), wait=wait
+        status=view.status,
+        phase=phase,
+        reason=reason,
+        message=message,
+        desired=serve(view),
+        wait=wait,
     )
 
 
@@ -356,11 +361,11 @@ def _not_ours(view: View, owned: Unowned | Taken) -> Assessment:
         return adoption.standing(view)
     message = messages.taken(owned.foreign)
     return Assessment(
-        memory=view.memory,
+        status=view.status,
         phase=Phase.DEGRADED,
         reason=Reason.CONFLICT,
         message=message,
-        aim=_around_it(view),
+        desired=_around_it(view),
         wait=upkeep.TRY_AGAIN_AFTER,
         conflict=Claim(Truth.TRUE, Reason.NAME_TAKEN, message),
     )
@@ -368,7 +373,7 @@ def _not_ours(view: View, owned: Unowned | Taken) -> Assessment:
 
 def _around_it(view: View) -> DesiredState:
     """Stable goes on serving where only the name of the wanted revision is taken."""
-    name, stable = view.observed.key.name, view.memory.stable
+    name, stable = view.observed.key.name, view.status.stable
     if stable is None:
         return report.as_it_is(view)
     needed = {name, names.child_name(name, stable.revision)}
@@ -382,8 +387,8 @@ def _start(view: View) -> Assessment:
     result = view.observed.answers.dry_run
     if known is None and (result is None or result.revision != view.wanted.revision):
         message = messages.checking(version)
-        stance = _standing(view, Phase.PROGRESSING, Reason.CHECKING, message, timedelta(0))
-        return outcome.invalid(stance, Claim(Truth.UNKNOWN, Reason.CHECKING, message))
+        assessment = _standing(view, Phase.PROGRESSING, Reason.CHECKING, message, timedelta(0))
+        return outcome.invalid(assessment, Claim(Truth.UNKNOWN, Reason.CHECKING, message))
     if known is None and result and result.problem and not _makes_room(view, result):
         problem = quantities.named(result.problem, view.wanted.inputs["template"])
         return _refused(view, problem, result.cause)
@@ -402,13 +407,13 @@ def _refused(view: View, problem: str, by: Cause) -> Assessment:
     version = view.version
     if by is Cause.SPEC:
         message = messages.refused(version, problem)
-        stance = _standing(
+        assessment = _standing(
             view, Phase.DEGRADED, Reason.SPEC_REFUSED, message, upkeep.TRY_AGAIN_AFTER
         )
-        return outcome.invalid(stance, Claim(Truth.FALSE, Reason.SPEC_REFUSED, message))
+        return outcome.invalid(assessment, Claim(Truth.FALSE, Reason.SPEC_REFUSED, message))
     reason, message = REASONS[by], messages.refused_for_now(version, problem, by)
     since = report.since(view, ConditionType.SPEC_VALID, Truth.UNKNOWN)
     overdue = view.now >= since + view.spec.progress_deadline
     phase = Phase.PAUSED if overdue else Phase.PROGRESSING
-    stance = _standing(view, phase, reason, message, upkeep.TRY_AGAIN_AFTER)
-    return outcome.invalid(stance, Claim(Truth.UNKNOWN, reason, message))
+    assessment = _standing(view, phase, reason, message, upkeep.TRY_AGAIN_AFTER)
+    return outcome.invalid(assessment, Claim(Truth.UNKNOWN, reason, message))

@@ -50,14 +50,14 @@ class Clash:
 
 def renewed(view: View) -> View:
     """A candidate that is to be asked at another port has to answer there before it is called."""
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     if candidate is None or view.spec.smoke_test is None:
         return view
     before = _noted(view, candidate.revision)
     moved = before and before != of(view, candidate.revision)
     if not moved or reaches(view.routing, candidate.revision):
         return view
-    return view.recall(candidate=candidate.model_copy(update={"smoke_tested": False}))
+    return view.with_status(candidate=candidate.model_copy(update={"smoke_tested": False}))
 
 
 def of(view: View, revision: str) -> Ports:
@@ -91,21 +91,21 @@ def _described(view: View) -> str:
 
 def _takes(view: View, revision: str, asked: Ports) -> bool:
     """Whether a revision may have other ports than it had: its pods have them, nothing is split."""
-    mine, stable = Side(asked, _spec(view, revision)), view.memory.stable
+    mine, stable = Side(asked, _spec(view, revision)), view.status.stable
     if _missing(mine):
         return False
-    beside = view.memory.candidate if stable and stable.revision == revision else stable
-    if beside is None or beside.revision == revision or _at_once(view, view.memory.candidate):
+    beside = view.status.candidate if stable and stable.revision == revision else stable
+    if beside is None or beside.revision == revision or _at_once(view, view.status.candidate):
         return True
     return not _clashes(_side(view, beside.revision), mine)
 
 
-def notes(view: View, memory: ModelDeploymentStatus) -> Iterator[NotePorts]:
+def notes(view: View, status: ModelDeploymentStatus) -> Iterator[NotePorts]:
     """What has to be kept of the live revisions before callers move.
 
     Of the one that spec.service speaks of nothing has, where an earlier operator kept nothing.
     """
-    live = {it.revision for it in (memory.stable, memory.candidate) if it}
+    live = {it.revision for it in (status.stable, status.candidate) if it}
     for stored in view.observed.stored:
         told = bool(stored.ports) or stored.revision != _described(view)
         ports = of(view, stored.revision)
@@ -128,7 +128,7 @@ def offered(view: View, routing: Routing) -> Ports:
         case Everyone():
             return _shared(view)
         case Nobody():
-            known = view.memory.stable or view.memory.candidate
+            known = view.status.stable or view.status.candidate
             return of(view, known.revision if known else view.wanted.revision)
 
 
@@ -139,8 +139,8 @@ def fit(view: View) -> bool:
 
 
 def _sides(view: View) -> tuple[Side, Side] | None:
-    memory = view.memory
-    stable, other = memory.stable, memory.candidate or memory.leaving or memory.rejected
+    status = view.status
+    stable, other = status.stable, status.candidate or status.leaving or status.rejected
     if stable is None or other is None:
         return None
     return _side(view, stable.revision), _side(view, other.revision)
@@ -259,10 +259,10 @@ def problem(view: View, candidate: RevisionStatus | None = None) -> Claim | None
             Reason.TARGET_PORT_MISSING,
             messages.no_such_port(f"spec.service.{field}", missing, view.version, known),
         )
-    stable = view.memory.stable
+    stable = view.status.stable
     if stable is None or stable.revision == wanted:
         return None
-    if _at_once(view, candidate or view.memory.candidate):
+    if _at_once(view, candidate or view.status.candidate):
         return None
     clash = next(iter(_clashes(_side(view, stable.revision), mine)), None)
     if clash is None:

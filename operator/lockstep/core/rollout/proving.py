@@ -12,29 +12,29 @@ from lockstep.core.rollout.view import View
 
 def smoked(view: View, candidate: Arm) -> View:
     """Remember a right answer; without a smoke test one pod that could answer is proof enough."""
-    memory = view.memory.candidate
-    if memory is None or memory.smoke_tested:
+    status = view.status.candidate
+    if status is None or status.smoke_tested:
         return view
     smoke = view.observed.answers.smoke
     answered = smoke is not None and smoke.revision == candidate.revision and not smoke.problem
     if answered or (view.spec.smoke_test is None and (candidate.ready or candidate.held)):
-        return view.recall(candidate=memory.model_copy(update={"smoke_tested": True}))
+        return view.with_status(candidate=status.model_copy(update={"smoke_tested": True}))
     return view
 
 
 def proven(view: View) -> bool:
     """Whether the candidate may be called at all."""
-    return view.memory.candidate is not None and view.memory.candidate.smoke_tested
+    return view.status.candidate is not None and view.status.candidate.smoke_tested
 
 
 def timed(view: View, stage: StageStatus) -> View:
     """Note how long a stage has taken that ends now, from when its weight was reached."""
-    candidate = view.memory.candidate
+    candidate = view.status.candidate
     if candidate is None or candidate.ungated or stage.entered_at is None:
         return view
     last = f"{stage.name} {whole_seconds(view.now - stage.entered_at)}"
     took = f"{candidate.took}, {last}" if candidate.took else last
-    return view.recall(candidate=candidate.model_copy(update={"took": took}))
+    return view.with_status(candidate=candidate.model_copy(update={"took": took}))
 
 
 def judged_by(spec: ModelDeploymentSpec) -> str:

@@ -31,22 +31,22 @@ def stays(view: View) -> bool:
     return any(it.write in mine for it in view.observed.refused)
 
 
-def told(view: View, stance: Assessment, actions: Sequence[Action]) -> Assessment:
-    """The stance, which neither is Healthy nor gets on while something it needs is refused."""
+def told(view: View, assessment: Assessment, actions: Sequence[Action]) -> Assessment:
+    """The assessment, which neither is Healthy nor gets on while something it needs is refused."""
     needed = [it for it in _standing(view, actions) if _is_needed(it)]
     quiet = (
-        stance.phase in {Phase.HEALTHY, Phase.PROGRESSING}
-        or stance.reason is Reason.WEIGHT_NOT_REACHED
+        assessment.phase in {Phase.HEALTHY, Phase.PROGRESSING}
+        or assessment.reason is Reason.WEIGHT_NOT_REACHED
     )
     if not needed or not quiet:
-        return stance
+        return assessment
     worst = min(needed, key=lambda it: it.cause is not Cause.SPEC)
     lasts = worst.cause is Cause.SPEC or _overdue(view)
     return replace(
-        stance,
+        assessment,
         phase=Phase.DEGRADED if lasts else Phase.PROGRESSING,
         reason=REASONS[worst.cause],
-        message=f"{sentence(worst)}; what does not need it goes on: {stance.message}",
+        message=f"{sentence(worst)}; what does not need it goes on: {assessment.message}",
     )
 
 

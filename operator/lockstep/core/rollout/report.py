@@ -1,4 +1,4 @@
-"""A stance becomes a plan: status and conditions, the actions that are missing, what is told."""
+"""An assessment becomes a plan: status, conditions, the actions that are missing, what is told."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -59,29 +59,29 @@ from lockstep.core.rollout.view import Assessment, DesiredState, View, reaches, 
 _MESSAGE: Final = 1024
 
 
-def plan(view: View, stance: Assessment) -> Plan:
-    """Everything that follows from a stance."""
-    stance, before = settling.told(view, upkeep.told(view, stance)), view.observed.status
-    actions = tuple(_actions(view, stance))
-    stance = refused.told(view, stance, actions)
+def plan(view: View, assessment: Assessment) -> Plan:
+    """Everything that follows from an assessment."""
+    assessment, before = settling.told(view, upkeep.told(view, assessment)), view.observed.status
+    actions = tuple(_actions(view, assessment))
+    assessment = refused.told(view, assessment, actions)
     refusal = refused.claim(view, actions)
-    status = standing.let_go(_status(view, stance, refusal), actions)
+    status = standing.let_go(_status(view, assessment, refusal), actions)
     return Plan(
         status=status,
         actions=actions,
         events=(
             *clocks.told(view.observed.stepped),
             *happened.events(view, status),
-            *events.between(before, status, stance.reason),
+            *events.between(before, status, assessment.reason),
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
-            *refused.events(before, refusal, stance.reason),
-            *rebuilding.events(stance.memory.stable, actions),
+            *refused.events(before, refusal, assessment.reason),
+            *rebuilding.events(assessment.status.stable, actions),
         ),
         verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
         concluded=happened.concluded(view, status),
         look_again=soonest(
-            stance.wait,
+            assessment.wait,
             upkeep.wait(view),
             causes.wait(view),
             blockers.wait(view),
@@ -126,20 +126,20 @@ def since(view: View, kind: ConditionType, status: Truth) -> datetime:
     return view.now
 
 
-def _status(view: View, stance: Assessment, refusal: Claim | None) -> ModelDeploymentStatus:
+def _status(view: View, assessment: Assessment, refusal: Claim | None) -> ModelDeploymentStatus:
     observed, arms = view.observed, view.observed.arms.values()
-    answering = _answering(view, stance)
-    claims = _claims(view, stance, answering)
+    answering = _answering(view, assessment)
+    claims = _claims(view, assessment, answering)
     claims |= {ConditionType.REFUSED: refusal} if refusal else {}
     generation = observed.generation
-    return stance.memory.model_copy(
+    return assessment.status.model_copy(
         update={
             "observed_generation": generation,
-            "phase": stance.phase,
-            "message": stance.message[:_MESSAGE],
-            "weights": _weights(view, stance),
-            "secrets": config.secrets(view, stance.memory.stable),
-            "candidate_secrets": config.secrets(view, stance.memory.candidate),
+            "phase": assessment.phase,
+            "message": assessment.message[:_MESSAGE],
+            "weights": _weights(view, assessment),
+            "secrets": config.secrets(view, assessment.status.stable),
+            "candidate_secrets": config.secrets(view, assessment.status.candidate),
             "replicas": min(sum(arm.present for arm in arms), view.spec.replicas),
             "ready_replicas": answering,
             "selector": f"{DEPLOYMENT_LABEL}={observed.key.name}",
@@ -150,18 +150,18 @@ def _status(view: View, stance: Assessment, refusal: Claim | None) -> ModelDeplo
     )
 
 
-def _weights(view: View, stance: Assessment) -> Weights | None:
+def _weights(view: View, assessment: Assessment) -> Weights | None:
     """None where nobody is between two revisions: 0 percent would be said of no candidate."""
-    memory = stance.memory
-    if memory.candidate is None:
-        left = _left_behind(view, memory.stable)
+    status = assessment.status
+    if status.candidate is None:
+        left = _left_behind(view, status.stable)
         return Weights(desired=0, actual=left) if left else None
-    stage = memory.stage
-    walked = walk(replace(view, memory=memory))
+    stage = status.stage
+    walked = walk(replace(view, status=status))
     known = stage is not None and stage.index < len(walked)
     desired = walked[stage.index].weight if stage and known else 100
-    stable = view.observed.arm(memory.stable.revision).ready if memory.stable else 0
-    candidate = view.observed.arm(memory.candidate.revision)
+    stable = view.observed.arm(status.stable.revision).ready if status.stable else 0
+    candidate = view.observed.arm(status.candidate.revision)
     return Weights(desired=desired, actual=_actual(view.routing, candidate, stable))
 
 
@@ -186,28 +186,28 @@ def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
             return 0
 
 
-def _answering(view: View, stance: Assessment) -> int:
+def _answering(view: View, assessment: Assessment) -> int:
     """Ready pods that callers reach, or will as soon as this is carried out."""
-    stays = stance.aim.routing is None or refused.stays(view)
-    routing = view.routing if stays else stance.aim.routing
+    stays = assessment.desired.routing is None or refused.stays(view)
+    routing = view.routing if stays else assessment.desired.routing
     return sum(arm.ready for arm in view.observed.arms.values() if reaches(routing, arm.revision))
 
 
-def _claims(view: View, stance: Assessment, answering: int) -> dict[ConditionType, Claim]:
+def _claims(view: View, assessment: Assessment, answering: int) -> dict[ConditionType, Claim]:
     claims = {
         ConditionType.AVAILABLE: adoption.available(view) or _available(view, answering),
-        **_progress(stance.phase, stance.reason, stance.message),
-        ConditionType.SPEC_VALID: stance.valid,
+        **_progress(assessment.phase, assessment.reason, assessment.message),
+        ConditionType.SPEC_VALID: assessment.valid,
     }
-    conflict, orphaned = stance.conflict or upkeep.conflict(view), upkeep.orphaned(view)
+    conflict, orphaned = assessment.conflict or upkeep.conflict(view), upkeep.orphaned(view)
     if conflict:
         claims[ConditionType.CONFLICT] = conflict
     if orphaned:
         claims[ConditionType.ORPHANED] = orphaned
-    if stance.settling:
-        claims[ConditionType.SETTLING] = stance.settling
-    claims |= config.claims(view, stance)
-    approximate = _approximate(view, stance)
+    if assessment.settling:
+        claims[ConditionType.SETTLING] = assessment.settling
+    claims |= config.claims(view, assessment)
+    approximate = _approximate(view, assessment)
     if approximate:
         claims[ConditionType.WEIGHT_APPROXIMATE] = approximate
     return claims
@@ -239,10 +239,10 @@ def _progress(phase: Phase, reason: ConditionReason, message: str) -> dict[Condi
     }
 
 
-def _approximate(view: View, stance: Assessment) -> Claim | None:
-    stage, space = stance.memory.stage, room(view.spec)
-    walked = steps(view.spec, stance.memory.candidate)
-    if stage is None or stance.memory.stable is None or stage.index >= len(walked):
+def _approximate(view: View, assessment: Assessment) -> Claim | None:
+    stage, space = assessment.status.stage, room(view.spec)
+    walked = steps(view.spec, assessment.status.candidate)
+    if stage is None or assessment.status.stable is None or stage.index >= len(walked):
         return None
     weight = walked[stage.index].weight
     if weight in {0, WHOLE} or not too_far(weight, space):
@@ -257,42 +257,46 @@ def _approximate(view: View, stance: Assessment) -> Claim | None:
     )
 
 
-def _actions(view: View, stance: Assessment) -> Iterator[Action]:
+def _actions(view: View, assessment: Assessment) -> Iterator[Action]:
     """Callers are moved first; pods that nobody reaches then give up their places to new ones.
 
     Pods that callers reach go last, once those that take over have been asked for.
     """
-    routing = stance.aim.routing or view.routing
-    puts = [put for name, count in stance.aim.counts.items() if (put := _put(view, name, count))]
-    yield from _store(view, stance)
-    yield from config.actions(view, stance)
-    yield from ports.notes(view, stance.memory)
-    yield from _traffic(view, stance.aim.routing)
-    yield from _preview(view, stance.aim.preview)
-    yield from _removals(view, stance, routing)
+    routing = assessment.desired.routing or view.routing
+    puts = [
+        put for name, count in assessment.desired.counts.items() if (put := _put(view, name, count))
+    ]
+    yield from _store(view, assessment)
+    yield from config.actions(view, assessment)
+    yield from ports.notes(view, assessment.status)
+    yield from _traffic(view, assessment.desired.routing)
+    yield from _preview(view, assessment.desired.preview)
+    yield from _removals(view, assessment, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
-    yield from _prune(view, stance)
-    yield from upkeep.actions(view, stance)
-    yield from deciding.answers(view.observed, stance.memory)
+    yield from _prune(view, assessment)
+    yield from upkeep.actions(view, assessment)
+    yield from deciding.answers(view.observed, assessment.status)
     yield from deciding.refusals(view)
-    yield from _replaced(view, stance)
+    yield from _replaced(view, assessment)
 
 
-def _replaced(view: View, stance: Assessment) -> Iterator[Action]:
+def _replaced(view: View, assessment: Assessment) -> Iterator[Action]:
     """Pods that a restart takes; those that answer stay while nodes may not hear of others."""
     stays = settling.ends(view) is not None
     answering = {it.uid for arm in view.observed.arms.values() for it in arm.pods if it.ready}
-    for removal in restart.removals(view, stance.aim.counts):
+    for removal in restart.removals(view, assessment.desired.counts):
         if not (stays and removal.uid in answering):
             yield removal
 
 
 def _removals(
-    view: View, stance: Assessment, routing: Routing | None
+    view: View, assessment: Assessment, routing: Routing | None
 ) -> Iterator[RemoveReplicaSet]:
     for arm in view.observed.arms.values():
         child = arm.replica_set
-        unwanted = arm.revision not in stance.aim.counts and not reaches(routing, arm.revision)
+        unwanted = arm.revision not in assessment.desired.counts and not reaches(
+            routing, arm.revision
+        )
         if child and unwanted and not child.terminating:
             yield RemoveReplicaSet(arm.revision)
 
@@ -303,12 +307,12 @@ def _turn(view: View, put: PutReplicaSet, routing: Routing | None) -> int:
     return 2 if reaches(routing, put.revision) else 0
 
 
-def _store(view: View, stance: Assessment) -> Iterator[StoreRevision]:
+def _store(view: View, assessment: Assessment) -> Iterator[StoreRevision]:
     if adoption.blocks(view):
         return
-    wanted, stable = view.wanted, stance.memory.stable
+    wanted, stable = view.wanted, assessment.status.stable
     number = max((it.number for it in view.observed.stored), default=0) + 1
-    if wanted.revision in stance.aim.counts and wanted.stored is None:
+    if wanted.revision in assessment.desired.counts and wanted.stored is None:
         yield StoreRevision(
             revision=wanted.revision,
             scheme=revision.SCHEME,
@@ -378,13 +382,13 @@ def _preview(view: View, revision: str | None) -> Iterator[SetPreview | RemovePr
     )
 
 
-def _prune(view: View, stance: Assessment) -> Iterator[PruneRevision]:
+def _prune(view: View, assessment: Assessment) -> Iterator[PruneRevision]:
     """Old revisions beyond the limit go, oldest first; those that status names stay."""
-    memory = stance.memory
-    kept = (memory.stable, memory.candidate, memory.rejected, memory.kept, memory.leaving)
+    status = assessment.status
+    kept = (status.stable, status.candidate, status.rejected, status.kept, status.leaving)
     named = {it.revision for it in kept if it}
-    named |= {view.wanted.revision, *stance.aim.counts}
-    if memory.candidate is not None:
+    named |= {view.wanted.revision, *assessment.desired.counts}
+    if status.candidate is not None:
         return
     old = sorted(
         (it for it in view.observed.stored if it.revision not in named), key=lambda it: it.number

@@ -20,7 +20,7 @@ def outdated(view: View, arm: Arm) -> tuple[Pod, ...]:
 
     What was kept of a failure stays as it failed. A pod says only in which second it was made.
     """
-    rejected, child = view.memory.rejected, arm.replica_set
+    rejected, child = view.status.rejected, arm.replica_set
     failed = rejected is not None and rejected.revision == arm.revision
     before, between = asked(view), child.edited if child else None
     if failed or (before is None and between is None and len(arm.made) == len(arm.pods)):
@@ -94,7 +94,7 @@ def begins(view: View, arm: Arm) -> bool:
 
 def _rests(view: View, arm: Arm) -> bool:
     """Stable makes room while a stage is on its way: it may be the fix of a restart that failed."""
-    stable, stage = view.memory.stable, view.memory.stage
+    stable, stage = view.status.stable, view.status.stage
     moving = stage is not None and stage.entered_at is None
     return moving and stable is not None and stable.revision == arm.revision
 

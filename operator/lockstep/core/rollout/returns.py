@@ -37,7 +37,7 @@ def _named(observed: Observed, spec: ModelDeploymentSpec) -> tuple[str, ...]:
 
 def problem(view: View) -> Claim | None:
     """``rollbackTo`` names nothing: which one, and which there are."""
-    if not view.astray:
+    if not view.unknown_target:
         return None
     known = sorted(view.observed.stored, key=lambda it: it.number, reverse=True)
     message = messages.target_missing(view.spec.rollback_to, known)
@@ -71,13 +71,13 @@ def is_older(view: View, revision: str) -> bool:
 
 def _older(view: View) -> set[str]:
     """The known revisions that were made before stable."""
-    stable, stored = view.memory.stable, view.observed.stored
+    stable, stored = view.status.stable, view.observed.stored
     own = next((it.number for it in stored if stable and it.revision == stable.revision), 0)
     return {it.revision for it in stored if it.number < own}
 
 
 def _is_kept(view: View) -> bool:
-    kept = view.memory.kept
+    kept = view.status.kept
     return kept is not None and kept.revision == view.wanted.revision
 
 
@@ -98,7 +98,7 @@ def _completed(view: View) -> list[Past]:
     What failed after it was completed has to prove itself again.
     """
     last: dict[str, Past] = {}
-    for line in reversed(view.memory.history):
+    for line in reversed(view.status.history):
         if line.outcome in {Became.PROMOTED, Became.ROLLED_BACK}:
             last.setdefault(line.revision, line)
     older = _older(view)

@@ -73,34 +73,36 @@ def _whole(lasted: timedelta) -> timedelta:
     return timedelta(seconds=max(1, round(lasted.total_seconds())))
 
 
-def told(view: View, stance: Assessment) -> Assessment:
-    """The stance, which takes nothing away that callers may still be sent to.
+def told(view: View, assessment: Assessment) -> Assessment:
+    """The assessment, which takes nothing away that callers may still be sent to.
 
     What was rejected goes as ``spec.rollback`` says: stable gets its places at once.
     """
     if ends(view) is None:
-        return stance
-    rejected = stance.memory.rejected
+        return assessment
+    rejected = assessment.status.rejected
     kept = {
         arm.revision: arm.answering
         for arm in view.observed.arms.values()
         if not (rejected and rejected.revision == arm.revision) and _serves(view, arm)
     }
-    counts = stance.aim.counts
+    counts = assessment.desired.counts
     held = {
         revision: min(answering, view.observed.arm(revision).wanted)
         for revision, answering in kept.items()
         if counts.get(revision, 0) < min(answering, view.observed.arm(revision).wanted)
     }
     if not held and not any(_restarted(view)):
-        return stance
+        return assessment
     claim = Claim(Truth.TRUE, Reason.API_SERVER_WAS_AWAY, why(view))
-    return replace(stance, aim=replace(stance.aim, counts={**counts, **held}), settling=claim)
+    return replace(
+        assessment, desired=replace(assessment.desired, counts={**counts, **held}), settling=claim
+    )
 
 
 def _serves(view: View, arm: Arm) -> bool:
     """Whether callers of some node may be sent to it: the Service selects it, or did so once."""
-    completed = {it.revision for it in view.memory.history if it.outcome == Became.PROMOTED}
+    completed = {it.revision for it in view.status.history if it.outcome == Became.PROMOTED}
     return reaches(view.routing, arm.revision) or arm.revision in completed
 
 

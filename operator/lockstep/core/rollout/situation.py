@@ -34,7 +34,7 @@ class Unjudgeable:
 
 
 @dataclass(frozen=True, slots=True)
-class Astray:
+class SpecProblem:
     """Nobody knows which revision is wanted, or at which port it would answer."""
 
     claim: Claim
@@ -91,7 +91,15 @@ PROMOTABLE: Final[frozenset[str]] = frozenset(
 """What a stage waits for that a person may wave through."""
 
 Situation = (
-    Failed | Unjudgeable | Astray | Stuck | Moving | Halted | Measuring | Unapproved | StagePassed
+    Failed
+    | Unjudgeable
+    | SpecProblem
+    | Stuck
+    | Moving
+    | Halted
+    | Measuring
+    | Unapproved
+    | StagePassed
 )
 
 
@@ -126,19 +134,19 @@ class Trial:
     @property
     def weighed(self) -> bool:
         """Whether whoever shall reach the candidate does, whatever its pods are like."""
-        return self.view.routing == self.aim().routing and self._opened()
+        return self.view.routing == self.desired().routing and self._opened()
 
     @property
     def arrived(self) -> bool:
         """Whether pods and callers are where the stage wants them; a dead stable is not awaited."""
-        aim, there = self.aim(), self.there
+        desired, there = self.desired(), self.there
         if not self.stable.ready:
             return there
         return (
             there
             and self.candidate.present <= self.target.candidate
             and self.stable.present <= self.target.stable
-            and dict(aim.counts) == self.counts
+            and dict(desired.counts) == self.counts
         )
 
     @property
@@ -169,14 +177,14 @@ class Trial:
             self.candidate.revision: self.target.candidate,
         }
 
-    def aim(self) -> DesiredState:
-        return self._aim
+    def desired(self) -> DesiredState:
+        return self._desired
 
     @cached_property
-    def _aim(self) -> DesiredState:
+    def _desired(self) -> DesiredState:
         return self.towards(self.stage)
 
     def towards(self, stage: Step) -> DesiredState:
-        if self.view.memory.stable is None:
+        if self.view.status.stable is None:
             return hidden(self.view, self.candidate)
         return advance(self.view, self.stable, self.candidate, stage)

@@ -90,8 +90,8 @@ def is_held(step: Step) -> bool:
 
 def walk(view: View) -> tuple[Step, ...]:
     """The steps of the trial under way; a first rollout has a single one."""
-    if view.memory.stable is not None:
-        return steps(view.spec, view.memory.candidate)
+    if view.status.stable is not None:
+        return steps(view.spec, view.status.candidate)
     whole = Counts(candidate=view.spec.replicas, stable=0)
     if is_gated_first(view):
         return (_initial(view.spec, whole),)
@@ -103,10 +103,10 @@ def is_gated_first(view: View) -> bool:
 
     Callers that a direct rollout has let in already are not sent away for it.
     """
-    memory = view.memory
-    if memory.stable is not None or view.spec.initial_rollout is not InitialRollout.GATE:
+    status = view.status
+    if status.stable is not None or view.spec.initial_rollout is not InitialRollout.GATE:
         return False
-    candidate, direct = memory.candidate, memory.stage is not None and memory.stage.name == FIRST
+    candidate, direct = status.candidate, status.stage is not None and status.stage.name == FIRST
     if candidate is None:
         return True
     return not (candidate.ungated or (direct and reaches(view.routing, candidate.revision)))

@@ -206,7 +206,7 @@ def _steadiness(
 
 def complaints(view: View, arm: Arm) -> Iterator[tuple[FailureReason, str]]:
     """Reason and sentence of everything in which the candidate went beyond what is tolerated."""
-    stage = view.memory.stage
+    stage = view.status.stage
     if stage is not None:
         yield from _never_ready(view, stage, arm)
         yield from _died(view, stage, arm)
@@ -240,7 +240,7 @@ def _starting(stage: StageStatus, arm: Arm) -> Iterator[Pod]:
 def _died(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureReason, str]]:
     """A first revision has nobody to go back to: it may get well, and soak anew."""
     deaths, limit = stage.deaths, view.spec.restart_limit.serving
-    well = view.memory.stable is None and arm.wanted and arm.available >= arm.wanted
+    well = view.status.stable is None and arm.wanted and arm.available >= arm.wanted
     if deaths is None or well:
         return
     if deaths.reason == OOM_KILLED:
@@ -271,7 +271,7 @@ def _sick(stage: StageStatus, arm: Arm) -> Pod | None:
 
 def next_complaint(view: View, arm: Arm) -> timedelta | None:
     """How long until waiting for a pod that was ready becomes a failure."""
-    stage = view.memory.stage
+    stage = view.status.stage
     if stage is None or stage.unsteady_at is None or _sick(stage, arm) is None:
         return None
     left = stage.unsteady_at + view.spec.progress_deadline - view.now
@@ -292,7 +292,7 @@ def counted(stage: StageStatus, limit: int) -> str:
 
 def told(view: View, arm: Arm) -> str:
     """What the candidate has been through so far, for the end of a sentence; empty if nothing."""
-    stage = view.memory.stage
+    stage = view.status.stage
     if stage is None:
         return ""
     limits = view.spec.restart_limit

@@ -146,8 +146,8 @@ def serve(view: View) -> DesiredState:
     if stable is None:
         nobody = Nobody() if view.routing is not None else None
         return DesiredState(counts=_kept_failed(view), routing=nobody)
-    if view.memory.leaving:
-        return handed_back(view, stable, view.observed.arm(view.memory.leaving.revision))
+    if view.status.leaving:
+        return handed_back(view, stable, view.observed.arm(view.status.leaving.revision))
     if _paced(view):
         return _paced_return(view, stable)
     routing = back(view, stable)
@@ -180,7 +180,7 @@ def _returning(
 
 def _kept_failed(view: View) -> dict[str, int]:
     """Pods of the rejected revision that stay for a look, within the surge, out of reach."""
-    rejected = view.memory.rejected
+    rejected = view.status.rejected
     end = keeping.until(view, rejected) if rejected else None
     if rejected is None or end is None or view.now >= end:
         return {}
@@ -191,7 +191,7 @@ def _kept_failed(view: View) -> dict[str, int]:
 
 def _kept(view: View) -> dict[str, int]:
     """The revision before stable keeps all its pods for an instant return."""
-    kept = view.memory.kept
+    kept = view.status.kept
     if kept is None:
         return {}
     arm = view.observed.arm(kept.revision)
@@ -199,14 +199,14 @@ def _kept(view: View) -> dict[str, int]:
 
 
 def _paced(view: View) -> bool:
-    rejected = view.memory.rejected
+    rejected = view.status.rejected
     if rejected is None or view.spec.rollback.speed is not RollbackSpeed.PACED:
         return False
     return reaches(view.routing, rejected.revision)
 
 
 def _paced_return(view: View, stable: Arm) -> DesiredState:
-    rejected = view.memory.rejected
+    rejected = view.status.rejected
     failed = view.observed.arm(rejected.revision if rejected else "")
     looked_at = min(failed.wanted, max_surge(view.spec)) if view.spec.rollback.keep_failed else 0
     return handed_back(view, stable, failed, looked_at)
@@ -218,7 +218,7 @@ def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> DesiredSta
     Where callers are not split, in a blue-green or between ports, all of them go with that step;
     at another port they leave at once what has failed.
     """
-    healthy = view.memory.leaving is not None
+    healthy = view.status.leaving is not None
     at_once = view.spec.strategy.blue_green is not None or (healthy and not ports.fit(view))
     if stable.available >= view.spec.replicas:
         routing: Routing = Only(stable.revision)

@@ -19,7 +19,7 @@ _ONE_LEFT: Final = "it is left alone and counts"
 
 def beside(view: View) -> tuple[Pod, ...]:
     """Those that callers would meet as soon as the Service selects all revisions."""
-    stable = view.memory.stable.revision if view.memory.stable else ""
+    stable = view.status.stable.revision if view.status.stable else ""
     return tuple(pod for pod in view.observed.strangers if pod.ready and pod.revision != stable)
 
 

@@ -25,12 +25,12 @@ from lockstep.core.rollout.events import told_reason
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.situation import (
     HALTS,
-    Astray,
     Failed,
     Halted,
     Measuring,
     Moving,
     Situation,
+    SpecProblem,
     StagePassed,
     Stuck,
     Trial,
@@ -57,18 +57,18 @@ def answer(view: View, stable: Arm, candidate: Arm) -> Assessment:
         case Failed(found_failure):
             return outcome.reject(trial.view, found_failure)
         case Unjudgeable(claim):
-            stance = _stance(trial, Phase.DEGRADED, claim.reason, claim.message)
-            return outcome.invalid(stance, claim)
-        case Astray(claim):
-            stance = _stance(trial, Phase.DEGRADED, claim.reason, claim.message)
-            return outcome.invalid(replace(stance, aim=trial.towards(_held(trial))), claim)
+            assessment = _assessment(trial, Phase.DEGRADED, claim.reason, claim.message)
+            return outcome.invalid(assessment, claim)
+        case SpecProblem(claim):
+            assessment = _assessment(trial, Phase.DEGRADED, claim.reason, claim.message)
+            return outcome.invalid(replace(assessment, desired=trial.towards(_held(trial))), claim)
         case Stuck(found_failure):
             message = messages.stuck(found_failure)
-            return _stance(trial, Phase.DEGRADED, found_failure.reason, message)
+            return _assessment(trial, Phase.DEGRADED, found_failure.reason, message)
         case Moving():
             return _under_way(trial, Reason.MOVING, _moving(trial))
         case Halted(reason, message):
-            return _stance(trial, Phase.PAUSED, reason, message)
+            return _assessment(trial, Phase.PAUSED, reason, message)
         case Measuring(message):
             return _under_way(trial, Reason.MEASURING, message)
         case Unapproved(ballot):
@@ -84,7 +84,7 @@ def classify(trial: Trial) -> Situation:
     view = trial.view
     failed = failure(view, trial.candidate)
     verdict = trial.judged.outcome if trial.judged else None
-    alone = view.memory.stable is None
+    alone = view.status.stable is None
     goes_back = view.spec.rollback.on_failure is FailureAction.ROLLBACK or _nobody_answers(trial)
     back = goes_back and not alone
     if failed and (failed.final or back):
@@ -98,9 +98,9 @@ def classify(trial: Trial) -> Situation:
         return Halted(failed.reason, f"{said}; {messages.WAITS_FOR_PODS}")
     if view.spec.replicas == 0:
         return Halted(Reason.NO_REPLICAS, messages.NO_REPLICAS)
-    astray, claim = returns.problem(view) or ports.problem(view), problem(view, trial.stage)
-    if astray:
-        return Astray(astray)
+    invalid, claim = returns.problem(view) or ports.problem(view), problem(view, trial.stage)
+    if invalid:
+        return SpecProblem(invalid)
     if isinstance(verdict, gates.Invalid):
         claim = claim or criteria_invalid(verdict.message)
     if claim:
@@ -176,7 +176,7 @@ def _halted(trial: Trial, verdict: gates.Outcome | None) -> Halted | None:
 
 
 def _trial(view: View, stable: Arm, candidate: Arm) -> Trial:
-    """Bring the memory of the stage up to date: smoke test, entry, progress clock, gates."""
+    """Bring the status of the stage up to date: smoke test, entry, progress clock, gates."""
     view = proving.smoked(view, candidate)
     trial = _at_stage(view, stable, candidate)
     if view.spec.replicas == 0:
@@ -190,7 +190,7 @@ def _watched(trial: Trial) -> Trial:
     steady = min(_soak(trial) or deadline, deadline)
     pods, target = trial.candidate, trial.target.candidate
     status = standing.watched(trial.view, trial.status, pods, target, steady)
-    return replace(trial, status=status, view=trial.view.recall(stage=status))
+    return replace(trial, status=status, view=trial.view.with_status(stage=status))
 
 
 def _soak(trial: Trial) -> timedelta:
@@ -200,7 +200,7 @@ def _soak(trial: Trial) -> timedelta:
 def _emptied(trial: Trial) -> Trial:
     """Without pods nothing is proven: the stage begins anew when there are some."""
     fresh = StageStatus(name=trial.stage.name, index=trial.status.index)
-    return replace(trial, status=fresh, view=trial.view.recall(stage=fresh, gates=()))
+    return replace(trial, status=fresh, view=trial.view.with_status(stage=fresh, gates=()))
 
 
 def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
@@ -210,7 +210,7 @@ def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
 
 def current(view: View) -> Step | None:
     """The stage that status names, as the spec has it now; None when it is another one there."""
-    return _named(walk(view), view.memory.stage)
+    return _named(walk(view), view.status.stage)
 
 
 def _named(walked: tuple[Step, ...], status: StageStatus | None) -> Step | None:
@@ -221,14 +221,14 @@ def _named(walked: tuple[Step, ...], status: StageStatus | None) -> Step | None:
 
 def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
     """Where the trial is; when the spec's stages changed under it, the stage begins anew."""
-    walked, status = walk(view), view.memory.stage
+    walked, status = walk(view), view.status.stage
     stage = _named(walked, status)
     if stage is None or status is None:
         index = min(status.index if status else 0, len(walked) - 1)
         stage, status = walked[index], StageStatus(name=walked[index].name, index=index)
-        view = view.recall(gates=())
+        view = view.with_status(gates=())
     return Trial(
-        view=view.recall(stage=status),
+        view=view.with_status(stage=status),
         stable=stable,
         candidate=candidate,
         stage=stage,
@@ -238,7 +238,7 @@ def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
 
 def _with(trial: Trial, **changes: object) -> Trial:
     status = trial.status.model_copy(update=changes)
-    return replace(trial, status=status, view=trial.view.recall(stage=status))
+    return replace(trial, status=status, view=trial.view.with_status(stage=status))
 
 
 def _entered(trial: Trial) -> Trial:
@@ -288,12 +288,12 @@ def _clocked(trial: Trial) -> Trial:
     if status.progress_at is None and status.entered_at is None and not view.paused:
         since = before.progress_at if before.progress_ready is None else None
         status = status.model_copy(update={"progress_at": since or view.now})
-    return replace(trial, status=status, view=trial.view.recall(stage=status))
+    return replace(trial, status=status, view=trial.view.with_status(stage=status))
 
 
 def gate_trial(view: View, stage: Step, status: StageStatus) -> gates.Trial | None:
     """What the gates need to know; None where there is nothing to measure (yet)."""
-    entered, candidate = status.entered_at, view.memory.candidate
+    entered, candidate = status.entered_at, view.status.candidate
     criteria = found(view, stage)
     if entered is None or candidate is None or not criteria:
         return None
@@ -302,14 +302,14 @@ def gate_trial(view: View, stage: Step, status: StageStatus) -> gates.Trial | No
         namespace=view.observed.key.namespace,
         name=view.observed.key.name,
         candidate=candidate.revision,
-        stable=view.memory.stable.revision if view.memory.stable else None,
+        stable=view.status.stable.revision if view.status.stable else None,
         weight=stage.weight,
         entered_at=entered,
         soak_until=status.soak_until or view.now + soak,
         patient_until=entered + soak,
         default_action=view.spec.rollback.on_failure,
         criteria=criteria,
-        gates=view.memory.gates,
+        gates=view.status.gates,
     )
 
 
@@ -318,16 +318,16 @@ def _measured(trial: Trial) -> Trial:
     if asked is None:
         return trial
     judged = gates.judge(asked, trial.view.observed.answers.metrics, trial.view.now)
-    return replace(trial, view=trial.view.recall(gates=judged.gates), judged=judged)
+    return replace(trial, view=trial.view.with_status(gates=judged.gates), judged=judged)
 
 
-def _stance(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -> Assessment:
+def _assessment(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -> Assessment:
     return Assessment(
-        memory=trial.view.memory,
+        status=trial.view.status,
         phase=phase,
         reason=reason,
         message=message,
-        aim=trial.aim(),
+        desired=trial.desired(),
         wait=_wait(trial),
     )
 
@@ -341,8 +341,8 @@ def _under_way(trial: Trial, reason: ConditionReason, message: str) -> Assessmen
     same = before.stage is not None and before.stage.entered_at == trial.status.entered_at
     asked = awaited.reason if isinstance(awaited, Halted) else Reason.APPROVAL_NEEDED
     if not (awaited and same and trial.status.entered_at and told_reason(before) == asked):
-        return _stance(trial, Phase.PROGRESSING, reason, message)
-    return _stance(trial, Phase.PAUSED, asked, f"{message}; {messages.STILL_AWAITED}")
+        return _assessment(trial, Phase.PROGRESSING, reason, message)
+    return _assessment(trial, Phase.PAUSED, asked, f"{message}; {messages.STILL_AWAITED}")
 
 
 def _wait(trial: Trial) -> timedelta | None:
@@ -364,9 +364,9 @@ def _moving(trial: Trial) -> str:
 def _on_the_way(trial: Trial) -> str:
     if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
         return messages.smoke_testing(trial.view.version, trial.view.spec.smoke_test)
-    if trial.view.memory.stable is None:
+    if trial.view.status.stable is None:
         return messages.first(trial.view, trial.candidate)
-    candidate = trial.view.memory.candidate
+    candidate = trial.view.status.candidate
     if candidate and candidate.ungated == RETURNED:
         return messages.returning(candidate, trial.candidate, trial.target)
     said = messages.moving(trial.view, trial.stage, trial.candidate, trial.stable, trial.target)
@@ -394,7 +394,7 @@ def _asking(trial: Trial, ballot: Ballot) -> Assessment:
     asked = _with(trial, approval_asked_at=trial.status.approval_asked_at or trial.view.now)
     known = approving.ballot(asked.view, asked.stage) or ballot
     message = messages.approval_needed(asked.view, asked.stage, known)
-    return _stance(asked, Phase.PAUSED, Reason.APPROVAL_NEEDED, message)
+    return _assessment(asked, Phase.PAUSED, Reason.APPROVAL_NEEDED, message)
 
 
 def _onwards(trial: Trial) -> Assessment:
@@ -404,5 +404,5 @@ def _onwards(trial: Trial) -> Assessment:
     if following == len(walked):
         return outcome.promote(trial.view)
     status = StageStatus(name=walked[following].name, index=following)
-    view = trial.view.recall(stage=status, gates=())
+    view = trial.view.with_status(stage=status, gates=())
     return answer(view, trial.stable, trial.candidate)

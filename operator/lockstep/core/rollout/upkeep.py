@@ -31,23 +31,23 @@ BUDGET: Final = "PodDisruptionBudget"
 TRY_AGAIN_AFTER: Final = timedelta(seconds=15)
 
 
-def actions(view: View, stance: Assessment) -> Iterator[Action]:
+def actions(view: View, assessment: Assessment) -> Iterator[Action]:
     """What the children lack; the budget comes last, as its name may be somebody else's."""
     orphan = view.spec.deletion_policy is DeletionPolicy.ORPHAN
     for child in view.observed.misowned:
         yield SetOwnership(child, orphan=orphan)
     yield from adoption.actions(view)
-    yield from _budget(view, stance)
+    yield from _budget(view, assessment)
 
 
-def _budget(view: View, stance: Assessment) -> Iterator[Action]:
+def _budget(view: View, assessment: Assessment) -> Iterator[Action]:
     there = view.observed.budget
     if view.spec.replicas < NEEDED_FROM:
         if there:
             yield RemoveBudget()
         return
     unowned = ChildRef(BUDGET, view.observed.key.name) in view.observed.unowned
-    guarded = bool(stance.aim.counts) and not (unowned or _foreign_budget(view))
+    guarded = bool(assessment.desired.counts) and not (unowned or _foreign_budget(view))
     if guarded and (there is None or there.drifted):
         yield PutBudget(exists=there is not None)
 
@@ -66,24 +66,24 @@ def wait(view: View) -> timedelta | None:
     return soonest(left, TRY_AGAIN_AFTER if _foreign_budget(view) else None)
 
 
-def told(view: View, stance: Assessment) -> Assessment:
-    """The stance, which is not Healthy while stable's pods are being replaced."""
-    stable, named = view.stable, stance.memory.stable
-    if stance.phase is not Phase.HEALTHY or stable is None or named is None:
-        return stance
+def told(view: View, assessment: Assessment) -> Assessment:
+    """The assessment, which is not Healthy while stable's pods are being replaced."""
+    stable, named = view.stable, assessment.status.stable
+    if assessment.phase is not Phase.HEALTHY or stable is None or named is None:
+        return assessment
     left = len(restart.outdated(view, stable))
     if not left:
-        return stance
+        return assessment
     pod = next((pod for pod in stable.made if pod.sick), None)
     if pod and pod.sick:
         message = messages.restart_stuck(named, stable, pod.name, pod.sick)
-        return replace(stance, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
+        return replace(assessment, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
     message = messages.restarting(named, left, edited=not restart.due(view, stable))
     message += shortage.told(view, stable)
     refused = shortage.refusal(stable)
     if refused and shortage.takes_a_person(refused):
-        return replace(stance, phase=Phase.DEGRADED, reason=refused.reason, message=message)
-    return replace(stance, phase=Phase.PROGRESSING, reason=Reason.RESTARTING, message=message)
+        return replace(assessment, phase=Phase.DEGRADED, reason=refused.reason, message=message)
+    return replace(assessment, phase=Phase.PROGRESSING, reason=Reason.RESTARTING, message=message)
 
 
 def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:

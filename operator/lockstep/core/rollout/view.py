@@ -1,4 +1,4 @@
-"""What the rollout code looks at: the facts of a pass and the memory of earlier ones."""
+"""What the rollout code looks at: the facts of a pass and the status that earlier ones left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,21 +19,21 @@ _HISTORY = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """``memory`` is the status to be stored, so far; ``observed.status`` the one that was read."""
+    """``status`` is the status to be stored, so far; ``observed.status`` the one that was read."""
 
     observed: Observed
     spec: ModelDeploymentSpec
     wanted: Wanted
-    memory: ModelDeploymentStatus
+    status: ModelDeploymentStatus
     now: datetime
 
     @property
     def stable(self) -> Arm | None:
-        return self._arm(self.memory.stable)
+        return self._arm(self.status.stable)
 
     @property
     def candidate(self) -> Arm | None:
-        return self._arm(self.memory.candidate)
+        return self._arm(self.status.candidate)
 
     @property
     def others(self) -> tuple[Arm, ...]:
@@ -48,7 +48,7 @@ class View:
         return str(self.wanted.inputs["version"])
 
     @property
-    def astray(self) -> bool:
+    def unknown_target(self) -> bool:
         """Whether ``rollbackTo`` names a revision that nobody knows."""
         target = self.spec.rollback_to
         return bool(target) and all(it.revision != target for it in self.observed.stored)
@@ -56,7 +56,7 @@ class View:
     @property
     def paused(self) -> bool:
         """Whether the spec or a Decision holds the trial where it is."""
-        return self.spec.paused or self.memory.hold is not None or self.astray
+        return self.spec.paused or self.status.hold is not None or self.unknown_target
 
     @property
     def repaused(self) -> bool:
@@ -68,9 +68,9 @@ class View:
         """Whom callers reach now; None without a Service."""
         return self.observed.service.routing if self.observed.service else None
 
-    def recall(self, **changes: Any) -> "View":  # noqa: ANN401 (fields of the status)
-        """The same facts with another memory."""
-        return replace(self, memory=self.memory.model_copy(update=changes))
+    def with_status(self, **changes: Any) -> "View":  # noqa: ANN401 (fields of the status)
+        """The same facts with another status."""
+        return replace(self, status=self.status.model_copy(update=changes))
 
     def describe(self) -> RevisionStatus:
         """The wanted revision as status shows it."""
@@ -90,13 +90,13 @@ class View:
         line = Past(
             revision=of.revision, version=of.version, outcome=outcome, message=message, at=self.now
         )
-        return (*self.memory.history, line)[-_HISTORY:]
+        return (*self.status.history, line)[-_HISTORY:]
 
     def _arm(self, revision: RevisionStatus | None) -> Arm | None:
         return self.observed.arm(revision.revision) if revision else None
 
     def _named(self) -> tuple[RevisionStatus, ...]:
-        named = (self.memory.stable, self.memory.candidate)
+        named = (self.status.stable, self.status.candidate)
         return tuple(revision for revision in named if revision)
 
 
@@ -117,11 +117,11 @@ class DesiredState:
 class Assessment:
     """The answer to a situation: what to remember, say and aim at, and when to look again."""
 
-    memory: ModelDeploymentStatus
+    status: ModelDeploymentStatus
     phase: Phase
     reason: ConditionReason
     message: str
-    aim: DesiredState
+    desired: DesiredState
     wait: timedelta | None = None
     valid: Claim = ACCEPTED
     conflict: Claim | None = None
