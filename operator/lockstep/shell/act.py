@@ -76,7 +76,7 @@ class Act:
         except RefusedError as error:
             return refusals.refused(seen, action, error, self._clock())
         except ForeignObjectError as error:
-            self._memory.taken(seen.key, Foreign(error.kind, error.name), self._clock())
+            self._memory.note_conflict(seen.key, Foreign(error.kind, error.name), self._clock())
             raise
         refusals.done(seen.key, action)
         return None

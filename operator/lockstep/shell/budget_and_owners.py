@@ -45,8 +45,8 @@ def find_budget(caches: Caches, memory: Memory, of: Owner) -> Budget | None:
     seen = caches.budgets.get(of.key)
     if seen is None or seen.meta.owner_uid != of.uid:
         return None
-    settled = memory.is_settled(of.key, seen.meta.uid, seen.meta.version)
-    differing = "" if settled else _differing(seen, of)
+    noop = memory.was_noop(of.key, seen.meta.uid, seen.meta.version)
+    differing = "" if noop else _differing(seen, of)
     hand = Hand(f"spec.{differing}", seen.client) if differing else None
     return Budget(uid=seen.meta.uid, drifted=bool(differing), hand=hand)
 
@@ -140,7 +140,7 @@ async def _put_budget(
         answer = await kube.merge(rendered, patch)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
-            memory.settle(of.key, fresh.uid, fresh.version)
+            memory.note_noop(of.key, fresh.uid, fresh.version)
         _LOG.info("put PodDisruptionBudget %s back", of.key.name)
     caches.on_write_response(answer)
 

@@ -32,9 +32,9 @@ class Memory:
 
     ``read``: a stored status beside what it says, as long as it is the same object.
     ``pruned``: a status as it is stored beside what was sent, where the two differ.
-    ``settled``: generation, by uid, of children that an apply did not change any more, so that a
+    ``noops``: generation, by uid, of children that an apply did not change any more, so that a
     difference of notation is never applied again and again.
-    ``stood``: both sides of a comparison, by uid, that found a child as it should be, or as the
+    ``matched``: both sides of a comparison, by uid, that found a child as it should be, or as the
     API server answered our own write: what a policy makes of that is nobody's edit.
     ``clocks``: a stored status beside how far the clock had been set when it was first read.
     ``untold``: Events about what was stored, the oldest first.
@@ -47,45 +47,45 @@ class Memory:
     read: dict[Key, tuple[Manifest, ModelDeploymentStatus]] = field(default_factory=dict)
     pruned: dict[Key, tuple[Manifest, Manifest]] = field(default_factory=dict)
     foreign: dict[Key, dict[Foreign, datetime]] = field(default_factory=dict)
-    settled: dict[Key, dict[str, int]] = field(default_factory=dict)
-    stood: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
+    noops: dict[Key, dict[str, int]] = field(default_factory=dict)
+    matched: dict[Key, dict[str, tuple[Manifest, Manifest]]] = field(default_factory=dict)
     clocks: dict[Key, tuple[Manifest, timedelta]] = field(default_factory=dict)
     untold: dict[Key, tuple[Manifest, ...]] = field(default_factory=dict)
     unstored: dict[Key, str] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=Refusals)
     verdicts: LastVerdicts = field(default_factory=LastVerdicts)
 
-    def settle(self, key: Key, uid: str, at: int) -> None:
+    def note_noop(self, key: Key, uid: str, at: int) -> None:
         """Remember that an apply left a child as it was."""
-        self.settled.setdefault(key, {})[uid] = at
+        self.noops.setdefault(key, {})[uid] = at
 
-    def is_settled(self, key: Key, uid: str, at: int) -> bool:
-        return self.settled.get(key, {}).get(uid) == at
+    def was_noop(self, key: Key, uid: str, at: int) -> bool:
+        return self.noops.get(key, {}).get(uid) == at
 
-    def stand(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> None:
+    def note_match(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> None:
         """Remember that a child was found as it should be."""
-        self.stood.setdefault(key, {})[uid] = ours, theirs
+        self.matched.setdefault(key, {})[uid] = ours, theirs
 
-    def has_stood(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
-        return self.stood.get(key, {}).get(uid) == (ours, theirs)
+    def matches(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
+        return self.matched.get(key, {}).get(uid) == (ours, theirs)
 
     def accepted(self, key: Key, uid: str, theirs: Manifest) -> Manifest | None:
         """What we asked for when a child came to look like this; None where that is not known."""
-        ours, found = self.stood.get(key, {}).get(uid, (None, None))
+        ours, found = self.matched.get(key, {}).get(uid, (None, None))
         return ours if found == theirs else None
 
     def has_seen(self, key: Key, uid: str) -> bool:
         """Whether a child is known as it should be, however it looks now."""
-        return uid in self.stood.get(key, {})
+        return uid in self.matched.get(key, {})
 
     def retain(self, key: Key, uids: Collection[str]) -> None:
         """Forget children of ``key`` that are there no more."""
-        for known in (self.settled, self.stood):
+        for known in (self.noops, self.matched):
             children: dict[str, Any] = known.get(key, {})
             for gone in [uid for uid in children if uid not in uids]:
                 del children[gone]
 
-    def taken(self, key: Key, foreign: Foreign, at: datetime) -> None:
+    def note_conflict(self, key: Key, foreign: Foreign, at: datetime) -> None:
         """Remember that a name that ``key`` needs is somebody else's."""
         self.foreign.setdefault(key, {})[foreign] = at
 
@@ -96,6 +96,6 @@ class Memory:
             self.clocks,
         ):  # fmt: skip
             known.pop(key, None)
-        for children in (self.settled, self.stood):
+        for children in (self.noops, self.matched):
             children.pop(key, None)
         self.refusals.forget(key)

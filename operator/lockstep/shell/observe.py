@@ -174,13 +174,13 @@ class Observe:
         stored: dict[str, StoredRevision],
     ) -> ChildReplicaSet:
         known = stored.get(child.meta.revision)
-        settled = self._memory.is_settled(owner.key, child.meta.uid, child.meta.generation)
+        noop = self._memory.was_noop(owner.key, child.meta.uid, child.meta.generation)
         if known is None:
             own = child.body["spec"].get("template")
             return replace(child.child, edit=None, template=own)
         if isinstance(record.spec, Unreadable):
             return replace(child.child, edit=None)
-        if settled:
+        if noop:
             return replace(child.child, edit=None, drifted=False)
         rendered = replica_set.replica_set(
             owner,
@@ -205,15 +205,15 @@ class Observe:
             return
         spec = {**ours["spec"], "template": child.body["spec"].get("template")}
         if kube_drift.stands({**ours, "spec": spec}, child.body):
-            self._memory.stand(key, child.meta.uid, ours, child.body)
+            self._memory.note_match(key, child.meta.uid, ours, child.body)
 
     def _stands(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
-        """Compared field by field only when either side is another than when it last stood."""
-        if self._memory.has_stood(key, uid, ours, theirs):
+        """Compared field by field only when either side is another than when it last matched."""
+        if self._memory.matches(key, uid, ours, theirs):
             return True
         stands = kube_drift.stands(ours, theirs)
         if stands:
-            self._memory.stand(key, uid, ours, theirs)
+            self._memory.note_match(key, uid, ours, theirs)
         return stands
 
     def _copies(self, owner: Owner) -> tuple[ConfigCopy, ...]:

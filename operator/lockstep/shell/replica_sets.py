@@ -50,14 +50,14 @@ async def _put(
         _LOG.info("created ReplicaSet %s with %s replicas", name, replicas)
         return
     ours, uid = kube_drift.part(manifest, kube_drift.REPLICA_SET), known.meta.uid
-    stood = memory.has_stood(owner.key, uid, ours, known.body)
-    whole = known.child.drifted or not (stood or kube_drift.stands(ours, known.body))
+    matches = memory.matches(owner.key, uid, ours, known.body)
+    whole = known.child.drifted or not (matches or kube_drift.stands(ours, known.body))
     answer = await _bring(kube, manifest, known, action.surplus, whole=whole)
     if whole:
         _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
-        memory.settle(owner.key, fresh.uid, fresh.generation)
+        memory.note_noop(owner.key, fresh.uid, fresh.generation)
     caches.on_write_response(answer)
     before = known.child.replicas + known.child.surplus
     _LOG.info("applied ReplicaSet %s: %s replicas, before %s", name, replicas, before)
@@ -70,7 +70,7 @@ def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | No
 def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:
     """Remember what became of our own write: nobody edited what a policy makes of it."""
     ours, theirs = (kube_drift.part(it, kube_drift.REPLICA_SET) for it in (manifest, answer))
-    memory.stand(owner.key, meta(answer).uid, ours, theirs)
+    memory.note_match(owner.key, meta(answer).uid, ours, theirs)
 
 
 async def _bring(

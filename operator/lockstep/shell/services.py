@@ -67,11 +67,11 @@ def _seen(
     if seen is None:
         return None
     routing, uid = router.read(owner.key.name, seen.selector), seen.meta.uid
-    settled = memory.is_settled(owner.key, uid, seen.meta.version)
+    noop = memory.was_noop(owner.key, uid, seen.meta.version)
     redirected = routing is None or seen.redirected
     ours = memory.accepted(owner.key, uid, _told(seen))
     as_asked = ours is not None and ours["look"] == kube_services.look(rendered)
-    stands = settled or as_asked or kube_services.stands(rendered, seen)
+    stands = noop or as_asked or kube_services.stands(rendered, seen)
     return CallerService(
         uid=uid,
         routing=routing or Nobody(),
@@ -133,7 +133,7 @@ async def _put(
     _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.version == known.meta.version:
-        memory.settle(owner.key, fresh.uid, fresh.version)
+        memory.note_noop(owner.key, fresh.uid, fresh.version)
     caches.on_write_response(answer)
 
 
@@ -143,7 +143,7 @@ def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) 
     found = kube_services.prune(answer)
     same = alike(ours["ports"], found.ports) and kube_services.stands(manifest, found)
     if not same and not found.astray:
-        memory.stand(owner.key, found.meta.uid, ours, _told(found))
+        memory.note_match(owner.key, found.meta.uid, ours, _told(found))
 
 
 def _told(seen: ServiceRecord) -> Manifest:

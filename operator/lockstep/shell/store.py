@@ -47,7 +47,7 @@ EVIDENCE: Final[Mapping[str, frozenset[str]]] = {
 PROOF: Final[Mapping[str, frozenset[str]]] = {"candidate": frozenset({"smokeTested"})}
 
 
-def patience(
+def write_delay(
     before: Manifest, after: Manifest, relied_on: Fields, *, crowded: bool = False
 ) -> timedelta | None:
     """How long a status may be kept in memory; None when it says nothing new.
@@ -167,7 +167,7 @@ class Store:
         said = self._memory.pruned.get(seen.key) == (before, after)
         crowded = len(self._memory.pending) > CROWD
         relied_on = _relied_on(seen, decided)
-        wait = None if said else patience(before, after, relied_on, crowded=crowded)
+        wait = None if said else write_delay(before, after, relied_on, crowded=crowded)
         if wait is None or decided.events:
             self._memory.pending.pop(seen.key, None)
             return AT_ONCE if wait is not None else None

@@ -197,9 +197,9 @@ async def test_without_its_stored_template_nothing_can_be_said_about_drift() -> 
 
 async def test_a_difference_that_an_apply_did_not_change_is_notation() -> None:
     bench = Bench().see(model_deployment(), REVISION, changed(child(), minReadySeconds=9))
-    bench.memory.settle(FRAUD, "uid-r1", 2)
+    bench.memory.note_noop(FRAUD, "uid-r1", 2)
     assert not drifted(await bench.look())
-    bench.memory.settle(FRAUD, "uid-r1", 1)
+    bench.memory.note_noop(FRAUD, "uid-r1", 1)
     assert drifted(await bench.look()), "another generation is looked at anew"
 
 
@@ -322,7 +322,7 @@ async def test_a_name_that_was_taken_is_looked_up_again_before_it_is_believed() 
     theirs = callers({"app": "x"})
     theirs["metadata"]["ownerReferences"] = []
     bench.kube.have(theirs)
-    bench.memory.taken(FRAUD, foreign, bench.now)
+    bench.memory.note_conflict(FRAUD, foreign, bench.now)
     assert (await bench.look()).foreign == (foreign,)
     assert bench.kube.log == [], "it is believed for a while"
     bench.now += FOREIGN_BELIEVED
@@ -344,20 +344,20 @@ async def test_looking_twice_sees_the_same() -> None:
 async def test_children_that_are_gone_are_not_remembered() -> None:
     bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1))
     await bench.look()
-    bench.memory.settle(FRAUD, "uid-r0", 1)
+    bench.memory.note_noop(FRAUD, "uid-r0", 1)
     bench.caches.read("replicasets", child(version=30), "DELETED")
     await bench.look()
-    assert bench.memory.stood == {FRAUD: {}}
-    assert bench.memory.settled == {FRAUD: {}}
+    assert bench.memory.matched == {FRAUD: {}}
+    assert bench.memory.noops == {FRAUD: {}}
     bench.memory.forget(FRAUD)
-    assert (bench.memory.stood, bench.memory.settled) == ({}, {})
+    assert (bench.memory.matched, bench.memory.noops) == ({}, {})
 
 
 async def test_a_child_that_stood_is_compared_again_when_it_was_edited() -> None:
     bench = Bench().see(model_deployment(), REVISION, child())
     assert not drifted(await bench.look())
     assert not drifted(await bench.look())
-    assert bench.memory.stood[FRAUD].keys() == {"uid-r1"}
+    assert bench.memory.matched[FRAUD].keys() == {"uid-r1"}
     edited = copy.deepcopy(child(version=20))
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "somebody/elses"
     assert drifted(await bench.see(edited).look())

@@ -269,9 +269,9 @@ async def test_an_apply_that_changed_nothing_settles_the_difference() -> None:
     await bench.act.act(seen, put())
     same = SetTraffic(routing=Only("r1"), ports=Service().served(), exists=True)
     await bench.act.act(seen, same)
-    assert bench.memory.settled == {FRAUD: {"uid-r1": 1, "uid-svc": 10}}
+    assert bench.memory.noops == {FRAUD: {"uid-r1": 1, "uid-svc": 10}}
     await bench.act.act(seen, put(replicas=3))
-    assert bench.memory.settled[FRAUD]["uid-r1"] == 1, "what changed is not settled"
+    assert bench.memory.noops[FRAUD]["uid-r1"] == 1, "what changed is not settled"
 
 
 async def test_a_taken_name_is_remembered_for_the_next_look() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lockstep.api.base import Manifest
-from lockstep.shell.store import EVIDENCE_WITHIN, PROOF, SIGHT_WITHIN, Fields, patience
+from lockstep.shell.store import EVIDENCE_WITHIN, PROOF, SIGHT_WITHIN, Fields, write_delay
 
 AT_ONCE = timedelta(0)
 
@@ -76,7 +76,7 @@ CASES: dict[str, tuple[Manifest, Fields, timedelta | None]] = {
 
 @pytest.mark.parametrize(("after", "relied_on", "expected"), CASES.values(), ids=CASES)
 def test_patience(after: Manifest, relied_on: Fields, expected: timedelta | None) -> None:
-    assert patience(status(), after, relied_on) == expected
+    assert write_delay(status(), after, relied_on) == expected
 
 
 CROWDED: dict[str, tuple[Manifest, timedelta | None]] = {
@@ -88,11 +88,11 @@ CROWDED: dict[str, tuple[Manifest, timedelta | None]] = {
 
 @pytest.mark.parametrize(("after", "expected"), CROWDED.values(), ids=CROWDED)
 def test_patience_in_a_crowd(after: Manifest, expected: timedelta | None) -> None:
-    assert patience(status(), after, (), crowded=True) == expected
+    assert write_delay(status(), after, (), crowded=True) == expected
 
 
 def test_the_first_status_goes_at_once() -> None:
-    assert patience({}, status(), ()) == AT_ONCE
+    assert write_delay({}, status(), ()) == AT_ONCE
 
 
 STANDS: Manifest = {
@@ -127,4 +127,4 @@ UPGRADES: dict[str, tuple[Manifest, Manifest, timedelta | None]] = {
 def test_patience_with_what_another_version_wrote(
     before: Manifest, after: Manifest, expected: timedelta | None
 ) -> None:
-    assert patience(before, after, ()) == expected
+    assert write_delay(before, after, ()) == expected
