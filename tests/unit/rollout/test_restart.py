@@ -192,7 +192,8 @@ def test_pods_that_an_edit_has_made(it: Arm, wanted: dict[str, tuple[int, int]])
     decided = plan(stable(arms=(edited(it, edited=SPAN),)).observed(), NOW)
     assert restarts(decided) == wanted
     if wanted:
-        assert "1 of its pods are still to be replaced that an edit" in decided.status.message
+        left = "1 pod created from a manually edited template remains to be replaced"
+        assert left in decided.status.message
 
 
 def test_what_an_edit_has_made_is_no_restart_that_somebody_asked_for() -> None:
@@ -285,11 +286,11 @@ DURING: dict[str, tuple[World, str, str]] = {
 
 
 NO_ROOM: dict[str, tuple[Arm, str]] = {
-    "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no place for a pod more: 0/3 nodes"),
+    "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no room for another pod: 0/3 nodes"),
     "a quota says it": (
         edited(fresh(arm(V1, 4), 0), create_failure=FULL),
-        "the API server refuses a pod more: exceeded quota"),
-    "nobody says it": (fresh(arm(V1, 4)), "for spec.restartAt"),
+        "the API server refuses another pod: exceeded quota"),
+    "nobody says it": (fresh(arm(V1, 4)), "older than spec.restartAt remain"),
 }  # fmt: skip
 
 

@@ -51,27 +51,27 @@ def of_an_edit(it: Arm) -> Arm:
 CASES: dict[str, tuple[Arm, dict[str, Any], str, str]] = {
     "a webhook that says no is named, and nobody is told to make room": (
         refused(WEBHOOK), asked(AGO), "FailedCreate",
-        f"; admission webhook images.example.com refuses a pod more: {WEBHOOK}; {MEND}"),
+        f"; admission webhook images.example.com refuses another pod: {WEBHOOK}; {MEND}"),
     "a policy": (
         refused(POLICY), asked(AGO), "FailedCreate",
-        f"; ValidatingAdmissionPolicy no-root refuses a pod more: {POLICY}; {MEND}"),
+        f"; ValidatingAdmissionPolicy no-root refuses another pod: {POLICY}; {MEND}"),
     "Pod Security": (
         refused(SECURITY), asked(AGO), "PodSecurity",
-        f"; Pod Security (restricted:latest) refuses a pod more: {SECURITY}; {MEND}"),
+        f"; Pod Security (restricted:latest) refuses another pod: {SECURITY}; {MEND}"),
     "whoever does not say its name": (
         refused(RULE), asked(AGO), "FailedCreate",
-        f"; the API server refuses a pod more: {RULE}; {MEND}"),
+        f"; the API server refuses another pod: {RULE}; {MEND}"),
     "a webhook that is away is waited for": (
         refused(AWAY), asked(AGO), "Restarting",
-        (f"; admission webhook inject.example.com refuses a pod more: {AWAY}; the cluster is "
+        (f"; admission webhook inject.example.com refuses another pod: {AWAY}; the cluster is "
         f"unwell: mend what it names{OR_NOT}")),
     "a full quota, with the setting that needs none": (
         refused(FULL), asked(AGO, strategy=CANARY), "Restarting",
-        (f"; {QUOTA} refuses a pod more: {FULL}; free some or raise the quota, replace "
+        (f"; {QUOTA} refuses another pod: {FULL}; free some or raise the quota, replace "
         f"pods in their own places (strategy.canary.maxSurge: 0){OR_NOT}")),
     "a full quota where pods are replaced in their own places already": (
         refused(FULL), asked(AGO, strategy=IN_PLACE), "Restarting",
-        f"; {QUOTA} refuses a pod more: {FULL}; free some or raise the quota{OR_NOT}"),
+        f"; {QUOTA} refuses another pod: {FULL}; free some or raise the quota{OR_NOT}"),
     "a full quota for one pod, which a canary never takes": (
         refused(FULL, 1), asked(AGO, strategy=IN_PLACE, replicas=1), "Restarting",
         f"; free some or raise the quota, {ONE_PLACE}{OR_NOT}"),
@@ -80,11 +80,11 @@ CASES: dict[str, tuple[Arm, dict[str, Any], str, str]] = {
         f"; free some or raise the quota{OR_NOT}"),
     "no node for one pod more": (
         fresh(arm(V1, 4), **HOMELESS), asked(AGO, strategy=ROLLING), "Restarting",
-        ("; there is no place for a pod more: 0/3 nodes; make room, replace pods in their own "
+        ("; there is no room for another pod: 0/3 nodes; make room, replace pods in their own "
         f"places (strategy: {{rolling: {{maxSurge: 0, maxUnavailable: 1}}}}){OR_NOT}")),
     "no node, and blue-green has no such setting": (
         fresh(arm(V1, 4), **HOMELESS), asked(AGO, strategy=BLUE_GREEN), "Restarting",
-        f"; there is no place for a pod more: 0/3 nodes; make room{OR_NOT}"),
+        f"; there is no room for another pod: 0/3 nodes; make room{OR_NOT}"),
     "a queue that admits pods later is not asked to make room": (
         fresh(arm(V1, 4), gated=True, unschedulable="gated by queue.example.com/admission"),
         asked(AGO), "Restarting",

@@ -395,8 +395,9 @@ def restart(child: ChildReplicaSet, at: "datetime") -> str:
 
 
 def restarting(stable: RevisionStatus, left: int, *, edited: bool) -> str:
-    why = "that an edit by hand has made" if edited else "for spec.restartAt"
-    return f"{named(stable)} serves, {left} of its pods are still to be replaced {why}"
+    which = "created from a manually edited template" if edited else "older than spec.restartAt"
+    pods = f"1 pod {which} remains" if left == 1 else f"{left} pods {which} remain"
+    return f"{named(stable)} serves; {pods} to be replaced"
 
 
 def pod_replaced(pod: Pod) -> str:

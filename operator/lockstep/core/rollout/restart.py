@@ -3,7 +3,7 @@
 So are pods that were made while somebody had edited their template, and pods that somebody made and
 the ReplicaSet took in: they are not the revision.
 A revision gets a few pods above its size; as they answer, old ones are removed and come back new.
-Nothing is remembered of it: when a pod was made says whether it is still to be replaced.
+Nothing is remembered of it: when a pod was made says whether it remains to be replaced.
 """
 
 from collections.abc import Iterator, Mapping

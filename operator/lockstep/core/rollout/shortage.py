@@ -30,7 +30,7 @@ def told(view: View, stable: Arm) -> str:
     refused = refusal(stable)
     if refused:
         said = refused.message
-        return f"; {refuser(said)} refuses a pod more: {said}; {_ways_out(view, stable, refused)}"
+        return f"; {refuser(said)} refuses another pod: {said}; {_ways_out(view, stable, refused)}"
     homeless = next((pod for pod in stable.pods if pod.unschedulable and not pod.terminating), None)
     return _no_place(view, stable, homeless) if homeless else ""
 
@@ -40,7 +40,7 @@ def _no_place(view: View, stable: Arm, pod: Pod) -> str:
         ways = _or("wait for whoever holds it back, or see to it there", view, stable)
         return f"; pod {pod.name} is {pod.unschedulable}; {ways}"
     ways = _or(f"make room{_in_place(view)}", view, stable)
-    return f"; there is no place for a pod more: {pod.unschedulable}; {ways}"
+    return f"; there is no room for another pod: {pod.unschedulable}; {ways}"
 
 
 def way_out(refused: Trouble) -> str:
