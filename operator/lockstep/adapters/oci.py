@@ -1,4 +1,4 @@
-"""Image references and the registry's answers in our words; the wire is in clients.registry."""
+"""Image references and the registry's answers in our words; the wire is in clients.oci_registry."""
 
 import base64
 import binascii
