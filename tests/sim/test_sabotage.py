@@ -271,7 +271,7 @@ def test_a_stage_without_its_approvals_is_found(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_decision_that_acts_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is forgotten at once is taken again by whoever comes after a crash."""
-    monkeypatch.setattr(deciding, "_remembered", lambda view: view.recall(decisions=()))
+    monkeypatch.setattr(deciding, "_remembered", lambda view: view.with_status(decisions=()))
     assert "a Decision acts once" in broken()
 
 
