@@ -22,6 +22,7 @@ import aiohttp
 from lockstep.api.base import Manifest
 from lockstep.clients.connection import Connection
 from lockstep.clients.kube import Count
+from lockstep.core.backoff import backoff
 from lockstep.core.config import Kind, Source
 from lockstep.errors import TransientError
 
@@ -192,7 +193,7 @@ class NamedWatches:
 
     def _wait(self, failures: int) -> timedelta:
         """Twice as long each time, and never for all of them at the same moment."""
-        longest = min(self._pause * (1 << min(failures, 20)), _LONGEST_PAUSE)
+        longest = backoff(failures + 1, base=self._pause, cap=_LONGEST_PAUSE)
         return longest * random.uniform(0.5, 1)  # noqa: S311 (spreads load, guards nothing)
 
     async def _turn(self, target: _Target, progress: _Progress, place: Place) -> None:

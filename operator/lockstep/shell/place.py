@@ -15,10 +15,10 @@ from typing import Final, Protocol
 from lockstep.adapters.kube_configs import Sighting, sighting
 from lockstep.api.base import Manifest
 from lockstep.clients.kube_named import Place as Told
+from lockstep.core.backoff import backoff
 from lockstep.core.config import Kind, Source
 from lockstep.core.key import Key
 from lockstep.errors import TransientError
-from lockstep.shell.backoff import backoff
 
 _LOG: Final = logging.getLogger(__name__)
 _TOGETHER: Final = timedelta(milliseconds=200)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from lockstep.core.backoff import backoff
 from lockstep.core.key import Key
 from lockstep.core.observed import Observed
 from lockstep.core.plan import Action
 from lockstep.core.refusals import Cause, Refused, Write
 from lockstep.core.writes import write
 from lockstep.errors import RefusedError
-from lockstep.shell.backoff import backoff
 
 FIRST: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(seconds=30)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from lockstep.core.backoff import backoff
 from lockstep.core.key import Key
 from lockstep.errors import (
     ForeignObjectError,
@@ -16,7 +17,6 @@ from lockstep.errors import (
     TransientError,
 )
 from lockstep.shell import logs
-from lockstep.shell.backoff import backoff
 from lockstep.shell.caches import Caches
 from lockstep.shell.metrics import Metrics
 from lockstep.shell.queue import Queue

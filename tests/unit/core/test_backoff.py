@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.shell.backoff import backoff
+from lockstep.core.backoff import backoff
 
 
 @pytest.mark.parametrize(
