@@ -4,7 +4,7 @@ A stage that passes takes its gates with it, and several stages may end in one p
 follows from where the pass began and what it found, not from what it leaves.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -33,14 +33,14 @@ class Reached:
     gate: GateStatus
 
 
-def events(view: View, after: ModelDeploymentStatus) -> Iterator[Event]:
-    """What is told of a trial: its beginning, its stages, its verdicts, each once."""
+def events(view: View, after: ModelDeploymentStatus, new: Iterable[Reached]) -> Iterator[Event]:
+    """What is told of a trial: its beginning, its stages, its ``new`` verdicts, each once."""
     candidate = after.candidate or view.status.candidate
     if candidate is None:
         return
     if after.candidate and _trial(view.observed.status.candidate) != _trial(after.candidate):
         yield _began(view, after.candidate)
-    yield from (_verdict(it) for it in reached(view, after))
+    yield from (_verdict(it) for it in new)
     for step in filter(is_held, entered(view, after)):
         says = f"stage {step.name}: {step.weight}% of new connections reach {named(candidate)}"
         yield Event(EventReason.STAGE_ENTERED, says)
@@ -71,9 +71,9 @@ def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:
     )
 
 
-def concluded(view: View, after: ModelDeploymentStatus) -> Concluded | None:
+def concluded(view: View, after: ModelDeploymentStatus, new: Sequence[Reached]) -> Concluded | None:
     """What the stage amounts to so far, in a pass in which a gate has come to a verdict."""
-    candidate, new = view.status.candidate, reached(view, after)
+    candidate = view.status.candidate
     if candidate is None or not new:
         return None
     rows = tuple(row for row in _rows(view, after) if row.verdict is not Verdict.MEASURING)

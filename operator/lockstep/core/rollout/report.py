@@ -66,20 +66,21 @@ def plan(view: View, assessment: Assessment) -> Plan:
     assessment = refused.told(view, assessment, actions)
     refusal = refused.claim(view, actions)
     status = standing.let_go(_status(view, assessment, refusal), actions)
+    new = happened.reached(view, status)
     return Plan(
         status=status,
         actions=actions,
         events=(
             *clocks.told(view.observed.stepped),
-            *happened.events(view, status),
+            *happened.events(view, status, new),
             *events.between(before, status, assessment.reason),
             *events.restored(view.observed, actions),
             *upkeep.events(view, actions),
             *refused.events(before, refusal, assessment.reason),
             *rebuilding.events(assessment.status.stable, actions),
         ),
-        verdicts=tuple(it.gate.verdict for it in happened.reached(view, status)),
-        concluded=happened.concluded(view, status),
+        verdicts=tuple(it.gate.verdict for it in new),
+        concluded=happened.concluded(view, status, new),
         look_again=soonest(
             assessment.wait,
             upkeep.wait(view),
