@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from lockstep.clients.connection import Connection, connect
+from lockstep.clients.kubernetes.connection import Connection, connect
 from tests.apiserver.api import GROUP, MERGE, Api, Refused
 
 Manifest = dict[str, Any]

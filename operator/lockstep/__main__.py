@@ -8,7 +8,7 @@ from typing import Final
 from lockstep import handlers, wiring
 from lockstep.errors import LockstepError
 from lockstep.settings import Settings
-from lockstep.shell import logs
+from lockstep.shell.telemetry import logs
 
 OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
 """What a pass makes is freed without the collector; Python's 700 costs a fifteenth of the CPU."""

@@ -11,9 +11,13 @@ import kopf
 
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION
-from lockstep.shell.caches import AUTOSCALERS, CHILDREN, LABEL_SELECTOR
-from lockstep.shell.health import WATCH_SECONDS
-from lockstep.shell.watch_thread import WatchContext
+from lockstep.shell.process.health import WATCH_SECONDS
+from lockstep.shell.watch.caches import (
+    AUTOSCALERS,
+    CHILDREN,
+    LABEL_SELECTOR,
+)
+from lockstep.shell.watch.watch_thread import WatchContext
 
 REGISTRY: Final = kopf.OperatorRegistry()
 

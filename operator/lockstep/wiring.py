@@ -15,40 +15,41 @@ from typing import Any, Final
 import kopf
 
 from lockstep.adapters.routers.registry import ROUTERS
-from lockstep.clients import connection, probes
-from lockstep.clients.connection import Connection
-from lockstep.clients.http import SmokeClient
-from lockstep.clients.kube import Kube
-from lockstep.clients.kube_named import NamedWatches
-from lockstep.clients.lease import Lease
+from lockstep.clients import probes
+from lockstep.clients.kubernetes import connection
+from lockstep.clients.kubernetes.api import Kube
+from lockstep.clients.kubernetes.connection import Connection
+from lockstep.clients.kubernetes.lease import Lease
+from lockstep.clients.kubernetes.named_watches import NamedWatches
+from lockstep.clients.kubernetes.watches import WatchEvents
 from lockstep.clients.prometheus import PrometheusClient
-from lockstep.clients.watching import WatchEvents
+from lockstep.clients.smoke import SmokeClient
 from lockstep.core.rollout import planner
 from lockstep.settings import Settings
-from lockstep.shell.act import Act
-from lockstep.shell.ask import Ask
-from lockstep.shell.caches import Caches
-from lockstep.shell.clock import Clock
-from lockstep.shell.cluster import Cluster
-from lockstep.shell.criteria import CriteriaStatus
-from lockstep.shell.health import Health
-from lockstep.shell.manager import Manager
-from lockstep.shell.measure import Measure
-from lockstep.shell.memory import Memory
-from lockstep.shell.metrics import Metrics
-from lockstep.shell.objects import ObjectMetrics
-from lockstep.shell.observe import Observe
-from lockstep.shell.overdue import Overdue
-from lockstep.shell.queue import Queue
-from lockstep.shell.references import Configs
-from lockstep.shell.schedule import share
-from lockstep.shell.smokes import SmokeTests
-from lockstep.shell.store import Store
-from lockstep.shell.tell import Tell
-from lockstep.shell.thread_handoff import ThreadHandoff
-from lockstep.shell.watch_thread import WatchContext, WatchThread
-from lockstep.shell.workers import WorkerPool
-from lockstep.shell.world import Planner
+from lockstep.shell.loop.ports import Planner
+from lockstep.shell.loop.queue import Queue
+from lockstep.shell.loop.schedule import share
+from lockstep.shell.loop.workers import WorkerPool
+from lockstep.shell.process.clock import Clock
+from lockstep.shell.process.health import Health
+from lockstep.shell.process.manager import Manager
+from lockstep.shell.rollout.act import Act
+from lockstep.shell.rollout.ask import Ask
+from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.criteria import CriteriaStatus
+from lockstep.shell.rollout.measure import Measure
+from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.rollout.observe import Observe
+from lockstep.shell.rollout.overdue import Overdue
+from lockstep.shell.rollout.smokes import SmokeTests
+from lockstep.shell.rollout.store import Store
+from lockstep.shell.rollout.tell import Tell
+from lockstep.shell.telemetry.metrics import Metrics
+from lockstep.shell.telemetry.objects import ObjectMetrics
+from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.references import Configs
+from lockstep.shell.watch.thread_handoff import ThreadHandoff
+from lockstep.shell.watch.watch_thread import WatchContext, WatchThread
 
 DEEPEST_JSON: Final = 50_000
 """The API server lets in objects that nest 10,000 levels deep. Python reads no more than 1,000

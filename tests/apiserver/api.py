@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from lockstep.clients.connection import Connection
+from lockstep.clients.kubernetes.connection import Connection
 
 Manifest = dict[str, Any]
 GROUP = "/apis/lockstep.dev/v1alpha1"

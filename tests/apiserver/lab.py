@@ -14,9 +14,9 @@ import aiohttp
 
 from lockstep import handlers, wiring
 from lockstep.api.model_deployment import Model
-from lockstep.clients.connection import connect
-from lockstep.core import revision
+from lockstep.clients.kubernetes.connection import connect
 from lockstep.core.key import Key
+from lockstep.core.rollout import revision
 from lockstep.settings import Settings
 from tests.apiserver.api import APPLY, GROUP, Api, Manifest
 from tests.apiserver.kubelet import Kubelet

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
-from lockstep.clients.connection import Connection
+from lockstep.clients.kubernetes.connection import Connection
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 

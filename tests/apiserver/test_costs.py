@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.shell.store import EVIDENCE_WITHIN, SIGHT_WITHIN
+from lockstep.shell.rollout.store import EVIDENCE_WITHIN, SIGHT_WITHIN
 from tests.apiserver.lab import DEADLINE, Lab, lab
 from tests.apiserver.proxy import Asked
 

@@ -13,8 +13,8 @@ import yaml
 from pydantic import ValidationError
 
 from lockstep.api import crds, decision
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.api.service import HEADLESS_STAYS
-from lockstep.api.status import ModelDeploymentStatus
 from tests.apiserver.conftest import Kubectl
 from tests.apiserver.wire import Wire
 from tests.unit.api.generated import HOSTILE, fields, largest, objects

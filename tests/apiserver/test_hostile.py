@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lockstep.api import crds
-from lockstep.shell import logs
+from lockstep.shell.telemetry import logs
 from tests.apiserver.api import GROUP, MERGE, Manifest, Refused
 from tests.apiserver.conftest import Kubectl
 from tests.apiserver.lab import DEADLINE, Lab, lab

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.core import revision
+from lockstep.core.rollout import revision
 from tests.apiserver.api import APPLY, MERGE, Refused
 from tests.apiserver.conftest import Kubectl
 from tests.apiserver.kubelet import CRASHING, UNPULLED

@@ -15,17 +15,21 @@ import requests
 import yaml
 
 from lockstep.api.base import Manifest
-from lockstep.api.status import Phase
+from lockstep.api.model_deployment_status import Phase
 from lockstep.core.gates.names import lookup
-from lockstep.shell.caches import MODEL_DEPLOYMENTS, Caches
-from lockstep.shell.memory import Memory
-from lockstep.shell.metrics import Metrics
-from lockstep.shell.objects import ObjectMetrics
+from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.telemetry.metrics import Metrics
+from lockstep.shell.telemetry.objects import ObjectMetrics
+from lockstep.shell.watch.caches import MODEL_DEPLOYMENTS, Caches
 from tests.cluster import ensure
 from tests.cluster.probe import free_ports
 from tests.unit.api.test_criteria_page import RENDERED
 from tests.unit.manifests.test_dashboard import ASKED
-from tests.unit.shell.test_objects import CANARY, CRITERIA, STATUS
+from tests.unit.shell.telemetry.test_objects import (
+    CANARY,
+    CRITERIA,
+    STATUS,
+)
 from tests.unit.shell.written import model_deployment
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,7 @@ import pytest
 
 from lockstep.api.model_deployment import Model
 from lockstep.core.key import Key
-from lockstep.core.revision import resolve
+from lockstep.core.rollout.revision import resolve
 from tests.e2e import manifests
 from tests.e2e.lab import Lab, revision
 from tests.e2e.manifests import QUICK, Manifest, canary, names_of, quota, stage

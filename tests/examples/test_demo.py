@@ -32,7 +32,7 @@ from examples.demo.view import changed, line, screen
 from lockstep.api.decision import Act as DecisionAct
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import RevisionStatus
+from lockstep.api.model_deployment_status import RevisionStatus
 from lockstep.core.rollout.stages import steps
 
 Manifest = dict[str, Any]

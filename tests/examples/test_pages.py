@@ -9,7 +9,7 @@ import yaml
 
 from lockstep.api.decision import Act
 from lockstep.api.model_deployment import BlueGreen, ModelDeploymentSpec, Strategy
-from lockstep.api.status import RevisionStatus
+from lockstep.api.model_deployment_status import RevisionStatus
 from lockstep.core.rollout.stages import FIRST, INITIAL, RETURNED, steps
 
 ROOT = Path(__file__).parents[2]

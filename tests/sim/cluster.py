@@ -11,7 +11,14 @@ from typing import Any, Final
 
 from lockstep.api.failures import FailureReason
 from lockstep.core.names import child_name
-from lockstep.core.observed import CallerService, ChildReplicaSet, Crash, Ended, Pod, Trouble
+from lockstep.core.rollout.observed import (
+    CallerService,
+    ChildReplicaSet,
+    Crash,
+    Ended,
+    Pod,
+    Trouble,
+)
 from lockstep.core.rollout.view import reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects

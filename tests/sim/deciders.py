@@ -9,8 +9,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
-from lockstep.api.status import ModelDeploymentStatus, Outcome, Taken
-from lockstep.core.observed import Decided, Observed
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    Outcome,
+    Taken,
+)
+from lockstep.core.rollout.observed import Decided, Observed
 from lockstep.core.rollout.stages import steps
 from tests.sim.promises import keep, spec_of
 from tests.sim.transcript import VERSIONS

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from lockstep.core.gates import stage as gates
-from lockstep.core.observed import Criteria, Observed
 from lockstep.core.plan import Plan
+from lockstep.core.rollout.observed import Criteria, Observed
 from lockstep.core.rollout.stages import Step, steps
 from tests.sim.agenda import BEGINNING
 from tests.sim.cluster import Death

@@ -11,18 +11,6 @@ from typing import Any, Final
 
 from lockstep.core.key import Key
 from lockstep.core.names import preview_name
-from lockstep.core.needs import Needs
-from lockstep.core.observed import (
-    Answers,
-    Arm,
-    Budget,
-    CallerService,
-    Decided,
-    Foreign,
-    Observed,
-    Only,
-    Outage,
-)
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
@@ -42,8 +30,20 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import (
+    Answers,
+    Arm,
+    Budget,
+    CallerService,
+    Decided,
+    Foreign,
+    Observed,
+    Only,
+    Outage,
+)
 from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, TransientError
-from lockstep.shell.refusals import Refusals
+from lockstep.shell.rollout.refusals import Refusals
 from tests.sim.cluster import Cluster
 from tests.sim.deciders import AUTHOR, DECISIONS
 from tests.sim.obey import carried_out

@@ -7,31 +7,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from lockstep.adapters.kube_refusals import Refusal
+from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
-from lockstep.clients.kube import PATHS, Kube
-from lockstep.clients.kube_named import Place
+from lockstep.clients.kubernetes.api import PATHS, Kube
+from lockstep.clients.kubernetes.named_watches import Place
 from lockstep.core.config import Kind, Source
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
-from lockstep.core.needs import Smoke
-from lockstep.core.observed import SmokeResult
 from lockstep.core.rollout import planner
+from lockstep.core.rollout.needs import Smoke
+from lockstep.core.rollout.observed import SmokeResult
 from lockstep.errors import LostRaceError
-from lockstep.shell.act import Act
-from lockstep.shell.ask import Ask
-from lockstep.shell.caches import Caches
-from lockstep.shell.clock import Clock
-from lockstep.shell.cluster import Cluster
-from lockstep.shell.memory import Memory
-from lockstep.shell.metrics import Metrics
-from lockstep.shell.observe import Observe
-from lockstep.shell.reconcile import Waits, reconcile
-from lockstep.shell.references import Configs
-from lockstep.shell.smokes import SmokeTests
-from lockstep.shell.store import Store
-from lockstep.shell.tell import Tell
+from lockstep.shell.loop.reconcile import Waits, reconcile
+from lockstep.shell.process.clock import Clock
+from lockstep.shell.rollout.act import Act
+from lockstep.shell.rollout.ask import Ask
+from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.rollout.observe import Observe
+from lockstep.shell.rollout.smokes import SmokeTests
+from lockstep.shell.rollout.store import Store
+from lockstep.shell.rollout.tell import Tell
+from lockstep.shell.telemetry.metrics import Metrics
+from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.references import Configs
 
 FRAUD = Key("pay", "fraud")
 _TICKS = 8

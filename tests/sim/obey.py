@@ -4,16 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lockstep.core.names import child_name
-from lockstep.core.observed import (
-    Arm,
-    Budget,
-    CallerService,
-    ChildReplicaSet,
-    ConfigCopy,
-    Observed,
-    Only,
-    StoredRevision,
-)
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
@@ -32,6 +22,16 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreConfig,
     StoreRevision,
+)
+from lockstep.core.rollout.observed import (
+    Arm,
+    Budget,
+    CallerService,
+    ChildReplicaSet,
+    ConfigCopy,
+    Observed,
+    Only,
+    StoredRevision,
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import child_name
-from lockstep.core.observed import (
+from lockstep.core.rollout.observed import (
     CallerService,
     ChildReplicaSet,
     Foreign,

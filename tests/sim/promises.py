@@ -12,9 +12,16 @@ from lockstep.api.events import EventReason
 from lockstep.api.exit_criteria import Metric
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
-from lockstep.api.status import ModelDeploymentStatus, Truth
-from lockstep.core.observed import Arm, Criteria, Everyone, Observed, Only, Routing
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, Truth
 from lockstep.core.plan import Action, Plan, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
+from lockstep.core.rollout.observed import (
+    Arm,
+    Criteria,
+    Everyone,
+    Observed,
+    Only,
+    Routing,
+)
 from lockstep.core.rollout.replicas import Counts, share
 from lockstep.core.rollout.stages import INITIAL, WHOLE, max_surge, room, steps
 from lockstep.core.rollout.view import reaches

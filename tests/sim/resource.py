@@ -5,7 +5,7 @@ from typing import Any
 
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import ModelDeploymentStatus
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,22 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import ModelDeploymentStatus
-from lockstep.core.needs import Needs
-from lockstep.core.observed import Arm, CallerService, Decided, Observed, Outage, Pod
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.plan import Action, Plan
 from lockstep.core.rollout import planner
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import (
+    Arm,
+    CallerService,
+    Decided,
+    Observed,
+    Outage,
+    Pod,
+)
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
-from lockstep.shell.reconcile import Waits, reconcile
-from lockstep.shell.refusals import Refusals
-from lockstep.shell.world import Planner
+from lockstep.shell.loop.ports import Planner
+from lockstep.shell.loop.reconcile import Waits, reconcile
+from lockstep.shell.rollout.refusals import Refusals
 from tests.sim import deciders, feet, promises
 from tests.sim.agenda import Agenda
 from tests.sim.cluster import Cluster, Weather

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lockstep.adapters import kube_custom
+from lockstep.adapters.kubernetes import model_deployments
 from lockstep.api import crds
 from lockstep.api.base import Manifest
-from lockstep.clients.kube import PATHS
-from lockstep.core.observed import Unreadable
-from lockstep.core.revision import resolve
+from lockstep.clients.kubernetes.api import PATHS
+from lockstep.core.rollout.observed import Unreadable
+from lockstep.core.rollout.revision import resolve
 from lockstep.errors import InvariantError, LockstepError
 from lockstep.wiring import DEEPEST_JSON
 from tests.sim import hostile
@@ -58,7 +58,7 @@ def some(examples: int) -> Callable[[Any], Any]:
 def surrounded(raw: Manifest, answering: Answering) -> World:
     """``raw`` in a world in which two revisions stand, one of which its spec may ask for."""
     world = World(answering)
-    spec = kube_custom.prune_model_deployment(raw).spec
+    spec = model_deployments.prune_model_deployment(raw).spec
     wanted = "00000002"
     if not isinstance(spec, Unreadable):
         wanted = resolve(FRAUD, raw["spec"]["template"], spec.model, ()).revision
@@ -90,7 +90,7 @@ def answered(raw: Manifest, answering: Answering) -> None:
     assert status["phase"]
     assert status["message"] or "status" in raw, "a status that lies may have no sentence to repeat"
     assert len(json.dumps(status)) < MOST_BYTES
-    kube_custom.read_status(status)
+    model_deployments.read_status(status)
     record = world.caches.model_deployments.get(FRAUD)
     assert record
     if isinstance(record.spec, Unreadable):

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import Phase
-from lockstep.core.observed import Everyone, Only, Routing
+from lockstep.api.model_deployment_status import Phase
+from lockstep.core.rollout.observed import (
+    Everyone,
+    Only,
+    Routing,
+)
 from tests.sim.cluster import Weather
 from tests.sim.scripted import STAGES
 from tests.sim.story import Setting, Story

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lockstep.api.service import Service, alike
-from lockstep.core.needs import Needs
-from lockstep.core.observed import Observed, Only
 from lockstep.core.plan import Plan, SetTraffic
 from lockstep.core.rollout import planner
-from lockstep.shell.world import Planner
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import Observed, Only
+from lockstep.shell.loop.ports import Planner
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
 from tests.sim.promises import BrokenPromiseError, spec_of

@@ -5,9 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from lockstep.api.status import Phase
+from lockstep.api.model_deployment_status import Phase
 from lockstep.core.key import Key
-from lockstep.core.observed import Only, Routing
 from lockstep.core.plan import (
     Action,
     PutBudget,
@@ -17,10 +16,11 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.core.refusals import Cause
+from lockstep.core.rollout.observed import Only, Routing
 from lockstep.errors import RefusedError
-from lockstep.shell import reconcile as shell
-from lockstep.shell.reconcile import Waits, reconcile
-from lockstep.shell.world import Planner, World
+from lockstep.shell.loop import reconcile as shell
+from lockstep.shell.loop.ports import Planner, World
+from lockstep.shell.loop.reconcile import Waits, reconcile
 from tests.sim.cluster import Weather
 from tests.sim.promises import BrokenPromiseError
 from tests.sim.scripted import STAGES

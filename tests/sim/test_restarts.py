@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from lockstep.api.status import Phase
+from lockstep.api.model_deployment_status import Phase
 from tests.sim.cluster import Weather
 from tests.sim.scripted import STAGES
 from tests.sim.story import Setting, Story

@@ -13,8 +13,6 @@ import pytest
 
 from lockstep.core.gates import stage as gates
 from lockstep.core.key import Key
-from lockstep.core.needs import Needs
-from lockstep.core.observed import Everyone, Observed, Only, Routing
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
@@ -25,8 +23,19 @@ from lockstep.core.plan import (
     SetTraffic,
 )
 from lockstep.core.rollout import approving, deciding, planner, standing
-from lockstep.shell.reconcile import AFTER_WRITING, Waits, reconcile
-from lockstep.shell.world import Planner, World
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import (
+    Everyone,
+    Observed,
+    Only,
+    Routing,
+)
+from lockstep.shell.loop.ports import Planner, World
+from lockstep.shell.loop.reconcile import (
+    AFTER_WRITING,
+    Waits,
+    reconcile,
+)
 from tests.sim.ends import play_to_the_end
 from tests.sim.hands import Hands
 from tests.sim.people import BUSY_SECONDS, People, setting

@@ -8,9 +8,9 @@ from typing import Any, Final
 from lockstep.api.base import Manifest
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
-from lockstep.core import revision
 from lockstep.core.key import Key
-from lockstep.core.observed import Criteria
+from lockstep.core.rollout import revision
+from lockstep.core.rollout.observed import Criteria
 
 KEY: Final = Key("payments", "fraud")
 IMAGE: Final = "registry.example.com/fraud@sha256:" + "a" * 64

@@ -19,7 +19,7 @@ from pydantic_core import core_schema
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import GROUP, VERSION, Manifest, Rules, format_duration
 from lockstep.api.exit_criteria_status import ExitCriteriaStatus
-from lockstep.api.status import ModelDeploymentStatus
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
 
 Schema = dict[str, Any]
 

@@ -6,7 +6,11 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from lockstep.api.base import DnsLabel, ObjectName, Rule, Rules, Seen, Spec
-from lockstep.api.status import Instant, Outcome, Sentence
+from lockstep.api.model_deployment_status import (
+    Instant,
+    Outcome,
+    Sentence,
+)
 
 KIND: Final = "Decision"
 PLURAL: Final = "decisions"

@@ -5,7 +5,16 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from lockstep.api.base import Cut, Seen
-from lockstep.api.status import Count, Decimal, RevisionId, Second, Sentence, Truth, Verdict, Word
+from lockstep.api.model_deployment_status import (
+    Count,
+    Decimal,
+    RevisionId,
+    Second,
+    Sentence,
+    Truth,
+    Verdict,
+    Word,
+)
 
 MOST_USERS: Final = 10
 """So many are named; all are counted."""

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.api.conditions import ConditionReason, ConditionType
-from lockstep.api.status import MOST_OF_A_CONDITION, Condition, Truth
+from lockstep.api.model_deployment_status import (
+    MOST_OF_A_CONDITION,
+    Condition,
+    Truth,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,18 @@ from typing import Final
 from lockstep.api.base import Manifest
 from lockstep.api.conditions import ConditionReason
 from lockstep.api.events import EventReason, EventType
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    Outcome,
+    Verdict,
+)
 from lockstep.api.service import Ports, Service
-from lockstep.api.status import ModelDeploymentStatus, Outcome, Verdict
 from lockstep.core.gates.last import Concluded
-from lockstep.core.observed import ChildRef, Routing, Span
+from lockstep.core.rollout.observed import (
+    ChildRef,
+    Routing,
+    Span,
+)
 
 PLAIN: Final = Service()
 """A Service of which the spec says nothing."""

@@ -4,7 +4,12 @@ import pytest
 
 from lockstep.adapters.routers.base import Router
 from lockstep.adapters.routers.registry import ROUTERS
-from lockstep.core.observed import Everyone, Nobody, Only, Routing
+from lockstep.core.rollout.observed import (
+    Everyone,
+    Nobody,
+    Only,
+    Routing,
+)
 
 ROUTINGS: dict[str, Routing] = {
     "nobody": Nobody(),

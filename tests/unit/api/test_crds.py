@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, create_model
 
 from lockstep.api import crds, decision
 from lockstep.api.base import Spec
-from lockstep.api.status import ModelDeploymentStatus, SecretSeen
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, SecretSeen
 from tests.unit.api.generated import largest
 
 

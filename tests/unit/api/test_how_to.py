@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
-from lockstep.api.status import Outcome
+from lockstep.api.model_deployment_status import Outcome
 
 PAGE = Path("docs/how-to/decisions.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
-from lockstep.clients.connection import Connection
+from lockstep.clients.kubernetes.connection import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,8 @@ import pytest_asyncio
 
 from lockstep.adapters.metrics import slim
 from lockstep.clients import prometheus, prometheus_asking
+from lockstep.clients.kubernetes.turns import PLACES, SHARE
 from lockstep.clients.prometheus import PrometheusClient
-from lockstep.clients.turns import PLACES, SHARE
 from lockstep.core.gates.question import (
     HANDFUL,
     MOST,

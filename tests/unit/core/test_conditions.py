@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from lockstep.api.conditions import ConditionType, Reason
-from lockstep.api.status import MOST_OF_A_CONDITION, Truth
+from lockstep.api.model_deployment_status import MOST_OF_A_CONDITION, Truth
 from lockstep.core.conditions import Claim, update
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

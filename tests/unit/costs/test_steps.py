@@ -9,12 +9,17 @@ from typing import Any, Final
 
 import pytest
 
-from lockstep.adapters import kube_custom, kube_drift, kube_pods
+from lockstep.adapters.kubernetes import (
+    drift,
+    model_deployments,
+    pods,
+)
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import Model, ModelDeploymentSpec
-from lockstep.core import config, revision
+from lockstep.core import config
 from lockstep.core.gates import placeholders
 from lockstep.core.key import Key
+from lockstep.core.rollout import revision
 from tests.unit.api.manifests import EXIT_CRITERIA, MODEL_DEPLOYMENT, change
 from tests.unit.costs.growth import FACTOR, TWICE_LINEAR, calls, time_grows_linearly
 
@@ -48,7 +53,7 @@ def _drift(items: Callable[[int], list[Any]], *, reverse: bool = False) -> Calla
         ours, theirs = items(count), items(count)
         if reverse:
             theirs.reverse()
-        return lambda: kube_drift.stands({"env": ours}, {"env": theirs})
+        return lambda: drift.stands({"env": ours}, {"env": theirs})
 
     return make
 
@@ -56,7 +61,7 @@ def _drift(items: Callable[[int], list[Any]], *, reverse: bool = False) -> Calla
 def _deployment(field: str, items: Callable[[int], list[Any]]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         spec = change(MODEL_DEPLOYMENT, {f"{_CONTAINER}.{field}": items(count)})["spec"]
-        return lambda: kube_custom.parse(ModelDeploymentSpec, spec)
+        return lambda: model_deployments.parse(ModelDeploymentSpec, spec)
 
     return make
 
@@ -64,7 +69,7 @@ def _deployment(field: str, items: Callable[[int], list[Any]]) -> Callable[[int]
 def _spec(path: str, items: Callable[[int], object]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         spec = change(MODEL_DEPLOYMENT, {path: items(count)})["spec"]
-        return lambda: kube_custom.parse(ModelDeploymentSpec, spec)
+        return lambda: model_deployments.parse(ModelDeploymentSpec, spec)
 
     return make
 
@@ -72,7 +77,7 @@ def _spec(path: str, items: Callable[[int], object]) -> Callable[[int], Work]:
 def _criteria(path: str, items: Callable[[int], object]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         spec = change(EXIT_CRITERIA, {path: items(count)})["spec"]
-        return lambda: kube_custom.parse(ExitCriteriaSpec, spec)
+        return lambda: model_deployments.parse(ExitCriteriaSpec, spec)
 
     return make
 
@@ -109,7 +114,7 @@ def _pod(count: int) -> Work:
         "metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "1"},
         "status": {"containerStatuses": [status] * count},
     }
-    return lambda: kube_pods.prune({**pod, "status": {"containerStatuses": [status]}})
+    return lambda: pods.prune({**pod, "status": {"containerStatuses": [status]}})
 
 
 STEPS: dict[str, Callable[[int], Work]] = {

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import FailureAction
-from lockstep.api.status import LINE, GateStatus, Verdict
+from lockstep.api.model_deployment_status import (
+    LINE,
+    GateStatus,
+    Verdict,
+)
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.gates.stage import (
     Failed,

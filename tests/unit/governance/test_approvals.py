@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import Approval
-from lockstep.api.status import Approved
+from lockstep.api.model_deployment_status import Approved
 from lockstep.core.governance import approvals
 from lockstep.core.governance.approvals import Authors
 

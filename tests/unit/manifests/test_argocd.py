@@ -5,7 +5,7 @@ import pytest
 import yaml
 from lupa import lua51  # the Lua that Argo CD's own interpreter speaks
 
-from lockstep.api.status import Outcome
+from lockstep.api.model_deployment_status import Outcome
 
 ROOT = Path(__file__).parents[3]
 KEY = "resource.customizations.health.lockstep.dev_"

@@ -8,7 +8,7 @@ import yaml
 
 from lockstep.api.base import GROUP
 from lockstep.settings import Settings
-from lockstep.shell.caches import CHILDREN, OWN
+from lockstep.shell.watch.caches import CHILDREN, OWN
 from tests.e2e.deploy import IMAGE, NAMESPACE
 from tests.e2e.rbac import Right, granted
 

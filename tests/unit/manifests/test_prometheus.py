@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lockstep.shell.caches import Caches
-from lockstep.shell.memory import Memory
-from lockstep.shell.metrics import Metrics
-from lockstep.shell.objects import ObjectMetrics
+from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.telemetry.metrics import Metrics
+from lockstep.shell.telemetry.objects import ObjectMetrics
+from lockstep.shell.watch.caches import Caches
 from tests.cluster.prometheus import RELABELLING
 
 ROOT = Path(__file__).parents[3]

@@ -6,8 +6,13 @@ from datetime import timedelta
 import pytest
 
 from lockstep.api.decision import DecisionSpec
-from lockstep.api.status import Outcome, Phase, Truth
-from lockstep.core.observed import (
+from lockstep.api.model_deployment_status import (
+    Outcome,
+    Phase,
+    Truth,
+)
+from lockstep.core.plan import Plan, SetOwnership, SetTraffic
+from lockstep.core.rollout.observed import (
     CallerService,
     ChildRef,
     Decided,
@@ -16,7 +21,6 @@ from lockstep.core.observed import (
     Observed,
     Only,
 )
-from lockstep.core.plan import Plan, SetOwnership, SetTraffic
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, but, first, named, trial, world
 

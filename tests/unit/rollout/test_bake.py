@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import StageStatus
+from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.gates.question import Answer
-from lockstep.core.observed import Answers, DryRunResult, Everyone, Observed, Only
+from lockstep.core.rollout.observed import (
+    Answers,
+    DryRunResult,
+    Everyone,
+    Observed,
+    Only,
+)
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble

@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import StageStatus
-from lockstep.core.observed import Arm, Everyone, Going, Only
+from lockstep.api.model_deployment_status import StageStatus
+from lockstep.core.rollout.observed import (
+    Arm,
+    Everyone,
+    Going,
+    Only,
+)
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import NO_SURGE, SOAK, did
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, trial

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from lockstep.api.status import GateStatus, StageStatus
+from lockstep.api.model_deployment_status import GateStatus, StageStatus
 from lockstep.core.rollout import clocks
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_gated import REF, criteria

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     ModelDeploymentStatus,
     Phase,
     RevisionStatus,
     SecretSeen,
     StageStatus,
 )
-from lockstep.core import revision
 from lockstep.core.config import copy_name
-from lockstep.core.observed import (
+from lockstep.core.plan import Action, Plan, PruneConfig, PutReplicaSet, StoreConfig, StoreRevision
+from lockstep.core.rollout import revision
+from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     CallerService,
@@ -28,7 +29,6 @@ from lockstep.core.observed import (
     Only,
     StoredRevision,
 )
-from lockstep.core.plan import Action, Plan, PruneConfig, PutReplicaSet, StoreConfig, StoreRevision
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
 from tests.unit.rollout.worlds import KEY, NOW, PORTS, arm, spec_of, template

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     Approved,
     Condition,
     Hold,
@@ -19,8 +19,10 @@ from lockstep.api.status import (
     Taken,
     Truth,
 )
-from lockstep.core.needs import Needs
-from lockstep.core.observed import (
+from lockstep.core.plan import AnswerDecision, Plan
+from lockstep.core.rollout.deciding import MOST, MOST_WAITING
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import (
     Answers,
     CallerService,
     Decided,
@@ -29,8 +31,6 @@ from lockstep.core.observed import (
     SmokeResult,
     Unreadable,
 )
-from lockstep.core.plan import AnswerDecision, Plan
-from lockstep.core.rollout.deciding import MOST, MOST_WAITING
 from lockstep.core.rollout.planner import needs, plan
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import SMOKE, SOAK, did, reason

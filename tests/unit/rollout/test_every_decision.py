@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
-from lockstep.api.status import Hold
-from lockstep.core.observed import Decided, Observed
+from lockstep.api.model_deployment_status import Hold
 from lockstep.core.plan import AnswerDecision
+from lockstep.core.rollout.observed import Decided, Observed
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
 from tests.unit.rollout.test_every_world import WORLDS, facts_of, promises_hold, world_of

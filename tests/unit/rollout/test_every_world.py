@@ -14,7 +14,7 @@ from typing import Any, Final
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     GateStatus,
     Kept,
     Leaving,
@@ -23,8 +23,9 @@ from lockstep.api.status import (
     StageStatus,
     Verdict,
 )
-from lockstep.core.needs import Needs
-from lockstep.core.observed import (
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     CallerService,
@@ -37,7 +38,6 @@ from lockstep.core.observed import (
     SmokeResult,
     Trouble,
 )
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from tests.sim import promises
 from tests.sim.obey import carried_out, obey

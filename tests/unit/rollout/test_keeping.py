@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import Kept, Past, Rejection
-from lockstep.core.observed import Everyone, Only
+from lockstep.api.model_deployment_status import (
+    Kept,
+    Past,
+    Rejection,
+)
 from lockstep.core.plan import Plan
+from lockstep.core.rollout.observed import Everyone, Only
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import did
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, rejection, world

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from lockstep.api.failures import FailureReason
-from lockstep.api.status import Leaving, Past
-from lockstep.core.observed import (
+from lockstep.api.model_deployment_status import Leaving, Past
+from lockstep.core.rollout.observed import (
     Answers,
     ChildReplicaSet,
     DryRunResult,

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import Model
-from lockstep.core import revision
-from lockstep.core.observed import Arm, Everyone, Only
 from lockstep.core.plan import PutReplicaSet, StoreRevision
+from lockstep.core.rollout import revision
+from lockstep.core.rollout.observed import (
+    Arm,
+    Everyone,
+    Only,
+)
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import did, reason

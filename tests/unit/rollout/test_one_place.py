@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from lockstep.api.status import StageStatus
-from lockstep.core.observed import Answers, DryRunResult, Everyone, Only
+from lockstep.api.model_deployment_status import StageStatus
+from lockstep.core.rollout.observed import (
+    Answers,
+    DryRunResult,
+    Everyone,
+    Only,
+)
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.replicas import Counts, Room, Side, step
 from tests.unit.rollout.test_blockers import going

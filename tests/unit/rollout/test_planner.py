@@ -6,25 +6,11 @@ from typing import Any
 
 import pytest
 
-from lockstep.adapters.kube_custom import read_status, write_status
+from lockstep.adapters.kubernetes.model_deployments import read_status, write_status
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.api.service import Service
-from lockstep.api.status import Phase, StageStatus
-from lockstep.core.observed import (
-    Answers,
-    Arm,
-    ChildReplicaSet,
-    DryRunResult,
-    Everyone,
-    Foreign,
-    Nobody,
-    Only,
-    Routing,
-    SmokeResult,
-    Trouble,
-    Unreadable,
-)
 from lockstep.core.plan import (
     Action,
     AnswerDecision,
@@ -45,6 +31,20 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.core.refusals import Cause
+from lockstep.core.rollout.observed import (
+    Answers,
+    Arm,
+    ChildReplicaSet,
+    DryRunResult,
+    Everyone,
+    Foreign,
+    Nobody,
+    Only,
+    Routing,
+    SmokeResult,
+    Trouble,
+    Unreadable,
+)
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.proving import judged_by
 from tests.unit.rollout.worlds import (

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.model_deployment_status import StageStatus
 from lockstep.api.service import Ports, Service
-from lockstep.api.status import StageStatus
-from lockstep.core.observed import (
+from lockstep.core.plan import NotePorts, Plan, SetPreview, SetTraffic, StoreRevision
+from lockstep.core.rollout.observed import (
     Answers,
     CallerService,
     Everyone,
@@ -18,7 +19,6 @@ from lockstep.core.observed import (
     Routing,
     StoredRevision,
 )
-from lockstep.core.plan import NotePorts, Plan, SetPreview, SetTraffic, StoreRevision
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import (

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from lockstep.api.failures import FailureReason
-from lockstep.api.status import Condition, Phase, StageStatus
-from lockstep.core.observed import (
+from lockstep.api.model_deployment_status import (
+    Condition,
+    Phase,
+    StageStatus,
+)
+from lockstep.core.plan import Plan
+from lockstep.core.refusals import Cause, Refused, Verb, Write
+from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     Budget,
@@ -18,8 +24,6 @@ from lockstep.core.observed import (
     Only,
     Trouble,
 )
-from lockstep.core.plan import Plan
-from lockstep.core.refusals import Cause, Refused, Verb, Write
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import NO_SURGE, did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, but, first, trial, world

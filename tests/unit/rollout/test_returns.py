@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import Kept, Past, Phase, StageStatus
-from lockstep.core.observed import Answers, DryRunResult, Everyone, Only, SmokeResult
+from lockstep.api.model_deployment_status import (
+    Kept,
+    Past,
+    Phase,
+    StageStatus,
+)
 from lockstep.core.plan import Plan
+from lockstep.core.rollout.observed import (
+    Answers,
+    DryRunResult,
+    Everyone,
+    Only,
+    SmokeResult,
+)
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (

@@ -5,9 +5,17 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.status import Leaving, Past, StageStatus
-from lockstep.core.observed import Everyone, Only, Outage
+from lockstep.api.model_deployment_status import (
+    Leaving,
+    Past,
+    StageStatus,
+)
 from lockstep.core.plan import Plan
+from lockstep.core.rollout.observed import (
+    Everyone,
+    Only,
+    Outage,
+)
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.settling import LONGEST, settled
 from tests.sim.obey import obey

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lockstep.adapters.kube_replica_sets import create_failure_reason
-from lockstep.core.observed import Arm, Trouble
+from lockstep.adapters.kubernetes.replica_sets import create_failure_reason
+from lockstep.core.rollout.observed import Arm, Trouble
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import reason
 from tests.unit.rollout.test_restart import AGO, HOMELESS, asked, edited, fresh, stable

@@ -7,10 +7,23 @@ from typing import Any
 
 import pytest
 
-from lockstep.adapters.kube_custom import read_status, write_status
-from lockstep.api.status import WATCHED, ModelDeploymentStatus, Phase, StageStatus
-from lockstep.core.observed import Arm, Crash, Ended, Everyone, Observed, Only, Pod
+from lockstep.adapters.kubernetes.model_deployments import read_status, write_status
+from lockstep.api.model_deployment_status import (
+    WATCHED,
+    ModelDeploymentStatus,
+    Phase,
+    StageStatus,
+)
 from lockstep.core.plan import Event, Plan, RemovePod
+from lockstep.core.rollout.observed import (
+    Arm,
+    Crash,
+    Ended,
+    Everyone,
+    Observed,
+    Only,
+    Pod,
+)
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import reason
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, first, trial

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from lockstep.adapters import kube_events
+from lockstep.adapters.kubernetes import events
 from lockstep.api.decision import Act
-from lockstep.api.status import StageStatus, Verdict
+from lockstep.api.model_deployment_status import StageStatus, Verdict
 from lockstep.core import config
-from lockstep.core.observed import (
+from lockstep.core.plan import Plan
+from lockstep.core.rollout import changes
+from lockstep.core.rollout.observed import (
     Answers,
     ConfigCopy,
     ConfigEdit,
@@ -18,10 +20,8 @@ from lockstep.core.observed import (
     Observed,
     Only,
 )
-from lockstep.core.plan import Plan
-from lockstep.core.rollout import changes
 from lockstep.core.rollout.planner import needs, plan
-from lockstep.shell.tell import trial_of
+from lockstep.shell.rollout.tell import trial_of
 from tests.sim.obey import obey
 from tests.unit.rollout.test_deciding import MINUTE, decision
 from tests.unit.rollout.test_gated import BAD, GOOD, REF, SPEC, criteria
@@ -129,7 +129,7 @@ def test_every_try_is_told_as_the_first_was() -> None:
         now = NOW + number * SECONDS
         begun = plan(seen, now)
         event = next(it for it in begun.events if it.reason == "RolloutStarted")
-        told = kube_events.render(seen, event, trial_of(begun.status, seen.status), NOW)
+        told = events.render(seen, event, trial_of(begun.status, seen.status), NOW)
         names.append(told["metadata"]["name"])
         aborted = replace(obey(seen, begun), decisions=(decision(Act.ABORT, revision=V2),))
         after = plan(aborted, now)

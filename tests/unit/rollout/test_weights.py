@@ -2,8 +2,8 @@
 
 import pytest
 
-from lockstep.api.status import StageStatus
-from lockstep.core.observed import Everyone, Only
+from lockstep.api.model_deployment_status import StageStatus
+from lockstep.core.rollout.observed import Everyone, Only
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, rejection, trial, world
 

@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.service import Service
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     ModelDeploymentStatus,
     Rejection,
     RevisionStatus,
     StageStatus,
 )
-from lockstep.core import revision
-from lockstep.core.children.budget import NEEDED_FROM
+from lockstep.api.service import Service
 from lockstep.core.key import Key
-from lockstep.core.observed import (
+from lockstep.core.rollout import revision
+from lockstep.core.rollout.children.budget import NEEDED_FROM
+from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     Budget,

@@ -6,27 +6,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from lockstep.adapters.kube_custom import write_status
-from lockstep.adapters.kube_refusals import Refusal
+from lockstep.adapters.kubernetes.model_deployments import write_status
+from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import Manifest
-from lockstep.api.status import ModelDeploymentStatus
-from lockstep.clients.kube import PATHS, Kube
-from lockstep.clients.kube_named import Place
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
+from lockstep.clients.kubernetes.api import PATHS, Kube
+from lockstep.clients.kubernetes.named_watches import Place
 from lockstep.core.config import Kind, Source
-from lockstep.core.observed import Observed
 from lockstep.core.plan import Plan
+from lockstep.core.rollout.observed import Observed
 from lockstep.errors import ForeignObjectError, LostRaceError
-from lockstep.shell.act import Act
-from lockstep.shell.cache import Seen
-from lockstep.shell.caches import Caches
-from lockstep.shell.clock import Clock
-from lockstep.shell.memory import Memory
-from lockstep.shell.metrics import Metrics
-from lockstep.shell.observe import Observe
-from lockstep.shell.references import Configs
-from lockstep.shell.store import Store
-from lockstep.shell.tell import Tell
+from lockstep.shell.process.clock import Clock
+from lockstep.shell.rollout.act import Act
+from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.rollout.observe import Observe
+from lockstep.shell.rollout.store import Store
+from lockstep.shell.rollout.tell import Tell
+from lockstep.shell.telemetry.metrics import Metrics
+from lockstep.shell.watch.cache import Seen
+from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.references import Configs
 from tests.unit.shell.written import FRAUD
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -6,29 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.adapters.kube_refusals import Refusal
+from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.api.base import Manifest
 from lockstep.api.events import EventReason
-from lockstep.api.service import Service
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     GateStatus,
     ModelDeploymentStatus,
     Phase,
     RevisionStatus,
     Verdict,
 )
+from lockstep.api.service import Service
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
-from lockstep.core.needs import DryRun, Needs, PodEvents, Smoke
-from lockstep.core.observed import (
-    Answers,
-    DryRunResult,
-    Everyone,
-    Foreign,
-    Only,
-    PodSaid,
-    SmokeResult,
-)
 from lockstep.core.plan import (
     Action,
     Event,
@@ -40,13 +30,32 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.core.refusals import Cause
+from lockstep.core.rollout.needs import (
+    DryRun,
+    Needs,
+    PodEvents,
+    Smoke,
+)
+from lockstep.core.rollout.observed import (
+    Answers,
+    DryRunResult,
+    Everyone,
+    Foreign,
+    Only,
+    PodSaid,
+    SmokeResult,
+)
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
-from lockstep.shell.ask import Ask
-from lockstep.shell.cluster import Cluster
-from lockstep.shell.reconcile import AFTER_WRITING
-from lockstep.shell.smokes import SmokeTests
-from lockstep.shell.store import CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
-from tests.unit.adapters.test_kube_pod_events import event
+from lockstep.shell.loop.reconcile import AFTER_WRITING
+from lockstep.shell.rollout.ask import Ask
+from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.smokes import SmokeTests
+from lockstep.shell.rollout.store import (
+    CROWD,
+    EVIDENCE_WITHIN,
+    SIGHT_WITHIN,
+)
+from tests.unit.adapters.kubernetes.test_pod_events import event
 from tests.unit.shell.fakes import NOW, Bench, plan, status
 from tests.unit.shell.written import (
     FRAUD,

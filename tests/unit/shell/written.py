@@ -4,9 +4,9 @@ from typing import Any
 
 from lockstep.api.base import API_VERSION, DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.service import Service
-from lockstep.core.children import replica_set, service
-from lockstep.core.children.owner import Owner
 from lockstep.core.key import Key
+from lockstep.core.rollout.children import replica_set, service
+from lockstep.core.rollout.children.owner import Owner
 
 FRAUD = Key("pay", "fraud")
 UID = "uid-fraud"

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from lockstep.api.base import cut
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
-from lockstep.api.status import LINE, GateStatus
+from lockstep.api.model_deployment_status import LINE, GateStatus
 from lockstep.core.gates.gate import Gate
 from lockstep.core.gates.numbers import rounded
 from lockstep.core.gates.question import Broken

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from lockstep.api.status import GateStatus
+from lockstep.api.model_deployment_status import GateStatus
 from lockstep.core.gates.evidence import clipped
 from lockstep.core.gates.gate import Gate
 from lockstep.core.gates.names import lookup, named

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
-from lockstep.api.status import GateStatus, Verdict
+from lockstep.api.model_deployment_status import GateStatus, Verdict
 from lockstep.core.gates import hint, mute
 from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
 from lockstep.core.gates.gate import Gate, evidence, first_look, grid_of, question

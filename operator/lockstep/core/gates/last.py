@@ -7,7 +7,12 @@ from typing import Final
 
 from lockstep.api.exit_criteria import CLUSTER_KIND
 from lockstep.api.exit_criteria_status import MOST_VERDICTS, LastVerdict
-from lockstep.api.status import GateStatus, RevisionId, Verdict, Word
+from lockstep.api.model_deployment_status import (
+    GateStatus,
+    RevisionId,
+    Verdict,
+    Word,
+)
 from lockstep.core.key import Key
 
 _WORST_FIRST: Final[Mapping[Verdict, int]] = {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from lockstep.api.status import GateStatus
+from lockstep.api.model_deployment_status import GateStatus
 from lockstep.core.gates.evidence import clipped
 from lockstep.core.gates.gate import Gate, question
 from lockstep.core.gates.judge import finished

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
-from lockstep.api.status import GateStatus
+from lockstep.api.model_deployment_status import GateStatus
 from lockstep.core.key import Key
-from lockstep.core.observed import Criteria
+from lockstep.core.rollout.observed import Criteria
 
 Named = tuple[CriteriaRef, Criteria]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from lockstep.api.decision import MORE_AUTHORS
 from lockstep.api.model_deployment import Approval
-from lockstep.api.status import Approved
+from lockstep.api.model_deployment_status import Approved
 
 _MACHINES: Final = "system:"
 _STAMP: Final = (

@@ -13,11 +13,18 @@ from lockstep.api.conditions import Reason
 from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
 from lockstep.api.failures import FailureReason
 from lockstep.api.history import Became
-from lockstep.api.status import Approved, Hold, Outcome, Phase, RevisionStatus, StageStatus
+from lockstep.api.model_deployment_status import (
+    Approved,
+    Hold,
+    Outcome,
+    Phase,
+    RevisionStatus,
+    StageStatus,
+)
 from lockstep.core.governance import approvals
-from lockstep.core.observed import Decided, Unreadable
 from lockstep.core.rollout import adoption, approving, config, messages, outcome, situation
 from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.observed import Decided, Unreadable
 from lockstep.core.rollout.stages import (
     LAST_SKIPPED,
     PROMOTED_FULL,

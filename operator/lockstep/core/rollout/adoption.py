@@ -12,11 +12,11 @@ from typing import Final
 from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import DeletionPolicy
-from lockstep.api.status import Phase, Truth
+from lockstep.api.model_deployment_status import Phase, Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.names import child_name
-from lockstep.core.observed import ChildRef, Foreign
 from lockstep.core.plan import Action, SetOwnership
+from lockstep.core.rollout.observed import ChildRef, Foreign
 from lockstep.core.rollout.view import Assessment, DesiredState, View
 
 _NAMED: Final = 12

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lockstep.api.model_deployment import Approval
-from lockstep.api.status import Approved
+from lockstep.api.model_deployment_status import Approved
 from lockstep.core.governance import approvals
 from lockstep.core.rollout.stages import Step
 from lockstep.core.rollout.view import View

@@ -2,13 +2,13 @@
 
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import LONGEST_SMOKE_TEST
-from lockstep.core.children import replica_set
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
-from lockstep.core.needs import DryRun, Smoke
-from lockstep.core.observed import Arm, Pod
-from lockstep.core.revision import render
 from lockstep.core.rollout import ports, proving, restart, trial
+from lockstep.core.rollout.children import replica_set
+from lockstep.core.rollout.needs import DryRun, Smoke
+from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.revision import render
 from lockstep.core.rollout.view import View
 
 

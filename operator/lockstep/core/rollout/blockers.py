@@ -6,8 +6,12 @@ from typing import Final
 
 from lockstep.api.base import format_duration
 from lockstep.core.moments import clock
-from lockstep.core.observed import Arm, Going, Pod
 from lockstep.core.rollout.failures import obstacle, why
+from lockstep.core.rollout.observed import (
+    Arm,
+    Going,
+    Pod,
+)
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import max_surge
 from lockstep.core.rollout.view import View, soonest

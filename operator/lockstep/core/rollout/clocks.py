@@ -10,7 +10,11 @@ from typing import Final
 
 from lockstep.api.base import format_duration
 from lockstep.api.events import EventReason
-from lockstep.api.status import GateStatus, ModelDeploymentStatus, StageStatus
+from lockstep.api.model_deployment_status import (
+    GateStatus,
+    ModelDeploymentStatus,
+    StageStatus,
+)
 from lockstep.core.plan import Event
 
 TOLERATED: Final = timedelta(seconds=5)

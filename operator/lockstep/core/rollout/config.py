@@ -10,15 +10,25 @@ from typing import Any, Final
 
 from lockstep.api.conditions import ConditionType, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import RevisionStatus, SecretSeen, Truth
+from lockstep.api.model_deployment_status import (
+    RevisionStatus,
+    SecretSeen,
+    Truth,
+)
 from lockstep.core import config
 from lockstep.core.conditions import Claim
 from lockstep.core.config import Kind, Read
 from lockstep.core.names import child_name
-from lockstep.core.observed import ConfigCopy, Observed
 from lockstep.core.plan import PruneConfig, StoreConfig
-from lockstep.core.revision import ABSENT, MISSING, Wanted, copy_names, resolve
 from lockstep.core.rollout import restart
+from lockstep.core.rollout.observed import ConfigCopy, Observed
+from lockstep.core.rollout.revision import (
+    ABSENT,
+    MISSING,
+    Wanted,
+    copy_names,
+    resolve,
+)
 from lockstep.core.rollout.view import Assessment, View
 
 _KIND = Kind.CONFIG_MAP.value

@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from lockstep.api.decision import Act
-from lockstep.api.status import ModelDeploymentStatus, Outcome, Taken
-from lockstep.core.observed import Decided, Observed, Unreadable
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    Outcome,
+    Taken,
+)
 from lockstep.core.plan import AnswerDecision
 from lockstep.core.rollout import acts, messages
+from lockstep.core.rollout.observed import (
+    Decided,
+    Observed,
+    Unreadable,
+)
 from lockstep.core.rollout.view import View
 
 MOST: Final = 16

@@ -11,7 +11,7 @@ from lockstep.api.base import format_duration
 from lockstep.api.conditions import ConditionReason, ConditionType
 from lockstep.api.events import EventReason
 from lockstep.api.history import Became
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     Condition,
     ModelDeploymentStatus,
     Outcome,
@@ -19,9 +19,9 @@ from lockstep.api.status import (
     StageStatus,
     Truth,
 )
-from lockstep.core.observed import CallerService, Observed
 from lockstep.core.plan import Action, Event, PutReplicaSet, SetTraffic
 from lockstep.core.rollout import messages
+from lockstep.core.rollout.observed import CallerService, Observed
 
 _DECIDED: Final[Mapping[Outcome, EventReason]] = {
     Outcome.APPLIED: EventReason.DECISION_APPLIED,

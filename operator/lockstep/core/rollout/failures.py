@@ -7,9 +7,13 @@ from datetime import timedelta
 from lockstep.api.base import format_duration
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
-from lockstep.core.observed import Arm, Pod, Trouble
 from lockstep.core.refusals import REASONS, Verb
 from lockstep.core.rollout import standing
+from lockstep.core.rollout.observed import (
+    Arm,
+    Pod,
+    Trouble,
+)
 from lockstep.core.rollout.view import View, soonest
 
 

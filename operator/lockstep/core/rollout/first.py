@@ -4,8 +4,7 @@ What has to pass its gates first is a trial of a single step, see ``stages.walk`
 """
 
 from lockstep.api.conditions import ConditionReason, Reason
-from lockstep.api.status import Phase, StageStatus
-from lockstep.core.observed import Arm, Nobody, Only, Routing
+from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.core.rollout import (
     adoption,
     messages,
@@ -17,6 +16,12 @@ from lockstep.core.rollout import (
     trial,
 )
 from lockstep.core.rollout.failures import failure, next_failure
+from lockstep.core.rollout.observed import (
+    Arm,
+    Nobody,
+    Only,
+    Routing,
+)
 from lockstep.core.rollout.stages import FIRST, is_gated_first
 from lockstep.core.rollout.view import Assessment, DesiredState, View
 

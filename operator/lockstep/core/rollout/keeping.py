@@ -7,9 +7,9 @@ of an operator that kept only the second is read as it was meant.
 from datetime import datetime
 
 from lockstep.api.history import Became
-from lockstep.api.status import Kept, Rejection
-from lockstep.core.observed import Routing
+from lockstep.api.model_deployment_status import Kept, Rejection
 from lockstep.core.rollout import settling
+from lockstep.core.rollout.observed import Routing
 from lockstep.core.rollout.view import View, reaches
 
 

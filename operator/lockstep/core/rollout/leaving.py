@@ -9,9 +9,9 @@ from typing import Final
 
 from lockstep.api.conditions import Reason
 from lockstep.api.failures import FailureReason
-from lockstep.api.status import Leaving, Phase
-from lockstep.core.observed import Arm
+from lockstep.api.model_deployment_status import Leaving, Phase
 from lockstep.core.rollout import messages, returns
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Assessment, View, reaches, soonest
 

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING
 from lockstep.api.base import API_VERSION, Manifest, format_duration, whole_seconds
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import KIND, SmokeTest
+from lockstep.api.model_deployment_status import (
+    Approved,
+    Leaving,
+    RevisionStatus,
+    StageStatus,
+)
 from lockstep.api.service import ServedPort
-from lockstep.api.status import Approved, Leaving, RevisionStatus, StageStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
 from lockstep.core.hand import Hand
 from lockstep.core.moments import clock
-from lockstep.core.observed import (
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout import blockers
+from lockstep.core.rollout.approving import Ballot
+from lockstep.core.rollout.failures import Failure, why
+from lockstep.core.rollout.observed import (
     Arm,
     Autoscaler,
     ChildRef,
@@ -22,10 +31,6 @@ from lockstep.core.observed import (
     StoredRevision,
     Trouble,
 )
-from lockstep.core.refusals import Cause
-from lockstep.core.rollout import blockers
-from lockstep.core.rollout.approving import Ballot
-from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import (
     FIRST,

@@ -7,11 +7,18 @@ from typing import Any, Final
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.failures import FailureReason
 from lockstep.api.history import Became
-from lockstep.api.status import Kept, Leaving, Phase, Rejection, RevisionStatus, StageStatus
+from lockstep.api.model_deployment_status import (
+    Kept,
+    Leaving,
+    Phase,
+    Rejection,
+    RevisionStatus,
+    StageStatus,
+)
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import Arm
 from lockstep.core.rollout import keeping, messages, shortage
 from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.proving import judged_by
 from lockstep.core.rollout.returns import is_older
 from lockstep.core.rollout.stages import RETURNED, walk

@@ -6,11 +6,15 @@ from typing import assert_never
 
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import Leaving, Phase, Rejection, RevisionStatus, Truth
+from lockstep.api.model_deployment_status import (
+    Leaving,
+    Phase,
+    Rejection,
+    RevisionStatus,
+    Truth,
+)
 from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
-from lockstep.core.needs import Needs
-from lockstep.core.observed import Arm, DryRunResult, Foreign, Observed, Only, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
@@ -32,6 +36,15 @@ from lockstep.core.rollout import (
     size,
     trial,
     upkeep,
+)
+from lockstep.core.rollout.needs import Needs
+from lockstep.core.rollout.observed import (
+    Arm,
+    DryRunResult,
+    Foreign,
+    Observed,
+    Only,
+    Unreadable,
 )
 from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve

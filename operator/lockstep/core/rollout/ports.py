@@ -9,14 +9,23 @@ from dataclasses import dataclass
 
 from lockstep.api.base import Manifest
 from lockstep.api.conditions import Reason
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    RevisionStatus,
+    Truth,
+)
 from lockstep.api.service import Ports, ServedPort, Service, alike
-from lockstep.api.status import ModelDeploymentStatus, RevisionStatus, Truth
 from lockstep.core import pod_spec
 from lockstep.core.conditions import Claim
 from lockstep.core.last import of_last
-from lockstep.core.observed import Everyone, Nobody, Only, Routing
 from lockstep.core.plan import NotePorts
 from lockstep.core.rollout import config, messages
+from lockstep.core.rollout.observed import (
+    Everyone,
+    Nobody,
+    Only,
+    Routing,
+)
 from lockstep.core.rollout.stages import WHOLE, max_surge, steps
 from lockstep.core.rollout.view import View, reaches
 

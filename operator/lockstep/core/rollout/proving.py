@@ -5,8 +5,8 @@ import json
 
 from lockstep.api.base import whole_seconds
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import StageStatus
-from lockstep.core.observed import Arm
+from lockstep.api.model_deployment_status import StageStatus
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.view import View
 
 

@@ -6,12 +6,17 @@ from typing import Final
 
 from lockstep.api.base import cut
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
-from lockstep.api.status import MOST_OF_A_CONDITION, ModelDeploymentStatus, Phase, Truth
+from lockstep.api.model_deployment_status import (
+    MOST_OF_A_CONDITION,
+    ModelDeploymentStatus,
+    Phase,
+    Truth,
+)
 from lockstep.core.conditions import Claim
 from lockstep.core.plan import Action, Event
 from lockstep.core.refusals import REASONS, Cause, Refused, Verb, Write
 from lockstep.core.rollout.view import Assessment, View
-from lockstep.core.writes import write
+from lockstep.core.rollout.writes import write
 
 _MOST: Final = 3
 _SENTENCE: Final = 320

@@ -7,20 +7,16 @@ from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
-from lockstep.api.service import alike
-from lockstep.api.status import ModelDeploymentStatus, Phase, RevisionStatus, Truth, Weights
-from lockstep.core import conditions, revision
-from lockstep.core.conditions import Claim, truth
-from lockstep.core.observed import (
-    Arm,
-    ChildReplicaSet,
-    Everyone,
-    Nobody,
-    Observed,
-    Only,
-    Routing,
-    Unreadable,
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    Phase,
+    RevisionStatus,
+    Truth,
+    Weights,
 )
+from lockstep.api.service import alike
+from lockstep.core import conditions
+from lockstep.core.conditions import Claim, truth
 from lockstep.core.plan import (
     Action,
     Plan,
@@ -47,11 +43,22 @@ from lockstep.core.rollout import (
     rebuilding,
     refused,
     restart,
+    revision,
     settling,
     standing,
     upkeep,
 )
 from lockstep.core.rollout.asking import template
+from lockstep.core.rollout.observed import (
+    Arm,
+    ChildReplicaSet,
+    Everyone,
+    Nobody,
+    Observed,
+    Only,
+    Routing,
+    Unreadable,
+)
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
 from lockstep.core.rollout.view import Assessment, DesiredState, View, reaches, soonest

@@ -6,11 +6,15 @@ Nothing here moves callers: a return is a trial of one step, see ``stages.steps`
 from lockstep.api.conditions import Reason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import Past, RevisionStatus, Truth
+from lockstep.api.model_deployment_status import (
+    Past,
+    RevisionStatus,
+    Truth,
+)
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import Observed
-from lockstep.core.revision import Wanted
 from lockstep.core.rollout import config, messages
+from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.revision import Wanted
 from lockstep.core.rollout.stages import RETURNED
 from lockstep.core.rollout.view import View
 

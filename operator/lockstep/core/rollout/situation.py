@@ -6,13 +6,13 @@ from typing import Final
 
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.failures import FailureReason
-from lockstep.api.status import StageStatus
+from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
-from lockstep.core.observed import Arm, Only
 from lockstep.core.rollout import settling
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure
+from lockstep.core.rollout.observed import Arm, Only
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import Step
 from lockstep.core.rollout.steering import advance, hidden

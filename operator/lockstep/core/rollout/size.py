@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 from lockstep.api.conditions import Reason
-from lockstep.api.status import Truth
+from lockstep.api.model_deployment_status import Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.view import View

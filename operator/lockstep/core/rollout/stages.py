@@ -21,11 +21,11 @@ from lockstep.api.model_deployment import (
     StableScale,
     Stage,
 )
-from lockstep.api.status import RevisionStatus, Truth
+from lockstep.api.model_deployment_status import RevisionStatus, Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.gates import stage as gates
 from lockstep.core.last import of_last
-from lockstep.core.observed import Criteria, Unreadable
+from lockstep.core.rollout.observed import Criteria, Unreadable
 from lockstep.core.rollout.replicas import Counts, Room, split
 from lockstep.core.rollout.view import View, reaches
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lockstep.api.base import cut, format_duration
 from lockstep.api.failures import FailureReason
-from lockstep.api.status import (
+from lockstep.api.model_deployment_status import (
     LINE,
     MOST_COUNTED,
     WATCHED,
@@ -19,8 +19,8 @@ from lockstep.api.status import (
     ModelDeploymentStatus,
     StageStatus,
 )
-from lockstep.core.observed import Arm, Pod
 from lockstep.core.plan import Action, RemovePod
+from lockstep.core.rollout.observed import Arm, Pod
 from lockstep.core.rollout.view import View
 
 OOM_KILLED: Final = FailureReason.OOM_KILLED

@@ -1,8 +1,14 @@
 """Whom callers reach and how many pods stand, in both directions: onwards and back."""
 
 from lockstep.api.model_deployment import RollbackSpeed
-from lockstep.core.observed import Arm, Everyone, Nobody, Only, Routing
 from lockstep.core.rollout import keeping, ports, strangers
+from lockstep.core.rollout.observed import (
+    Arm,
+    Everyone,
+    Nobody,
+    Only,
+    Routing,
+)
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room

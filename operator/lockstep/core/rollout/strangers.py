@@ -9,8 +9,8 @@ from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.conditions import Reason
-from lockstep.core.observed import Arm, Pod
 from lockstep.core.plan import Action, RemovePod
+from lockstep.core.rollout.observed import Arm, Pod
 from lockstep.core.rollout.view import View
 
 _NAMED: Final = 3

@@ -7,9 +7,8 @@ from typing import assert_never
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import FailureAction
-from lockstep.api.status import Phase, StageStatus
+from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.core.gates import stage as gates
-from lockstep.core.observed import Arm
 from lockstep.core.rollout import (
     approving,
     messages,
@@ -23,6 +22,7 @@ from lockstep.core.rollout import (
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.events import told_reason
 from lockstep.core.rollout.failures import Failure, failure, next_failure
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.situation import (
     HALTS,
     Failed,

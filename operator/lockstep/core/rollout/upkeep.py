@@ -11,10 +11,8 @@ from typing import Final
 from lockstep.api.conditions import Reason
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment import DeletionPolicy
-from lockstep.api.status import Phase, Truth
-from lockstep.core.children.budget import NEEDED_FROM
+from lockstep.api.model_deployment_status import Phase, Truth
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import Arm, ChildRef, Foreign
 from lockstep.core.plan import (
     Action,
     Event,
@@ -25,6 +23,12 @@ from lockstep.core.plan import (
     SetOwnership,
 )
 from lockstep.core.rollout import adoption, messages, restart, shortage, strangers
+from lockstep.core.rollout.children.budget import NEEDED_FROM
+from lockstep.core.rollout.observed import (
+    Arm,
+    ChildRef,
+    Foreign,
+)
 from lockstep.core.rollout.view import Assessment, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"

@@ -8,10 +8,23 @@ from typing import Any
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.status import ModelDeploymentStatus, Past, Phase, RevisionStatus, Truth
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    Past,
+    Phase,
+    RevisionStatus,
+    Truth,
+)
 from lockstep.core.conditions import Claim
-from lockstep.core.observed import Arm, Everyone, Nobody, Observed, Only, Routing
-from lockstep.core.revision import Wanted
+from lockstep.core.rollout.observed import (
+    Arm,
+    Everyone,
+    Nobody,
+    Observed,
+    Only,
+    Routing,
+)
+from lockstep.core.rollout.revision import Wanted
 
 ACCEPTED = Claim(Truth.TRUE, Reason.ACCEPTED, "the API server would take this revision")
 _HISTORY = 10

@@ -1,0 +1,28 @@
+"""A HorizontalPodAutoscaler, cut down to what it scales."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lockstep.adapters.kubernetes.meta import Meta, meta
+from lockstep.api.base import Manifest
+from lockstep.core import names
+from lockstep.core.rollout.observed import REPLICA_SET, ChildRef
+
+_GROUP: Final = "apps/"
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerRecord:
+    """``meta.deployment`` is the ModelDeployment whose child may be meant by ``target``."""
+
+    meta: Meta
+    target: ChildRef | None = None
+
+
+def prune(raw: Manifest) -> AutoscalerRecord:
+    """Read a HorizontalPodAutoscaler; one of no ReplicaSet concerns nobody here."""
+    known, ref = meta(raw), raw["spec"]["scaleTargetRef"]
+    if ref["kind"] != REPLICA_SET or not ref.get("apiVersion", "").startswith(_GROUP):
+        return AutoscalerRecord(replace(known, deployment=""))
+    target = ChildRef(ref["kind"], ref["name"])
+    return AutoscalerRecord(replace(known, deployment=names.owner_of(target.name)), target)

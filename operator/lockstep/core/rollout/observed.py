@@ -1,0 +1,460 @@
+"""Everything one pass may know, frozen; the shell fills it from caches and answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final
+
+from lockstep.api.base import Manifest
+from lockstep.api.decision import DecisionSpec
+from lockstep.api.exit_criteria import ExitCriteriaSpec
+from lockstep.api.failures import FailureReason
+from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.model_deployment_status import (
+    ModelDeploymentStatus,
+    Outcome,
+    SecretSeen,
+)
+from lockstep.api.service import Ports
+from lockstep.core.config import Keys
+from lockstep.core.gates.question import Answer, Question, Unasked
+from lockstep.core.hand import Hand
+from lockstep.core.key import Key
+from lockstep.core.refusals import Cause, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object that the API server let in and we cannot read: the sentence names the field."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why waiting will not help: our word for it and the cluster's own sentence."""
+
+    reason: FailureReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Why a pod will not run again, in the kubelet's own word and sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a pod that is not ready waits for, by its own status, and since when it is not.
+
+    ``wrong``: something failed, it is not only slow. ``plain``: its Events say nothing more.
+    """
+
+    message: str
+    since: datetime | None = None
+    wrong: bool = False
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A pod that was told to go: until when it has time to, and who may keep it all the same."""
+
+    until: datetime
+    grace: timedelta
+    finalizers: tuple[str, ...] = ()
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """What a pod's containers have been through, told of the one that ended last.
+
+    ``restarts``: of the container restarted most often. ``reason``: why the last one ended, in the
+    kubelet's word. ``down``: one of them does not run now, and not because its work is done.
+    """
+
+    restarts: int
+    reason: str
+    message: str
+    down: bool = False
+
+
+LOOPS: Final = 2
+"""Restarts of one container after which a pod that is down is said to be in a crash loop."""
+
+Span = tuple[datetime, datetime]
+"""From when until when, both included."""
+
+REPLICA_SET: Final = "ReplicaSet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod with our label; ``unschedulable`` is the scheduler's sentence, said since then.
+
+    ``held``: its containers are ready and a readiness gate is not, so that it answers and nobody is
+    sent to it, selected or not.
+    ``gated``: not the scheduler but a scheduling gate says it. ``cause``: why it does not answer,
+    once that is worth telling.
+    ``restarts``: of all its containers together. ``failed``: it will not run again. ``disrupted``:
+    the cluster takes it away, whatever runs in it: for its node, or for somebody more important.
+    ``owner_uid`` is what will make it anew when it goes; empty: nobody will. ``owner`` is the name
+    of the ReplicaSet that this is, if it is one, and ``generated`` whether the pod's name was made
+    from that. ``mark``: of the template that it was made from. ``made``: from that of its revision.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    owner_uid: str = ""
+    owner: str = ""
+    generated: bool = False
+    mark: str = ""
+    made: bool = True
+    ip: str | None = None
+    ready: bool = False
+    held: bool = False
+    terminating: bool = False
+    trouble: Trouble | None = None
+    unschedulable: str | None = None
+    unschedulable_since: datetime | None = None
+    gated: bool = False
+    wait: Wait | None = None
+    cause: str = ""
+    going: Going | None = None
+    created: datetime | None = None
+    restarts: int = 0
+    crash: Crash | None = None
+    failed: Ended | None = None
+    disrupted: bool = False
+
+    @property
+    def sick(self) -> Trouble | None:
+        """What keeps it from answering, a crash loop included; None while it may just start."""
+        crash = self.crash
+        if self.trouble or not crash or not crash.down or crash.restarts < LOOPS:
+            return self.trouble
+        return Trouble(FailureReason.CRASH_LOOP, crash.message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildReplicaSet:
+    """The ReplicaSet of one revision; ``drifted``: somebody changed a field that we own.
+
+    ``available`` counts pods that have been ready for minReadySeconds, as the cluster reports it;
+    ``surplus`` are pods above ``replicas``, there only while a restart replaces others.
+    ``edit``: since when its template has been somebody else's; ``edited``: when it was so before.
+    ``template`` is its own, kept only where no ControllerRevision says what it should be.
+    """
+
+    name: str
+    uid: str
+    revision: str
+    replicas: int
+    surplus: int = 0
+    available: int = 0
+    terminating: bool = False
+    drifted: bool = False
+    edit: datetime | None = None
+    edited: Span | None = None
+    create_failure: Trouble | None = None
+    created: datetime | None = None
+    template: Manifest | None = None
+    hand: Hand | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One revision in the cluster: its ReplicaSet and its pods, either of which may be missing.
+
+    ``failed``: pods that will never run again, which nobody has cleared away yet.
+    """
+
+    revision: str
+    replica_set: ChildReplicaSet | None = None
+    pods: tuple[Pod, ...] = ()
+    failed: tuple[Pod, ...] = ()
+
+    @property
+    def wanted(self) -> int:
+        """Pods asked for; 0 without a ReplicaSet."""
+        return self.replica_set.replicas if self.replica_set else 0
+
+    @property
+    def present(self) -> int:
+        """Pods that are not on their way out, ready or not."""
+        return sum(not pod.terminating for pod in self.pods)
+
+    @cached_property
+    def made(self) -> tuple[Pod, ...]:
+        """Pods that were made from the revision's template and stay: what it is judged by."""
+        return tuple(pod for pod in self.pods if pod.made and not pod.terminating)
+
+    @cached_property
+    def ready(self) -> int:
+        """Pods that answer callers now."""
+        return sum(pod.ready for pod in self.made)
+
+    @property
+    def held(self) -> int:
+        """Pods that would answer callers but for a readiness gate."""
+        return sum(pod.held for pod in self.made)
+
+    @cached_property
+    def available(self) -> int:
+        """Pods that answer now and have done so for minReadySeconds."""
+        reported = self.replica_set.available if self.replica_set else 0
+        return max(0, min(self.ready, reported - (self.answering - self.ready)))
+
+    @property
+    def answering(self) -> int:
+        """Pods that answer now, with those that the ReplicaSet has taken in."""
+        return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+    @property
+    def reachable(self) -> int:
+        """Pods that answer; those on their way out get somebody new only where nobody else is."""
+        return sum(pod.ready for pod in self.pods)
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """The Service selects no pod: nothing is proven yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The Service selects one revision."""
+
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """The Service selects every pod of this ModelDeployment: callers are split by replica ratio."""
+
+
+Routing = Nobody | Only | Everyone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerService:
+    """The Service that callers use, as it stands in the cluster.
+
+    ``drifted``: what is ours in it and the same for all revisions is not as we would write it.
+    ``edited``: somebody else has written some of its ports. ``astray``: callers are sent to no pod
+    of ours, or to pods that are not ready, whatever it selects. ``elsewhere``: what it
+    selects by is nothing that we write.
+    """
+
+    uid: str
+    routing: Routing
+    ports: Ports = ()
+    drifted: bool = False
+    edited: bool = False
+    astray: bool = False
+    elsewhere: bool = False
+    hand: Hand | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The PodDisruptionBudget over the pods of all revisions."""
+
+    uid: str
+    drifted: bool = False
+    hand: Hand | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRef:
+    """One child, by kind and name."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigCopy:
+    """Our immutable copy of a ConfigMap, as it was when a revision first read it.
+
+    ``source`` is the user's ConfigMap; ``digest`` that of its content.
+    """
+
+    name: str
+    revision: str
+    source: str
+    digest: str
+    keys: Keys = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEdit:
+    """What can be said of a ConfigMap's last change: its keys, and through whom it was written."""
+
+    keys: Keys
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """A HorizontalPodAutoscaler that scales a child of ours instead of the ModelDeployment."""
+
+    name: str
+    target: ChildRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A Decision about this ModelDeployment; ``outcome`` None: nobody has answered it yet."""
+
+    name: str
+    uid: str
+    at: datetime
+    spec: DecisionSpec | Unreadable
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRevision:
+    """A ControllerRevision of ours: what the user wrote (``inputs``) and what we made of it, once.
+
+    ``number`` grows with every new revision of this ModelDeployment. ``authors`` had a hand in it
+    when it began, whoever tries it again later. ``ports``: through which callers reached it then;
+    empty in what was stored before that was kept.
+    ``rendered``: the template is what any operator makes of the inputs.
+    """
+
+    name: str
+    revision: str
+    scheme: str
+    number: int
+    inputs: Manifest
+    template: Manifest
+    authors: tuple[str, ...] = ()
+    ports: Ports = ()
+    rendered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """An ExitCriteria or ClusterExitCriteria as found."""
+
+    spec: ExitCriteriaSpec
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A name that we need is taken by an object that we did not create."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The API server did not answer, for so long, until ``over``; it may have been so to others."""
+
+    lasted: timedelta
+    over: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeResult:
+    """What one candidate pod answered; ``problem`` is None when it was right."""
+
+    revision: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunResult:
+    """What the API server said to a revision's ReplicaSet and Pod; None means it would take both.
+
+    ``kind`` is the one that it refused, ``cause`` who can end that.
+    """
+
+    revision: str
+    problem: str | None
+    cause: Cause = Cause.SPEC
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSaid:
+    """What the Events of one pod say; empty: nothing that explains anything."""
+
+    uid: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What was asked for this pass and came back."""
+
+    metrics: Mapping[Question, Answer | Unasked] = field(default_factory=dict)
+    smoke: SmokeResult | None = None
+    dry_run: DryRunResult | None = None
+    said: PodSaid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One ModelDeployment and its world; ``template`` is spec.template exactly as written.
+
+    Attributes:
+        author: Who last changed the spec; empty where nobody stamped it.
+        authors: Who changed what runs since the last revision was completed.
+        preview: The Service through which only the candidate is reached.
+        configs: Content digest of each ConfigMap that the template reads and that exists.
+        edits: Of the same ConfigMaps, for people: they decide nothing.
+        copies: Our copies of ConfigMaps, of every revision.
+        secrets: Uid and version of each Secret that stable's or the wanted template reads.
+        autoscalers: Those that scale a child of ours.
+        strangers: Pods with our label that no child of ours has made.
+        misowned: Children whose ownerReference is not what spec.deletionPolicy asks for.
+        unowned: Objects that are this ModelDeployment's by name, label and form, and nobody's by
+            owner.
+        decisions: In the order in which they are taken.
+        refused: What the API server refused of what earlier passes planned.
+        outage: The last one of the API server that this operator has noticed.
+        stepped: How far the clock is ahead of what ``status`` was counted by; its times are moved.
+    """
+
+    key: Key
+    uid: str
+    generation: int
+    spec: ModelDeploymentSpec | Unreadable
+    template: Manifest
+    status: ModelDeploymentStatus
+    arms: Mapping[str, Arm] = field(default_factory=dict)
+    author: str = ""
+    authors: tuple[str, ...] = ()
+    service: CallerService | None = None
+    preview: CallerService | None = None
+    budget: Budget | None = None
+    stored: tuple[StoredRevision, ...] = ()
+    criteria: Mapping[CriteriaRef, Criteria | Unreadable] = field(default_factory=dict)
+    foreign: tuple[Foreign, ...] = ()
+    configs: Mapping[str, str] = field(default_factory=dict)
+    edits: Mapping[str, ConfigEdit] = field(default_factory=dict)
+    copies: tuple[ConfigCopy, ...] = ()
+    secrets: Mapping[str, SecretSeen] = field(default_factory=dict)
+    autoscalers: tuple[Autoscaler, ...] = ()
+    strangers: tuple[Pod, ...] = ()
+    misowned: tuple[ChildRef, ...] = ()
+    unowned: tuple[ChildRef, ...] = ()
+    decisions: tuple[Decided, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    outage: Outage | None = None
+    stepped: timedelta = timedelta(0)
+    answers: Answers = Answers()
+
+    def arm(self, revision: str) -> Arm:
+        return self.arms.get(revision) or Arm(revision=revision)

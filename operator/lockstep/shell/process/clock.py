@@ -1,0 +1,107 @@
+"""What time it is, how far the wall clock was set meanwhile, and when nobody answered.
+
+A process knows its own steps exactly. What happened before it began is told by the Lease: its last
+renewal was written by the operator before, by that one's clock.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from lockstep.api.base import Manifest
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
+from lockstep.core.key import Key
+from lockstep.core.rollout.clocks import LONGEST, TOLERATED, moved
+from lockstep.core.rollout.observed import Outage
+from lockstep.shell.rollout.memory import Memory
+
+UNSEEN: Final = timedelta(minutes=5)
+"""Time in which no operator looked counts for so much: as long as one may sleep between passes."""
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+def _steady() -> timedelta:
+    return timedelta(seconds=time.monotonic())
+
+
+class Clock:
+    """Calling it gives aware UTC time."""
+
+    def __init__(
+        self,
+        wall: Callable[[], datetime] = _wall,
+        steady: Callable[[], timedelta] = _steady,
+    ) -> None:
+        self._wall, self._steady = wall, steady
+        self._began = wall() - steady()
+        self._before = timedelta(0)
+        self._outage: tuple[Outage, timedelta] | None = None
+
+    def __call__(self) -> datetime:
+        return self._wall()
+
+    @property
+    def stepped(self) -> timedelta:
+        """How far it was set since the process began, in all; whole seconds."""
+        steps = self._wall() - self._steady() - self._began
+        return timedelta(seconds=round(steps.total_seconds()))
+
+    @property
+    def before(self) -> timedelta:
+        """How far it is ahead of what an operator before this one counted by."""
+        return self._before
+
+    @property
+    def outage(self) -> Outage | None:
+        """When the API server was last away, by the clock as it is set now."""
+        if self._outage is None:
+            return None
+        outage, set_to = self._outage
+        return replace(outage, over=outage.over + (self.stepped - set_to))
+
+    def answers_again(self, after: timedelta) -> None:
+        """The API server was away for so long, and is no more."""
+        self._outage = Outage(after, self._wall()), self.stepped
+
+    def follow(self, last: datetime | None) -> None:
+        """Take over from an operator that was last heard of at ``last``, by its own clock."""
+        gap = self._wall() - last if last else timedelta(0)
+        if abs(gap) > LONGEST:
+            return
+        if gap > UNSEEN:
+            self._before = gap - UNSEEN
+        elif gap < timedelta(0):
+            self._before = gap
+
+
+def counted_on(
+    clock: Clock, memory: Memory, key: Key, wire: Manifest, status: ModelDeploymentStatus
+) -> tuple[ModelDeploymentStatus, timedelta]:
+    """What is stored, by the clock as it is set now, and how far that is ahead.
+
+    Args:
+        clock: This process's.
+        memory: By which clock each stored status was counted.
+        key: Whose status.
+        wire: As it is stored: another one was written by this process, and by this clock.
+        status: What it says.
+    """
+    set_to, known = clock.stepped, memory.clocks.get(key)
+    if known is None:
+        known = wire, set_to - clock.before
+    elif known[0] is not wire:
+        known = wire, known[1] if known[0] == wire else set_to
+    memory.clocks[key] = known
+    ahead = set_to - known[1]
+    if abs(ahead) <= TOLERATED:
+        return status, timedelta(0)
+    later = moved(status, ahead)
+    if later is status:
+        memory.clocks[key] = wire, set_to
+        return status, timedelta(0)
+    return later, ahead

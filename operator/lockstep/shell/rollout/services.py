@@ -1,0 +1,183 @@
+"""The Services on the shell's side: as they stand, and one request per action.
+
+What a policy makes of our own write is no edit: it is remembered beside what was asked for, so that
+it is neither told nor written again.
+"""
+
+import logging
+from typing import Final
+
+from lockstep.adapters.kubernetes import services
+from lockstep.adapters.kubernetes.meta import meta, untouched
+from lockstep.adapters.kubernetes.services import ServiceRecord
+from lockstep.adapters.routers.base import Router
+from lockstep.api.base import Manifest
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.service import alike
+from lockstep.clients.kubernetes.api import Kube
+from lockstep.core import names
+from lockstep.core.hand import Hand
+from lockstep.core.key import Key
+from lockstep.core.plan import RemovePreview, SetPreview, SetTraffic
+from lockstep.core.rollout.children import service
+from lockstep.core.rollout.children.owner import Owner
+from lockstep.core.rollout.observed import (
+    CallerService,
+    Nobody,
+    Only,
+    Routing,
+    Unreadable,
+)
+from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.watch.caches import Caches
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def find(
+    caches: Caches,
+    memory: Memory,
+    router: Router,
+    owner: Owner,
+    spec: ModelDeploymentSpec | Unreadable,
+) -> tuple[CallerService | None, CallerService | None]:
+    """The Service of callers and the preview's, where they are this owner's."""
+    name, preview = owner.key.name, names.preview_name(owner.key.name)
+    if isinstance(spec, Unreadable):
+        return _unread(caches, router, owner, name), _unread(caches, router, owner, preview)
+    looks = {name: spec.service, preview: service.of_preview(spec.service)}
+    both = (
+        _seen(caches, memory, router, owner, service.service(owner, it, {}, (), looks[it]))
+        for it in (name, preview)
+    )
+    return next(both), next(both)
+
+
+def _known(caches: Caches, owner: Owner, name: str) -> ServiceRecord | None:
+    seen = caches.services.get(Key(owner.key.namespace, name))
+    return seen if seen and seen.meta.owner_uid == owner.uid else None
+
+
+def _unread(caches: Caches, router: Router, owner: Owner, name: str) -> CallerService | None:
+    seen = _known(caches, owner, name)
+    if seen is None:
+        return None
+    routing = router.read(owner.key.name, seen.selector)
+    return CallerService(uid=seen.meta.uid, routing=routing or Nobody(), ports=seen.ports)
+
+
+def _seen(
+    caches: Caches, memory: Memory, router: Router, owner: Owner, rendered: Manifest
+) -> CallerService | None:
+    seen = _known(caches, owner, rendered["metadata"]["name"])
+    if seen is None:
+        return None
+    routing, uid = router.read(owner.key.name, seen.selector), seen.meta.uid
+    noop = memory.was_noop(owner.key, uid, seen.meta.version)
+    redirected = routing is None or seen.redirected
+    ours = memory.accepted(owner.key, uid, _told(seen))
+    as_asked = ours is not None and ours["look"] == services.look(rendered)
+    stands = noop or as_asked or services.stands(rendered, seen)
+    return CallerService(
+        uid=uid,
+        routing=routing or Nobody(),
+        ports=seen.ports if ours is None else ours["ports"],
+        drifted=redirected or not stands,
+        edited=seen.edited,
+        astray=seen.astray,
+        elsewhere=routing is None,
+        hand=None if stands and not redirected and not seen.edited else _hand(rendered, seen),
+    )
+
+
+def _hand(rendered: Manifest, seen: ServiceRecord) -> Hand:
+    what = "spec.selector" if seen.redirected else services.difference(rendered, seen)
+    return Hand(what or ("spec.ports" if seen.edited else "spec.selector"), seen.client)
+
+
+async def act(
+    caches: Caches,
+    memory: Memory,
+    kube: Kube,
+    router: Router,
+    owner: Owner,
+    action: SetTraffic | SetPreview | RemovePreview,
+) -> None:
+    """Carry out one action.
+
+    Raises:
+        ForeignObjectError: The Service's name is taken.
+    """
+    of = owner.key.name
+    match action:
+        case SetTraffic(routing=routing):
+            selector = router.render(of, routing)
+            manifest = service.service(owner, of, selector, action.ports, action.service)
+            await _put(caches, memory, kube, owner, manifest, exists=action.exists)
+            _LOG.info("callers of Service %s reach %s", of, _whom(routing))
+        case SetPreview(revision=revision):
+            name, selector = names.preview_name(of), router.render(of, Only(revision))
+            asked = service.of_preview(action.service)
+            manifest = service.service(owner, name, selector, action.ports, asked)
+            await _put(caches, memory, kube, owner, manifest, exists=action.exists)
+            _LOG.info("preview Service %s reaches %s", name, revision)
+        case RemovePreview():
+            await _remove_preview(caches, kube, owner.key)
+
+
+async def _put(
+    caches: Caches, memory: Memory, kube: Kube, owner: Owner, manifest: Manifest, *, exists: bool
+) -> None:
+    known = caches.services.get(Key(owner.key.namespace, manifest["metadata"]["name"]))
+    if known is None or not exists:
+        answer = await kube.create(manifest, owner.uid)
+        if untouched(answer):
+            _accept(memory, owner, manifest, answer)
+        caches.on_write_response(answer)
+        return
+    answer = await _bring(kube, manifest, known)
+    _accept(memory, owner, manifest, answer)
+    fresh = meta(answer)
+    if fresh.version == known.meta.version:
+        memory.note_noop(owner.key, fresh.uid, fresh.version)
+    caches.on_write_response(answer)
+
+
+def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:
+    """Remember what became of our own write, where that is not what we asked for."""
+    ours: Manifest = {"look": services.look(manifest), "ports": services.ports(manifest)}
+    found = services.prune(answer)
+    same = alike(ours["ports"], found.ports) and services.stands(manifest, found)
+    if not same and not found.astray:
+        memory.note_match(owner.key, found.meta.uid, ours, _told(found))
+
+
+def _told(seen: ServiceRecord) -> Manifest:
+    return {"look": seen.body, "ports": seen.ports}
+
+
+async def _bring(kube: Kube, manifest: Manifest, known: ServiceRecord) -> Manifest:
+    """Bring a Service into shape: what differs is sent, selector and ports in one write.
+
+    An apply alone would leave the ports that the first POST created, which the API server counts as
+    another manager's. It comes after, where somebody else has the selector, to take that back.
+    """
+    patch = services.patch(manifest, known)
+    if patch:
+        answer = await kube.merge(manifest, patch)
+        if not known.redirected:
+            return answer
+    return await kube.apply(manifest, known.meta.uid)
+
+
+async def _remove_preview(caches: Caches, kube: Kube, key: Key) -> None:
+    name = names.preview_name(key.name)
+    known = caches.services.get(Key(key.namespace, name))
+    if known is None:
+        return
+    await kube.delete("Service", key.namespace, name, known.meta.uid)
+    _LOG.info("deleted preview Service %s", name)
+
+
+def _whom(routing: Routing) -> str:
+    return str(getattr(routing, "revision", type(routing).__name__.lower()))

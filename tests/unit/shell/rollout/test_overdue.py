@@ -1,0 +1,24 @@
+"""A pass that was ended is told of its object."""
+
+from lockstep.shell.rollout.overdue import Overdue
+from tests.unit.shell.fakes import Bench
+from tests.unit.shell.written import FRAUD, model_deployment
+
+
+async def test_it_is_told_for_what_it_had_waited_and_where_things_stand() -> None:
+    bench = Bench().see(model_deployment())
+    overdue = Overdue(bench.caches, bench.tell)
+    await overdue.tell(FRAUD, "ReplicaSet fraud-r1 to be changed")
+    (event,) = bench.kube.recorded
+    assert (event["type"], event["reason"]) == ("Warning", "PassEnded")
+    assert event["involvedObject"]["name"] == FRAUD.name
+    assert event["message"].startswith(
+        "a pass was ended after 2m: it waited for ReplicaSet fraud-r1 to be changed; "
+    )
+    assert "callers and pods stay as they are, and it is tried again by itself" in event["message"]
+
+
+async def test_of_what_is_gone_nothing_is_told() -> None:
+    bench = Bench()
+    await Overdue(bench.caches, bench.tell).tell(FRAUD, "its status to be stored")
+    assert not bench.kube.recorded

@@ -1,0 +1,286 @@
+"""kopf itself, in its thread, against an API server of a hundred lines: what it lists is taken as a
+whole, what it watches comes one by one, and what vanished in between is gone.
+"""
+
+import asyncio
+import gc
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+import pytest
+from aiohttp import web
+
+from lockstep import handlers
+from lockstep.api.base import Manifest
+from lockstep.clients.kubernetes.watches import WatchEvents
+from lockstep.errors import InvariantError
+from lockstep.shell.watch.caches import OWN, Caches
+from lockstep.shell.watch.watch_thread import WatchContext, WatchThread
+from tests.unit.clients.scripted import connection
+from tests.unit.shell.written import FRAUD, child, model_deployment
+
+SOON = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """kopf leaves failed tasks behind: what becomes of them is told here, and in no other test."""
+    yield
+    gc.collect()
+
+
+SERVED = {
+    "/api/v1": ("pods", "services", "configmaps", "namespaces"),
+    "/apis/apps/v1": ("replicasets", "deployments", "controllerrevisions"),
+    "/apis/policy/v1": ("poddisruptionbudgets",),
+    "/apis/autoscaling/v2": ("horizontalpodautoscalers",),
+    "/apis/lockstep.dev/v1alpha1": tuple(OWN),
+    "/apis/apiextensions.k8s.io/v1": ("customresourcedefinitions",),
+}
+GROUPS = tuple(path.removeprefix("/apis/") for path in SERVED if path.startswith("/apis/"))
+GONE: Manifest = {"type": "ERROR", "object": {"code": 410, "message": "too old"}}
+
+
+@dataclass
+class TinyApi:
+    """``objects`` are what a list finds; ``say`` puts an event into the watches of a resource."""
+
+    objects: dict[str, list[Manifest]] = field(default_factory=lambda: defaultdict(list))
+    streams: dict[str, list[asyncio.Queue[Any]]] = field(default_factory=lambda: defaultdict(list))
+    lists: list[str] = field(default_factory=list)
+    queries: dict[str, dict[str, str]] = field(default_factory=dict)
+    wrong: list[web.Response] = field(default_factory=list)
+    version: int = 100
+    url: str = ""
+
+    def say(self, plural: str, *events: Any) -> None:
+        for stream in self.streams[plural]:
+            for event in events:
+                stream.put_nowait(event)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.path
+        plural = path.rsplit("/", 1)[-1]
+        if path == "/api":
+            return web.json_response({"versions": ["v1"]})
+        if path == "/apis":
+            return web.json_response({"groups": [_group(name) for name in GROUPS]})
+        if path in SERVED:
+            return web.json_response({"resources": [_resource(name) for name in SERVED[path]]})
+        if request.query.get("watch"):
+            return await self._watch(request, plural)
+        self.lists.append(plural)
+        self.queries[plural] = dict(request.query)
+        if self.wrong:
+            return self.wrong.pop()
+        metadata = {"resourceVersion": str(self.version)}
+        return web.json_response({"metadata": metadata, "items": self.objects[plural]})
+
+    async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        stream: asyncio.Queue[Any] = asyncio.Queue()
+        self.streams[plural].append(stream)
+        try:
+            while event := await stream.get():
+                said = event if isinstance(event, str) else json.dumps(event)
+                await response.write(said.encode() + b"\n")
+        finally:
+            self.streams[plural].remove(stream)
+        return response
+
+
+def _group(name: str) -> Manifest:
+    group, version = name.split("/")
+    return {
+        "name": group,
+        "versions": [{"version": version}],
+        "preferredVersion": {"version": version},
+    }
+
+
+def _resource(plural: str) -> Manifest:
+    return {
+        "name": plural,
+        "kind": plural,
+        "singularName": plural,
+        "namespaced": plural not in ("namespaces", "clusterexitcriteria"),
+        "verbs": ["list", "watch", "get"],
+    }
+
+
+@asynccontextmanager
+async def tiny_api() -> AsyncIterator[TinyApi]:
+    api, app = TinyApi(), web.Application()
+    app.router.add_route("GET", "/{tail:.*}", api.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield api
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class Listener:
+    caches: Caches
+    task: asyncio.Task[None]
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        async with asyncio.timeout(SOON):
+            while not seen():
+                assert not self.task.done(), self.task
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def listening(
+    api: TinyApi, monkeypatch: pytest.MonkeyPatch, namespaces: tuple[str, ...] = ()
+) -> AsyncIterator[Listener]:
+    async def known(*_: object) -> None:
+        """There is no file to read credentials from."""
+
+    monkeypatch.setattr("lockstep.clients.connection._load", known)
+    caches, loop = Caches(namespaces), asyncio.get_running_loop()
+    watch_events = WatchEvents(
+        plurals=frozenset(plural for plural, _ in caches.scopes),
+        seen=caches.seen,
+        on_list=lambda *told: _there(loop, caches.on_list, *told),
+        on_event=lambda *told: _there(loop, caches.on_event, *told),
+        connected=lambda *_: None,
+        count=lambda *_: None,
+    )
+    context = WatchContext(connection=connection(api.url), watch_events=watch_events)
+    task = asyncio.create_task(WatchThread(handlers.REGISTRY, context, namespaces).listen())
+    try:
+        yield Listener(caches, task)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _there(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *told: object) -> None:
+    loop.call_soon_threadsafe(function, *told)
+
+
+def names(caches: Caches) -> list[str]:
+    return [record.meta.name for record in caches.replica_sets.children(FRAUD)]
+
+
+async def test_everything_is_seen_before_it_is_called_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with tiny_api() as api:
+        api.objects["modeldeployments"] = [model_deployment()]
+        api.objects["replicasets"] = [child("r1"), child("r2")]
+        async with listening(api, monkeypatch) as listener:
+            await listener.until(lambda: listener.caches.complete)
+            assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
+            assert listener.caches.keys() == (FRAUD,)
+    assert sorted(api.lists) == sorted({plural for plural, _ in listener.caches.scopes})
+    assert api.queries["replicasets"]["labelSelector"] == "lockstep.dev/deployment"
+    assert "labelSelector" not in api.queries["modeldeployments"]
+
+
+async def test_events_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["replicasets"]))
+        api.say("replicasets", {"type": "ADDED", "object": child("r1", version=101)})
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+        api.say("replicasets", {"type": "DELETED", "object": child("r1", version=102)})
+        await listener.until(lambda: names(listener.caches) == [])
+
+
+async def test_what_vanished_while_the_watch_was_broken_is_gone_after_the_next_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with tiny_api() as api:
+        api.objects["replicasets"] = [child("r1"), child("r2")]
+        async with listening(api, monkeypatch) as listener:
+            await listener.until(lambda: bool(api.streams["replicasets"]))
+            assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
+            api.objects["replicasets"], api.version = [], 200
+            api.say("replicasets", GONE)
+            await listener.until(lambda: names(listener.caches) == [])
+    assert api.lists.count("replicasets") == 2
+
+
+NO_EVENTS: dict[str, Any] = {
+    "an error of the server's": {"type": "ERROR", "object": {"code": 500, "message": "no leader"}},
+    "an error without a code": {"type": "ERROR", "object": None},
+    "HTML": "<html>502 Bad Gateway</html>",
+    "half an event": '{"type":"ADDED","object":{"metadata":',
+    "an object without metadata": {"type": "ADDED", "object": {}},
+    "a number": 7,
+}
+
+
+@pytest.mark.parametrize("event", NO_EVENTS.values(), ids=NO_EVENTS)
+async def test_after_what_is_no_event_everything_is_listed_again(
+    monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["replicasets"]))
+        api.objects["replicasets"], api.version = [child("r1", version=150)], 200
+        api.say("replicasets", event)
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+
+
+NO_LISTS: dict[str, dict[str, Any]] = {
+    "HTML": {"text": "<html>login</html>", "content_type": "text/html"},
+    "an empty object": {"text": "{}"},
+    "no items": {"text": '{"metadata": {}, "items": null}'},
+    "items that are no objects": {"text": '{"metadata": {}, "items": [null]}'},
+    "bad request": {"status": 400},
+    "gone": {"status": 410},
+    "too many requests until a date": {
+        "status": 429,
+        "headers": {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"},
+    },
+}
+
+
+@pytest.mark.parametrize("wrong", NO_LISTS.values(), ids=NO_LISTS)
+async def test_after_what_is_no_list_it_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    async with tiny_api() as api:
+        api.wrong = [web.Response(**wrong)]
+        async with listening(api, monkeypatch) as listener:
+            await listener.until(lambda: listener.caches.complete)
+
+
+async def test_a_watch_that_ended_in_good_order_goes_on_without_a_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await listener.until(lambda: bool(api.streams["replicasets"]))
+        (before,) = api.streams["replicasets"]
+        api.say("replicasets", None)
+        await listener.until(lambda: api.streams["replicasets"] not in ([], [before]))
+        api.say("replicasets", {"type": "ADDED", "object": child("r1", version=101)})
+        await listener.until(lambda: names(listener.caches) == ["fraud-r1"])
+    assert api.lists.count("replicasets") == 1
+
+
+async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tiny_api() as api, listening(api, monkeypatch, ("pay", "shop")) as listener:
+        await listener.until(lambda: listener.caches.complete)
+    assert api.lists.count("pods") == 2
+    assert api.lists.count("clusterexitcriteria") == 1
+
+
+async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "REGISTRY", kopf.OperatorRegistry())  # knows no way to log in
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
+            await asyncio.wait_for(asyncio.shield(listener.task), SOON)
