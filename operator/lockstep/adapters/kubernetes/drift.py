@@ -1,12 +1,11 @@
 """Whether what we render still stands in an object; what others added to it may stay."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from lockstep.api.base import Manifest, cut
+from lockstep.core import quantities
 
 REPLICA_SET: Final = ("minReadySeconds", "selector", "template")
 """Fields of a spec that are ours and never planned, as replicas are."""
@@ -15,14 +14,6 @@ _METADATA: Final = ("labels", "annotations")
 _LONGEST: Final = 160
 _QUANTITIES: Final = {"limits", "requests", "overhead"}
 _QUANTITY_FIELDS: Final = {"sizeLimit", "divisor", "storage"}
-_QUANTITY = re.compile(
-    r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?"
-)
-_SUFFIXES: Final = {
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("num", start=-3)},
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
-}
 
 
 def part(manifest: Manifest, fields: Sequence[str]) -> Manifest:
@@ -118,16 +109,6 @@ def _same(ours: object, theirs: object, field: str) -> bool:
     if isinstance(ours, bool) or isinstance(theirs, bool) or theirs is None:
         return False
     if field in _QUANTITIES or field in _QUANTITY_FIELDS:
-        amount = _quantity(str(ours))
-        return amount is not None and amount == _quantity(str(theirs))
+        amount = quantities.amount(ours)
+        return amount is not None and amount == quantities.amount(theirs)
     return str(ours) == str(theirs)  # an int-or-string field, or a number the server stores as text
-
-
-def _quantity(text: str) -> Decimal | None:
-    found = _QUANTITY.fullmatch(text)
-    if not found:
-        return None
-    number, suffix = Decimal(found[1]), found[2] or ""
-    if suffix in _SUFFIXES:
-        return number * _SUFFIXES[suffix]
-    return Decimal(f"{number}{suffix}")
