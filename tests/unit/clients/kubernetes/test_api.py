@@ -266,7 +266,7 @@ UNWELL: dict[str, tuple[Say, float, int]] = {
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lockstep.clients.kube._AT_ONCE", timedelta(milliseconds=1))
+    monkeypatch.setattr("lockstep.clients.kubernetes.api._AT_ONCE", timedelta(milliseconds=1))
 
 
 async def test_an_answer_that_was_lost_is_asked_for_once_more() -> None:
@@ -289,7 +289,7 @@ async def test_a_server_that_is_unwell_is_tried_again(
     async def renewed(*_: object) -> None:
         """The credentials were read again."""
 
-    monkeypatch.setattr("lockstep.clients.connection._load", renewed)
+    monkeypatch.setattr("lockstep.clients.kubernetes.connection._load", renewed)
     async with kube(say) as (client, server):
         with pytest.raises(TransientError) as caught:
             await call(client)

@@ -108,7 +108,7 @@ ENDS: dict[str, tuple[Exception, str]] = {
 async def test_a_pass_that_failed_is_followed_by_another(
     error: Exception, outcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lockstep.shell.workers.backoff", lambda *_, **__: timedelta(0))
+    monkeypatch.setattr("lockstep.shell.loop.workers.backoff", lambda *_, **__: timedelta(0))
     thinking = Thinking([raising(error), nothing])
     async with working(thinking) as (_, metrics):
         await thinking.passed(2)
@@ -156,7 +156,7 @@ async def test_a_bell_wakes_what_waits() -> None:
 async def test_what_rings_soon_after_a_pass_waits_for_the_rest_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lockstep.shell.workers.APART", timedelta(hours=1))
+    monkeypatch.setattr("lockstep.shell.loop.workers.APART", timedelta(hours=1))
     thinking = Thinking([nothing])
     async with working(thinking) as (work, _):
         await thinking.passed(1)
@@ -177,7 +177,7 @@ async def test_only_what_is_planned_goes_before_the_rest(monkeypatch: pytest.Mon
     async def passed(*_: object) -> Waits:
         return Waits(planned=timedelta(minutes=1), written=timedelta(minutes=2))
 
-    monkeypatch.setattr("lockstep.shell.workers.reconcile", passed)
+    monkeypatch.setattr("lockstep.shell.loop.workers.reconcile", passed)
     caches, thinking = Caches(()), Thinking([nothing])
     status = {"candidate": {"revision": "r2"}}
     caches.read("modeldeployments", model_deployment(status=status))
@@ -251,7 +251,7 @@ async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> No
 
     thinking = Hangs([nothing])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lockstep.shell.workers.backoff", lambda *_, **__: timedelta(0))
+        patch.setattr("lockstep.shell.loop.workers.backoff", lambda *_, **__: timedelta(0))
         async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
             work.overdue = overdue
             await thinking.passed(4)

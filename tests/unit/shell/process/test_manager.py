@@ -72,7 +72,7 @@ class Theatre:
     """A life on a stage, with one ModelDeployment to look after."""
 
     def __init__(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("lockstep.shell.manager._POLL", timedelta(0))
+        monkeypatch.setattr("lockstep.shell.process.manager._POLL", timedelta(0))
         self.stage = stage
         self.caches = Caches(())
         self.thinking = Thinking([nothing])

@@ -147,7 +147,7 @@ async def listening(
     async def known(*_: object) -> None:
         """There is no file to read credentials from."""
 
-    monkeypatch.setattr("lockstep.clients.connection._load", known)
+    monkeypatch.setattr("lockstep.clients.kubernetes.connection._load", known)
     caches, loop = Caches(namespaces), asyncio.get_running_loop()
     watch_events = WatchEvents(
         plurals=frozenset(plural for plural, _ in caches.scopes),
@@ -226,7 +226,7 @@ NO_EVENTS: dict[str, Any] = {
 async def test_after_what_is_no_event_everything_is_listed_again(
     monkeypatch: pytest.MonkeyPatch, event: Any
 ) -> None:
-    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("lockstep.clients.kubernetes.watches._PAUSE_SECONDS", 0.0)
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
         await listener.until(lambda: bool(api.streams["replicasets"]))
         api.objects["replicasets"], api.version = [child("r1", version=150)], 200
@@ -252,7 +252,7 @@ NO_LISTS: dict[str, dict[str, Any]] = {
 async def test_after_what_is_no_list_it_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("lockstep.clients.watching._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("lockstep.clients.kubernetes.watches._PAUSE_SECONDS", 0.0)
     async with tiny_api() as api:
         api.wrong = [web.Response(**wrong)]
         async with listening(api, monkeypatch) as listener:
