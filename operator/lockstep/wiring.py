@@ -121,7 +121,7 @@ async def _operator(
         clock.follow,
     )
     lease.away = clock.answers_again
-    health = Health(caches)
+    health = Health(caches, named.deaf)
     metrics.watch(
         last_pass_age=work.last_pass_age,
         queue_depth=queue.depth,

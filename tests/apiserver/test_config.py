@@ -10,6 +10,7 @@ import pytest
 
 from tests.apiserver.api import APPLY, MERGE, Manifest
 from tests.apiserver.lab import DEADLINE, Lab, lab, reason_of, soon, template
+from tests.apiserver.mischief import Silent
 from tests.apiserver.proxy import Asked, Cut, Fault, Say
 
 pytestmark = pytest.mark.apiserver
@@ -397,3 +398,30 @@ async def test_watches_end_with_their_last_reader(world: Lab) -> None:
         return not watches(world)
 
     await eventually(world, silent)
+
+
+@pytest.mark.soak
+async def test_a_watch_of_config_that_goes_silent_is_noticed(world: Lab) -> None:
+    """Nothing is heard of ConfigMaps from one moment on; a minute later all are read again."""
+    await config(world, "careful")
+    await serve(world, "1.0.0")
+    first = stable_of(await world.healthy("1.0.0"))
+    silenced: list[Asked] = []
+
+    def rule(asked: Asked) -> Fault | None:
+        if silenced or not asked.watch or "PartialObjectMetadata" not in asked.accept:
+            return None
+        silenced.append(asked)
+        return Silent()
+
+    world.proxy.rule = rule
+    for asked in [it for it in world.proxy.open if it.watch and "Partial" in it.accept]:
+        world.proxy.cut(asked)
+    await eventually(world, lambda: _silenced(silenced))
+    await config(world, "bold")
+    await another(world, first)
+    assert await stable_reads(world) == "bold"
+
+
+async def _silenced(asked: list[Asked]) -> bool:
+    return bool(asked)

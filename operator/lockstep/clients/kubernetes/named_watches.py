@@ -36,6 +36,10 @@ _WATCH_SECONDS: Final = (240, 480)
 """Shortest and longest life of one request: many that begin together shall not end together."""
 _ANSWER: Final = timedelta(seconds=10)
 _OVERDUE: Final = timedelta(seconds=30)
+SILENCE: Final = timedelta(seconds=70)
+"""The API server sends a bookmark a minute: whatever has said nothing for longer is cut off."""
+_DEAF: Final = timedelta(minutes=6)
+"""No watch that is well and ends goes unrenewed for so long."""
 _PAUSE: Final = timedelta(milliseconds=250)
 _LONGEST_PAUSE: Final = timedelta(seconds=15)
 _SETTLED: Final = timedelta(seconds=5)
@@ -120,8 +124,13 @@ class _Slots:
             except TimeoutError:
                 """It is somebody else's turn."""
 
+    @property
+    def crowded(self) -> bool:
+        """Whether more want a watch than may have one."""
+        return self._wanted > self._most
+
     def _end(self) -> float | None:
-        if self._wanted <= self._most:
+        if not self.crowded:
             return None
         part = random.uniform(0.5, 1)  # noqa: S311 (spreads load, guards nothing)
         return asyncio.get_running_loop().time() + self._turn_seconds * part
@@ -129,9 +138,10 @@ class _Slots:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a watch has come; empty: it has to begin."""
+    """How far a watch has come, empty where it has to begin, and when it was last heard of."""
 
     version: str = ""
+    heard: float | None = None
 
 
 class NamedWatches:
@@ -145,11 +155,14 @@ class NamedWatches:
         *,
         most: int = MOST_WATCHES,
         turn: timedelta = TURN,
+        silence: timedelta = SILENCE,
     ) -> None:
         self._connection = connection
         self._count = count
         self._pause = pause
         self._slots = _Slots(most, turn)
+        self._silence_seconds = silence.total_seconds()
+        self._followed: dict[_Target, _Progress] = {}
         self._reads = asyncio.Semaphore(MOST_READS)
         self._session: aiohttp.ClientSession | None = None
 
@@ -157,10 +170,26 @@ class NamedWatches:
         if self._session:
             await self._session.close()
 
+    def deaf(self) -> list[str]:
+        """What was watched once and is not any more; waiting for a turn is no fault."""
+        if self._slots.crowded:
+            return []
+        limit = asyncio.get_running_loop().time() - _DEAF.total_seconds()
+        followed = self._followed.items()
+        return [str(it) for it, progress in followed if (progress.heard or limit) < limit]
+
     async def follow(self, namespace: str, kind: Kind, place: Place) -> None:
         """Tell ``place`` what changes there, until cancelled."""
-        target, loop = _Target(namespace, kind), asyncio.get_running_loop()
-        progress, failures = _Progress(), 0
+        target = _Target(namespace, kind)
+        self._followed[target] = progress = _Progress()
+        try:
+            await self._follow(target, progress, place)
+        finally:
+            if self._followed.get(target) is progress:
+                del self._followed[target]
+
+    async def _follow(self, target: _Target, progress: _Progress, place: Place) -> None:
+        loop, failures = asyncio.get_running_loop(), 0
         async with self._slots.wanting():
             while True:
                 began = loop.time()
@@ -222,11 +251,16 @@ class NamedWatches:
             "timeoutSeconds": str(seconds),
         }
         timeout = aiohttp.ClientTimeout(
-            total=seconds + _OVERDUE.total_seconds(), connect=_ANSWER.total_seconds()
+            total=seconds + _OVERDUE.total_seconds(),
+            connect=_ANSWER.total_seconds(),
+            sock_read=self._silence_seconds,
         )
+        loop = asyncio.get_running_loop()
         async with self._get(target, "watch", query, _METADATA.format(""), timeout) as reply:
+            progress.heard = loop.time()
             async for line in _lines(reply.content):
                 progress.version = _heard(json.loads(line), place)
+                progress.heard = loop.time()
 
     @asynccontextmanager
     async def _get(

@@ -1,6 +1,7 @@
 """What speaks against the operator's health, in sentences."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from lockstep.shell.watch.caches import Caches
@@ -12,10 +13,14 @@ _SILENT_SECONDS: Final = WATCH_SECONDS + 120
 
 
 class Health:
-    """``standing`` is what this operator is about: starting, standing by, leading."""
+    """``standing`` is what this operator is about: starting, standing by, leading.
 
-    def __init__(self, caches: Caches) -> None:
+    ``deaf`` names what users' ConfigMaps and Secrets are not watched any more.
+    """
+
+    def __init__(self, caches: Caches, deaf: Callable[[], list[str]]) -> None:
         self._caches = caches
+        self._deaf = deaf
         self._connected: dict[tuple[str, str], float] = {}
         self.standing = "starting"
 
@@ -28,7 +33,7 @@ class Health:
 
         A worker that ended, a lost lease and lost watches end the process by themselves.
         """
-        return self._silent()
+        return [f"{what} are not watched any more" for what in (*self._silent(), *self._deaf())]
 
     def ready(self) -> list[str]:
         if not self._caches.complete:
@@ -39,7 +44,7 @@ class Health:
         """A watch that once stood and was not renewed: nothing of that kind is noticed any more."""
         limit = asyncio.get_running_loop().time() - _SILENT_SECONDS
         return [
-            f"{plural} in {namespace or 'all namespaces'} are not watched any more"
+            f"{plural} in {namespace or 'all namespaces'}"
             for (plural, namespace), since in self._connected.items()
             if (plural, namespace) in self._caches.scopes and since < limit
         ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lockstep.clients.kubernetes.named_watches import NamedWatches
+from lockstep.clients.kubernetes.named_watches import SILENCE, NamedWatches
 from lockstep.core.config import Kind, Source
 from lockstep.errors import TransientError
 from tests.unit.clients.scripted import connection
@@ -129,7 +129,9 @@ class Following:
 
 
 @asynccontextmanager
-async def serving(*answers: Answer, most: int = 8) -> AsyncIterator[Following]:
+async def serving(
+    *answers: Answer, most: int = 8, silence: timedelta = SILENCE
+) -> AsyncIterator[Following]:
     server = Server(list(answers))
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", server.answer)
@@ -144,6 +146,7 @@ async def serving(*answers: Answer, most: int = 8) -> AsyncIterator[Following]:
         pause=timedelta(milliseconds=1),
         most=most,
         turn=timedelta(milliseconds=10),
+        silence=silence,
     )
     try:
         yield Following(server, named, counted)
@@ -153,8 +156,10 @@ async def serving(*answers: Answer, most: int = 8) -> AsyncIterator[Following]:
 
 
 @asynccontextmanager
-async def following(*answers: Answer, kind: Kind = Kind.CONFIG_MAP) -> AsyncIterator[Following]:
-    async with serving(*answers) as made:
+async def following(
+    *answers: Answer, kind: Kind = Kind.CONFIG_MAP, silence: timedelta = SILENCE
+) -> AsyncIterator[Following]:
+    async with serving(*answers, silence=silence) as made:
         task = asyncio.create_task(made.named.follow("pay", kind, made))
         try:
             yield made
@@ -239,6 +244,40 @@ async def test_a_watch_goes_on_where_the_last_one_ended() -> None:
         await made.until(3)
         versions = [query.get("resourceVersion") for _, query, _ in made.server.asked]
     assert versions == [None, "5", "9"]
+
+
+async def test_a_watch_that_falls_silent_is_opened_again_and_all_is_read() -> None:
+    once = Watched([event("MODIFIED", 6)], stays=True)
+    async with following(LIST, once, Listed(9), STAYS, silence=timedelta(milliseconds=50)) as made:
+        assert await made.until(3) == ["begins", "settings", "begins"]
+
+
+async def test_what_was_watched_once_and_is_not_any_more_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with following(LIST, Watched([event("MODIFIED", 6)]), Refusal(403)) as made:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(SOON):
+            while made.verbs[-1:] != ["list 403"]:
+                await asyncio.sleep(0.001)
+        assert made.named.deaf() == []
+        now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: now + 400)
+        assert made.named.deaf() == ["configmaps in pay"]
+        monkeypatch.undo()
+    assert made.named._followed == {}
+
+
+async def test_what_was_never_watched_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with following(Refusal(403)) as made:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(SOON):
+            while not made.verbs:
+                await asyncio.sleep(0.001)
+        now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: now + 400)
+        assert made.named.deaf() == []
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -106,7 +106,8 @@ async def test_the_probes_say_what_is_wrong() -> None:
 async def test_a_watch_that_stood_and_was_not_renewed_is_unhealthy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    health = Health(Caches(()))
+    named: list[str] = []
+    health = Health(Caches(()), lambda: named)
     assert health.healthy() == []
     health.connected("pods", "")
     health.connected("secrets", "")
@@ -114,7 +115,11 @@ async def test_a_watch_that_stood_and_was_not_renewed_is_unhealthy(
     loop = asyncio.get_running_loop()
     now = loop.time()
     monkeypatch.setattr(loop, "time", lambda: now + 10_000)
-    assert health.healthy() == ["pods in all namespaces are not watched any more"]
+    named.append("secrets in pay")
+    assert health.healthy() == [
+        "pods in all namespaces are not watched any more",
+        "secrets in pay are not watched any more",
+    ]
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ class Theatre:
             Queue(), self.caches, self.thinking, self.thinking, Metrics(), lambda: datetime.now(UTC)
         )
         self.caches.enqueue = self.work.enqueue
-        self.health = Health(self.caches)
+        self.health = Health(self.caches, list)
         self.stop = asyncio.Event()
         self.life = Manager(
             kube=cast("Kube", Api(stage)),
