@@ -19,7 +19,7 @@ from lockstep.core.rollout.observed import (
     Pod,
     Trouble,
 )
-from lockstep.core.rollout.view import reaches
+from lockstep.core.rollout.routing import reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects
 from tests.sim.promises import keep

@@ -4,7 +4,7 @@ from typing import Final
 
 from lockstep.api.model_deployment import InitialRollout
 from lockstep.api.model_deployment_status import Phase
-from lockstep.core.rollout.observed import Only
+from lockstep.core.rollout.routing import Only
 from tests.sim.deciders import DECISIONS
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.story import Story

@@ -39,9 +39,9 @@ from lockstep.core.rollout.observed import (
     Decided,
     Foreign,
     Observed,
-    Only,
     Outage,
 )
+from lockstep.core.rollout.routing import Only
 from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, TransientError
 from lockstep.shell.rollout.refusals import Refusals
 from tests.sim.cluster import Cluster

@@ -30,9 +30,9 @@ from lockstep.core.rollout.observed import (
     ChildReplicaSet,
     ConfigCopy,
     Observed,
-    Only,
     StoredRevision,
 )
+from lockstep.core.rollout.routing import Only
 
 
 def obey(observed: Observed, plan: Plan) -> Observed:

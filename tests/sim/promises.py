@@ -14,17 +14,10 @@ from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, Truth
 from lockstep.core.plan import Action, Plan, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
-from lockstep.core.rollout.observed import (
-    Arm,
-    Criteria,
-    Everyone,
-    Observed,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.observed import Arm, Criteria, Observed
 from lockstep.core.rollout.replicas import Counts, share
+from lockstep.core.rollout.routing import Everyone, Only, Routing, reaches
 from lockstep.core.rollout.stages import INITIAL, WHOLE, max_surge, room, steps
-from lockstep.core.rollout.view import reaches
 from tests.sim.obey import carried_out
 from tests.sim.resource import wire
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lockstep.api.decision import Act
-from lockstep.core.rollout.observed import CallerService, Nobody
+from lockstep.core.rollout.observed import CallerService
+from lockstep.core.rollout.routing import Nobody
 from tests.sim import deciders
 from tests.sim.cluster import Weather
 from tests.sim.objects import RESOURCE

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lockstep.core.rollout.observed import Routing
+from lockstep.core.rollout.routing import Routing
 from tests.sim.scripted import SCRIPTS, Script, play
 from tests.sim.story import Story
 from tests.sim.test_stories import told

@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment_status import Phase
-from lockstep.core.rollout.observed import (
-    Everyone,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.routing import Everyone, Only, Routing
 from tests.sim.cluster import Weather
 from tests.sim.scripted import STAGES
 from tests.sim.story import Setting, Story

@@ -11,7 +11,8 @@ from lockstep.api.service import Service, alike
 from lockstep.core.plan import Plan, SetTraffic
 from lockstep.core.rollout import planner
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import Observed, Only
+from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.routing import Only
 from lockstep.shell.loop.ports import Planner
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting

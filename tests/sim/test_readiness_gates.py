@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lockstep.api.model_deployment import InitialRollout
-from lockstep.core.rollout.observed import Everyone
+from lockstep.core.rollout.routing import Everyone
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
 from tests.sim.story import Setting, Story

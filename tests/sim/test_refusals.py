@@ -16,7 +16,7 @@ from lockstep.core.plan import (
     StoreRevision,
 )
 from lockstep.core.refusals import Cause
-from lockstep.core.rollout.observed import Only, Routing
+from lockstep.core.rollout.routing import Only, Routing
 from lockstep.errors import RefusedError
 from lockstep.shell.loop import reconcile as shell
 from lockstep.shell.loop.ports import Planner, World

@@ -24,12 +24,8 @@ from lockstep.core.plan import (
 )
 from lockstep.core.rollout import approving, deciding, planner, standing
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Everyone,
-    Observed,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.routing import Everyone, Only, Routing
 from lockstep.shell.loop.ports import Planner, World
 from lockstep.shell.loop.reconcile import (
     AFTER_WRITING,

@@ -14,11 +14,8 @@ from lockstep.api.model_deployment_status import (
 )
 from lockstep.api.service import Ports, Service
 from lockstep.core.gates.last import Concluded
-from lockstep.core.rollout.observed import (
-    ChildRef,
-    Routing,
-    Span,
-)
+from lockstep.core.rollout.observed import ChildRef, Span
+from lockstep.core.rollout.routing import Routing
 
 PLAIN: Final = Service()
 """A Service of which the spec says nothing."""

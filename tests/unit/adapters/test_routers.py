@@ -4,12 +4,7 @@ import pytest
 
 from lockstep.adapters.routers.base import Router
 from lockstep.adapters.routers.registry import ROUTERS
-from lockstep.core.rollout.observed import (
-    Everyone,
-    Nobody,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 
 ROUTINGS: dict[str, Routing] = {
     "nobody": Nobody(),

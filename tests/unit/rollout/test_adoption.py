@@ -12,16 +12,9 @@ from lockstep.api.model_deployment_status import (
     Truth,
 )
 from lockstep.core.plan import Plan, SetOwnership, SetTraffic
-from lockstep.core.rollout.observed import (
-    CallerService,
-    ChildRef,
-    Decided,
-    Foreign,
-    Nobody,
-    Observed,
-    Only,
-)
+from lockstep.core.rollout.observed import CallerService, ChildRef, Decided, Foreign, Observed
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Nobody, Only
 from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, but, first, named, trial, world
 
 CHILD = f"{KEY.name}-{V1}"

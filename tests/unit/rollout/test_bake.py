@@ -7,14 +7,9 @@ import pytest
 
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.gates.question import Answer
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    Everyone,
-    Observed,
-    Only,
-)
+from lockstep.core.rollout.observed import Answers, DryRunResult, Observed
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, trial

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment_status import StageStatus
-from lockstep.core.rollout.observed import (
-    Arm,
-    Everyone,
-    Going,
-    Only,
-)
+from lockstep.core.rollout.observed import Arm, Going
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import NO_SURGE, SOAK, did
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, trial
 

@@ -6,15 +6,9 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment_status import Kept, StageStatus
-from lockstep.core.rollout.observed import (
-    Answers,
-    CallerService,
-    DryRunResult,
-    Everyone,
-    Foreign,
-    Only,
-)
+from lockstep.core.rollout.observed import Answers, CallerService, DryRunResult, Foreign
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import NOW, PORTS, V1, V2, V3, World, arm, named, trial, world
 

@@ -26,10 +26,10 @@ from lockstep.core.rollout.observed import (
     DryRunResult,
     Foreign,
     Observed,
-    Only,
     StoredRevision,
 )
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Only
 from tests.sim.obey import obey
 from tests.unit.rollout.worlds import KEY, NOW, PORTS, arm, spec_of, template
 

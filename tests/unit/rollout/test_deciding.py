@@ -27,11 +27,11 @@ from lockstep.core.rollout.observed import (
     CallerService,
     Decided,
     Observed,
-    Only,
     SmokeResult,
     Unreadable,
 )
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Only
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import SMOKE, SOAK, did, reason
 from tests.unit.rollout.worlds import (

@@ -31,14 +31,12 @@ from lockstep.core.rollout.observed import (
     CallerService,
     Criteria,
     DryRunResult,
-    Everyone,
-    Nobody,
     Observed,
-    Only,
     SmokeResult,
     Trouble,
 )
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Everyone, Nobody, Only
 from tests.sim import promises
 from tests.sim.obey import carried_out, obey
 from tests.sim.resource import wire

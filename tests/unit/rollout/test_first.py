@@ -8,15 +8,9 @@ import pytest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.gates.question import Answer
-from lockstep.core.rollout.observed import (
-    Answers,
-    CallerService,
-    Foreign,
-    Observed,
-    Only,
-    SmokeResult,
-)
+from lockstep.core.rollout.observed import Answers, CallerService, Foreign, Observed, SmokeResult
 from lockstep.core.rollout.planner import look, needs, plan
+from lockstep.core.rollout.routing import Only
 from lockstep.core.rollout.stages import Step, walk
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble

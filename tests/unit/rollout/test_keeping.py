@@ -11,8 +11,8 @@ from lockstep.api.model_deployment_status import (
     Rejection,
 )
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import Everyone, Only
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import did
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, rejection, world
 

@@ -8,16 +8,9 @@ import pytest
 
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import Leaving, Past
-from lockstep.core.rollout.observed import (
-    Answers,
-    ChildReplicaSet,
-    DryRunResult,
-    Everyone,
-    Foreign,
-    Only,
-    Trouble,
-)
+from lockstep.core.rollout.observed import Answers, ChildReplicaSet, DryRunResult, Foreign, Trouble
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (

@@ -8,12 +8,9 @@ import pytest
 from lockstep.api.model_deployment import Model
 from lockstep.core.plan import PutReplicaSet, StoreRevision
 from lockstep.core.rollout import revision
-from lockstep.core.rollout.observed import (
-    Arm,
-    Everyone,
-    Only,
-)
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, arm, template, trial, world

@@ -8,14 +8,10 @@ import pytest
 import yaml
 
 from lockstep.api.model_deployment_status import StageStatus
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    Everyone,
-    Only,
-)
+from lockstep.core.rollout.observed import Answers, DryRunResult
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.replicas import Counts, Room, Side, step
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_blockers import going
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (

@@ -36,17 +36,14 @@ from lockstep.core.rollout.observed import (
     Arm,
     ChildReplicaSet,
     DryRunResult,
-    Everyone,
     Foreign,
-    Nobody,
-    Only,
-    Routing,
     SmokeResult,
     Trouble,
     Unreadable,
 )
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.proving import judged_by
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 from tests.unit.rollout.worlds import (
     NOW,
     V1,

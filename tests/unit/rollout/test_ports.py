@@ -9,17 +9,9 @@ import pytest
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.api.service import Ports, Service
 from lockstep.core.plan import NotePorts, Plan, SetPreview, SetTraffic, StoreRevision
-from lockstep.core.rollout.observed import (
-    Answers,
-    CallerService,
-    Everyone,
-    Nobody,
-    Observed,
-    Only,
-    Routing,
-    StoredRevision,
-)
+from lockstep.core.rollout.observed import Answers, CallerService, Observed, StoredRevision
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import (
     NOW,

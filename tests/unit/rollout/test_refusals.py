@@ -14,17 +14,9 @@ from lockstep.api.model_deployment_status import (
 )
 from lockstep.core.plan import Plan
 from lockstep.core.refusals import Cause, Refused, Verb, Write
-from lockstep.core.rollout.observed import (
-    Answers,
-    Arm,
-    Budget,
-    ChildRef,
-    DryRunResult,
-    Everyone,
-    Only,
-    Trouble,
-)
+from lockstep.core.rollout.observed import Answers, Arm, Budget, ChildRef, DryRunResult, Trouble
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import NO_SURGE, did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, but, first, trial, world
 

@@ -13,14 +13,9 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    Everyone,
-    Only,
-    SmokeResult,
-)
+from lockstep.core.rollout.observed import Answers, DryRunResult, SmokeResult
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (
     NOW,

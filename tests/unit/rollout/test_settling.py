@@ -11,12 +11,9 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import (
-    Everyone,
-    Only,
-    Outage,
-)
+from lockstep.core.rollout.observed import Outage
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.settling import LONGEST, settled
 from tests.sim.obey import obey
 from tests.unit.rollout.test_planner import did, reason, trouble

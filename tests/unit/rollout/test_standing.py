@@ -15,16 +15,9 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.core.plan import Event, Plan, RemovePod
-from lockstep.core.rollout.observed import (
-    Arm,
-    Crash,
-    Ended,
-    Everyone,
-    Observed,
-    Only,
-    Pod,
-)
+from lockstep.core.rollout.observed import Arm, Crash, Ended, Observed, Pod
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import reason
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, first, trial
 

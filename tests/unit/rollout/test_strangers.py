@@ -9,14 +9,9 @@ import pytest
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.plan import Plan, RemovePod, SetTraffic
-from lockstep.core.rollout.observed import (
-    Arm,
-    Everyone,
-    Only,
-    Pod,
-    Trouble,
-)
+from lockstep.core.rollout.observed import Arm, Pod, Trouble
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import SMOKE, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, but, first, named, trial, world
 

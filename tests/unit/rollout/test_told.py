@@ -12,15 +12,9 @@ from lockstep.api.model_deployment_status import StageStatus, Verdict
 from lockstep.core import config
 from lockstep.core.plan import Plan
 from lockstep.core.rollout import changes
-from lockstep.core.rollout.observed import (
-    Answers,
-    ConfigCopy,
-    ConfigEdit,
-    DryRunResult,
-    Observed,
-    Only,
-)
+from lockstep.core.rollout.observed import Answers, ConfigCopy, ConfigEdit, DryRunResult, Observed
 from lockstep.core.rollout.planner import needs, plan
+from lockstep.core.rollout.routing import Only
 from lockstep.shell.rollout.tell import trial_of
 from tests.sim.obey import obey
 from tests.unit.rollout.test_deciding import MINUTE, decision

@@ -3,8 +3,8 @@
 import pytest
 
 from lockstep.api.model_deployment_status import StageStatus
-from lockstep.core.rollout.observed import Everyone, Only
 from lockstep.core.rollout.planner import plan
+from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, rejection, trial, world
 
 HALF = StageStatus(name="half", index=0)

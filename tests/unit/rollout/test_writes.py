@@ -23,11 +23,8 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.core.rollout.observed import (
-    ChildRef,
-    Everyone,
-    Only,
-)
+from lockstep.core.rollout.observed import ChildRef
+from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.writes import rests_on, write
 from tests.unit.rollout.worlds import V1, V2, trial
 

@@ -23,14 +23,11 @@ from lockstep.core.rollout.observed import (
     CallerService,
     ChildReplicaSet,
     DryRunResult,
-    Everyone,
-    Nobody,
     Observed,
-    Only,
     Pod,
-    Routing,
     StoredRevision,
 )
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 KEY = Key("payments", "fraud")

@@ -36,15 +36,8 @@ from lockstep.core.rollout.needs import (
     PodEvents,
     Smoke,
 )
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    Everyone,
-    Foreign,
-    Only,
-    PodSaid,
-    SmokeResult,
-)
+from lockstep.core.rollout.observed import Answers, DryRunResult, Foreign, PodSaid, SmokeResult
+from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.loop.reconcile import AFTER_WRITING
 from lockstep.shell.rollout.ask import Ask

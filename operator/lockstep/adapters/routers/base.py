@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from lockstep.core.rollout.observed import Routing
+from lockstep.core.rollout.routing import Routing
 
 
 class Router(Protocol):

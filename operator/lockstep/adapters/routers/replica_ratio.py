@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL
-from lockstep.core.rollout.observed import (
-    Everyone,
-    Nobody,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 
 _NOBODY: Final = "none"  # no revision is called so: they are hexadecimal
 

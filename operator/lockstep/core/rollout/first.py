@@ -16,12 +16,8 @@ from lockstep.core.rollout import (
     trial,
 )
 from lockstep.core.rollout.failures import failure, next_failure
-from lockstep.core.rollout.observed import (
-    Arm,
-    Nobody,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.observed import Arm
+from lockstep.core.rollout.routing import Nobody, Only, Routing
 from lockstep.core.rollout.stages import FIRST, is_gated_first
 from lockstep.core.rollout.view import Assessment, DesiredState, View
 

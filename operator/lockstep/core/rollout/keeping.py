@@ -9,8 +9,8 @@ from datetime import datetime
 from lockstep.api.history import Became
 from lockstep.api.model_deployment_status import Kept, Rejection
 from lockstep.core.rollout import settling
-from lockstep.core.rollout.observed import Routing
-from lockstep.core.rollout.view import View, reaches
+from lockstep.core.rollout.routing import Routing, reaches
+from lockstep.core.rollout.view import View
 
 
 def until(view: View, rejected: Rejection) -> datetime | None:

@@ -12,8 +12,9 @@ from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import Leaving, Phase
 from lockstep.core.rollout import messages, returns
 from lockstep.core.rollout.observed import Arm
+from lockstep.core.rollout.routing import reaches
 from lockstep.core.rollout.steering import serve
-from lockstep.core.rollout.view import Assessment, View, reaches, soonest
+from lockstep.core.rollout.view import Assessment, View, soonest
 
 _PASSING: Final = {FailureReason.QUOTA_EXCEEDED, FailureReason.CLUSTER_UNAVAILABLE}
 

@@ -32,6 +32,7 @@ from lockstep.core.rollout.observed import (
     Trouble,
 )
 from lockstep.core.rollout.replicas import Counts
+from lockstep.core.rollout.routing import reaches
 from lockstep.core.rollout.stages import (
     FIRST,
     LAST_SKIPPED,
@@ -40,7 +41,7 @@ from lockstep.core.rollout.stages import (
     Step,
     gives_way,
 )
-from lockstep.core.rollout.view import View, reaches
+from lockstep.core.rollout.view import View
 
 if TYPE_CHECKING:
     from datetime import datetime

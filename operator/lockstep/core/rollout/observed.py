@@ -22,6 +22,7 @@ from lockstep.core.gates.question import Answer, Question, Unasked
 from lockstep.core.hand import Hand
 from lockstep.core.key import Key
 from lockstep.core.refusals import Cause, Refused
+from lockstep.core.rollout.routing import Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,26 +221,6 @@ class Arm:
     def reachable(self) -> int:
         """Pods that answer; those on their way out get somebody new only where nobody else is."""
         return sum(pod.ready for pod in self.pods)
-
-
-@dataclass(frozen=True, slots=True)
-class Nobody:
-    """The Service selects no pod: nothing is proven yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Only:
-    """The Service selects one revision."""
-
-    revision: str
-
-
-@dataclass(frozen=True, slots=True)
-class Everyone:
-    """The Service selects every pod of this ModelDeployment: callers are split by replica ratio."""
-
-
-Routing = Nobody | Only | Everyone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,17 +38,11 @@ from lockstep.core.rollout import (
     upkeep,
 )
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Arm,
-    DryRunResult,
-    Foreign,
-    Observed,
-    Only,
-    Unreadable,
-)
+from lockstep.core.rollout.observed import Arm, DryRunResult, Foreign, Observed, Unreadable
+from lockstep.core.rollout.routing import Only, reaches
 from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve
-from lockstep.core.rollout.view import Assessment, DesiredState, View, reaches
+from lockstep.core.rollout.view import Assessment, DesiredState, View
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,9 @@ from lockstep.core.conditions import Claim
 from lockstep.core.last import of_last
 from lockstep.core.plan import NotePorts
 from lockstep.core.rollout import config, messages
-from lockstep.core.rollout.observed import (
-    Everyone,
-    Nobody,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
 from lockstep.core.rollout.stages import WHOLE, max_surge, steps
-from lockstep.core.rollout.view import View, reaches
+from lockstep.core.rollout.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,19 +49,11 @@ from lockstep.core.rollout import (
     upkeep,
 )
 from lockstep.core.rollout.asking import template
-from lockstep.core.rollout.observed import (
-    Arm,
-    ChildReplicaSet,
-    Everyone,
-    Nobody,
-    Observed,
-    Only,
-    Routing,
-    Unreadable,
-)
+from lockstep.core.rollout.observed import Arm, ChildReplicaSet, Observed, Unreadable
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
-from lockstep.core.rollout.view import Assessment, DesiredState, View, reaches, soonest
+from lockstep.core.rollout.view import Assessment, DesiredState, View, soonest
 
 _MESSAGE: Final = 1024
 

@@ -18,7 +18,8 @@ from lockstep.core.conditions import Claim
 from lockstep.core.moments import clock
 from lockstep.core.rollout import restart
 from lockstep.core.rollout.observed import Arm, Outage
-from lockstep.core.rollout.view import Assessment, View, reaches
+from lockstep.core.rollout.routing import reaches
+from lockstep.core.rollout.view import Assessment, View
 
 TIMES: Final = 3
 """Waits that double end at most twice the outage after it; the third is for hearing of it all."""

@@ -12,11 +12,12 @@ from lockstep.core.gates import stage as gates
 from lockstep.core.rollout import settling
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure
-from lockstep.core.rollout.observed import Arm, Only
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.replicas import Counts
+from lockstep.core.rollout.routing import Only, reaches
 from lockstep.core.rollout.stages import Step
 from lockstep.core.rollout.steering import advance, hidden
-from lockstep.core.rollout.view import DesiredState, View, reaches
+from lockstep.core.rollout.view import DesiredState, View
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from lockstep.core.gates import stage as gates
 from lockstep.core.last import of_last
 from lockstep.core.rollout.observed import Criteria, Unreadable
 from lockstep.core.rollout.replicas import Counts, Room, split
-from lockstep.core.rollout.view import View, reaches
+from lockstep.core.rollout.routing import reaches
+from lockstep.core.rollout.view import View
 
 WHOLE = 100
 DEADLINE_AFTER_SOAK = timedelta(hours=1)

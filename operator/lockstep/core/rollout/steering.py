@@ -2,17 +2,12 @@
 
 from lockstep.api.model_deployment import RollbackSpeed
 from lockstep.core.rollout import keeping, ports, strangers
-from lockstep.core.rollout.observed import (
-    Arm,
-    Everyone,
-    Nobody,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.proving import proven
 from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
-from lockstep.core.rollout.view import DesiredState, View, reaches
+from lockstep.core.rollout.view import DesiredState, View
 
 
 def advance(view: View, stable: Arm, candidate: Arm, step_: Step) -> DesiredState:

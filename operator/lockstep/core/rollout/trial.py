@@ -23,6 +23,7 @@ from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.events import told_reason
 from lockstep.core.rollout.failures import Failure, failure, next_failure
 from lockstep.core.rollout.observed import Arm
+from lockstep.core.rollout.routing import reaches
 from lockstep.core.rollout.situation import (
     HALTS,
     Failed,
@@ -47,7 +48,7 @@ from lockstep.core.rollout.stages import (
     problem,
     walk,
 )
-from lockstep.core.rollout.view import Assessment, View, reaches, soonest
+from lockstep.core.rollout.view import Assessment, View, soonest
 
 
 def answer(view: View, stable: Arm, candidate: Arm) -> Assessment:

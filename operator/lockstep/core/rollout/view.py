@@ -16,15 +16,9 @@ from lockstep.api.model_deployment_status import (
     Truth,
 )
 from lockstep.core.conditions import Claim
-from lockstep.core.rollout.observed import (
-    Arm,
-    Everyone,
-    Nobody,
-    Observed,
-    Only,
-    Routing,
-)
+from lockstep.core.rollout.observed import Arm, Observed
 from lockstep.core.rollout.revision import Wanted
+from lockstep.core.rollout.routing import Routing
 
 ACCEPTED = Claim(Truth.TRUE, Reason.ACCEPTED, "the API server would take this revision")
 _HISTORY = 10
@@ -139,17 +133,6 @@ class Assessment:
     valid: Claim = ACCEPTED
     conflict: Claim | None = None
     settling: Claim | None = None
-
-
-def reaches(routing: Routing | None, revision: str) -> bool:
-    """Whether callers of the Service may meet a pod of ``revision``."""
-    match routing:
-        case None | Nobody():
-            return False
-        case Everyone():
-            return True
-        case Only(only):
-            return only == revision
 
 
 def soonest(*waits: timedelta | None) -> timedelta | None:

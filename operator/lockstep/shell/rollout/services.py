@@ -21,13 +21,8 @@ from lockstep.core.key import Key
 from lockstep.core.plan import RemovePreview, SetPreview, SetTraffic
 from lockstep.core.rollout.children import service
 from lockstep.core.rollout.children.owner import Owner
-from lockstep.core.rollout.observed import (
-    CallerService,
-    Nobody,
-    Only,
-    Routing,
-    Unreadable,
-)
+from lockstep.core.rollout.observed import CallerService, Unreadable
+from lockstep.core.rollout.routing import Nobody, Only, Routing
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.watch.caches import Caches
 

@@ -14,14 +14,8 @@ from lockstep.api.model_deployment_status import Phase
 from lockstep.api.service import Service, alike
 from lockstep.core.plan import StoreRevision
 from lockstep.core.rollout.children import controller_revision
-from lockstep.core.rollout.observed import (
-    CallerService,
-    Foreign,
-    Nobody,
-    Observed,
-    Only,
-    Unreadable,
-)
+from lockstep.core.rollout.observed import CallerService, Foreign, Observed, Unreadable
+from lockstep.core.rollout.routing import Nobody, Only
 from lockstep.errors import InvariantError
 from lockstep.shell.rollout.memory import Pending
 from lockstep.shell.rollout.observe import FOREIGN_BELIEVED

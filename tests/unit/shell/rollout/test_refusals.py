@@ -21,11 +21,8 @@ from lockstep.core.plan import (
 )
 from lockstep.core.refusals import Cause, Refused, Verb, Write
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Answers,
-    Nobody,
-    Observed,
-)
+from lockstep.core.rollout.observed import Answers, Observed
+from lockstep.core.rollout.routing import Nobody
 from lockstep.errors import RefusedError
 from lockstep.shell.loop.reconcile import (
     AFTER_WRITING,
