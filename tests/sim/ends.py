@@ -5,6 +5,7 @@ from typing import Final
 from lockstep.api.model_deployment import InitialRollout
 from lockstep.api.model_deployment_status import Phase
 from lockstep.core.rollout.routing import Only
+from tests.sim.changes import changed_spec
 from tests.sim.deciders import DECISIONS
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.story import Story
@@ -25,7 +26,7 @@ def play_to_the_end(story: Story) -> None:
             story.edit("asks for another try", retry="in calm weather")
             _gets_promoted(story)
         elif not _is_good(story) or _is_ruined(story):
-            fix = of_version(story.spec, FIX).model_copy(update={"rollback_to": ""})
+            fix = changed_spec(of_version(story.spec, FIX), rollback_to="")
             story.apply(f"applies version {FIX}", fix)
             _gets_promoted(story)
         is_silent(story)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
@@ -26,6 +26,7 @@ from lockstep.shell.loop.reconcile import Waits, reconcile
 from lockstep.shell.rollout.refusals import Refusals
 from tests.sim import deciders, feet, promises
 from tests.sim.agenda import Agenda
+from tests.sim.changes import SpecChanges, changed_spec
 from tests.sim.cluster import Cluster, Weather
 from tests.sim.hands import CrashError, Hands, Watcher
 from tests.sim.obey import carried_out, obey
@@ -241,9 +242,9 @@ class Story:
     def spec(self) -> ModelDeploymentSpec:
         return self.resource.spec
 
-    def edit(self, why: str, **changes: object) -> None:
+    def edit(self, why: str, **changes: Unpack[SpecChanges]) -> None:
         """Change fields of the spec."""
-        self.apply(why, self.spec.model_copy(update=changes))
+        self.apply(why, changed_spec(self.spec, **changes))
 
     def apply(self, why: str, spec: ModelDeploymentSpec) -> None:
         held = self.resource

@@ -14,6 +14,7 @@ from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.routing import Only
 from lockstep.shell.loop.ports import Planner
+from tests.sim.changes import changed_spec
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
 from tests.sim.promises import BrokenPromiseError, spec_of
@@ -33,7 +34,7 @@ AT_ONCE: dict[str, Any] = {
 def moving(way: Way, seed: int) -> Setting:
     drawn = setting(way, seed)
     service = Service(target_port=port_of(ONE))
-    return replace(drawn, spec=drawn.spec.model_copy(update={"service": service}))
+    return replace(drawn, spec=changed_spec(drawn.spec, service=service))
 
 
 def played(seed: int, crashes: frozenset[int], thinking: Planner = planner) -> Story:

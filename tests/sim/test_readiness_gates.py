@@ -7,6 +7,7 @@ import pytest
 
 from lockstep.api.model_deployment import InitialRollout
 from lockstep.core.rollout.routing import Everyone
+from tests.sim.changes import changed_spec
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
 from tests.sim.story import Setting, Story
@@ -48,7 +49,7 @@ def test_it_opens_for_nobody_who_answered_wrongly(way: Way) -> None:
 @pytest.mark.parametrize("way", SPLITTING, ids=lambda way: way.name.lower())
 def test_every_story_with_such_gates_keeps_the_promises_and_ends(way: Way, seed: int) -> None:
     drawn = setting(way, seed)
-    direct = drawn.spec.model_copy(update={"initial_rollout": InitialRollout.DIRECT})
+    direct = changed_spec(drawn.spec, initial_rollout=InitialRollout.DIRECT)
     story = Story(replace(drawn, spec=direct, gates=True))
     People(story, way, random.Random(seed)).plan_their_day()
     story.run_until(BUSY_SECONDS)

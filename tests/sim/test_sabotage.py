@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from lockstep.api.changes import changed
 from lockstep.core.gates import stage as gates
 from lockstep.core.key import Key
 from lockstep.core.plan import (
@@ -167,7 +168,7 @@ def restarts_pods_with_each_pass(seen: Observed, decided: Plan) -> Plan:
 
 def forgets_what_it_rejected(seen: Observed, decided: Plan) -> Plan:
     del seen
-    return replace(decided, status=decided.status.model_copy(update={"rejected": None}))
+    return replace(decided, status=changed(decided.status, rejected=None))
 
 
 def sleeps_through_every_deadline(seen: Observed, decided: Plan) -> Plan:
@@ -182,13 +183,13 @@ def never_sleeps(seen: Observed, decided: Plan) -> Plan:
 
 def says_nothing(seen: Observed, decided: Plan) -> Plan:
     del seen
-    return replace(decided, status=decided.status.model_copy(update={"message": ""}))
+    return replace(decided, status=changed(decided.status, message=""))
 
 
 def says_something_else_each_time(seen: Observed, decided: Plan) -> Plan:
     del seen
     message = f"pass {next(_COUNTER)}"
-    return replace(decided, status=decided.status.model_copy(update={"message": message}))
+    return replace(decided, status=changed(decided.status, message=message))
 
 
 MISTAKES: tuple[Mistake, ...] = (

@@ -6,11 +6,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from lockstep.api.base import Manifest
+from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
 from lockstep.core.key import Key
 from lockstep.core.rollout import revision
 from lockstep.core.rollout.observed import Criteria
+from tests.sim.changes import changed_spec
 
 KEY: Final = Key("payments", "fraud")
 IMAGE: Final = "registry.example.com/fraud@sha256:" + "a" * 64
@@ -125,9 +127,8 @@ def spec(
 def of_version(before: ModelDeploymentSpec, version: str) -> ModelDeploymentSpec:
     other, service = spec(Way.ROLLING, version), before.service
     if moves_ports(before):
-        service = service.model_copy(update={"target_port": port_of(version)})
-    changes = {"model": other.model, "template": other.template, "service": service}
-    return before.model_copy(update=changes)
+        service = changed(service, target_port=port_of(version))
+    return changed_spec(before, model=other.model, template=other.template, service=service)
 
 
 USUAL_PORT: Final = 8080

@@ -45,7 +45,7 @@ class Operator:
 async def running(settings: Settings, folder: Path) -> AsyncIterator[Operator]:
     """An operator with these settings, until the block ends; what it logs stays in ``folder``."""
     log, (port,) = folder / "operator.log", free_ports(1)
-    told = settings.model_copy(update={"probe_port": port}).model_dump(mode="json")
+    told = settings.model_dump(mode="json") | {"probe_port": port}
     told["namespaces"] = ",".join(settings.namespaces)
     env = {f"LOCKSTEP_{name.upper()}": str(value) for name, value in told.items()}
     with log.open("wb") as out:

@@ -58,13 +58,13 @@ Ports = tuple[ServedPort, ...]
 def alike(ours: Ports, theirs: Ports) -> bool:
     """Whether a Service has these ports and no others; the cluster may have added nodes' ports."""
     told = {it.name: it for it in theirs}
-    return len(ours) == len(theirs) and all(
-        it == _as_asked(told.get(it.name), it.node_port) for it in ours
-    )
+    return len(ours) == len(theirs) and all(_as_asked(it, told.get(it.name)) for it in ours)
 
 
-def _as_asked(port: ServedPort | None, node_port: int | None) -> ServedPort | None:
-    return port if port is None or node_port else port.model_copy(update={"node_port": None})
+def _as_asked(port: ServedPort, there: ServedPort | None) -> bool:
+    if there is None or port.node_port:
+        return port == there
+    return dict(port) == {**dict(there), "node_port": None}
 
 
 class ServicePort(Spec):

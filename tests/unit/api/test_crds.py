@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, create_model
 
 from lockstep.api import crds, decision
 from lockstep.api.base import Spec
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, SecretSeen
 from tests.unit.api.generated import largest
 
@@ -69,7 +70,7 @@ def test_a_decision_never_changes() -> None:
 def test_a_sentence_that_is_too_long_is_cut_however_it_got_there() -> None:
     long, cut = "x" * 1025, "x" * 1023 + "…"
     assert ModelDeploymentStatus(message=long).message == cut
-    copied = ModelDeploymentStatus().model_copy(update={"message": long})
+    copied = changed(ModelDeploymentStatus(), message=long)
     assert copied.model_dump(mode="json")["message"] == cut
 
 
@@ -78,7 +79,7 @@ def test_of_a_list_that_is_too_long_the_newest_are_kept_however_it_got_there() -
     newest = [f"{n}" for n in range(14, 30)]
     read = ModelDeploymentStatus(secrets=secrets)
     assert [it.name for it in read.secrets] == newest
-    copied = ModelDeploymentStatus().model_copy(update={"secrets": secrets})
+    copied = changed(ModelDeploymentStatus(), secrets=secrets)
     assert [it["name"] for it in copied.model_dump(mode="json")["secrets"]] == newest
 
 

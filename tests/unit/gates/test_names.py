@@ -2,6 +2,7 @@
 
 import pytest
 
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import GateStatus, Verdict
 from lockstep.core.gates import hint
 from lockstep.core.gates.gate import gates_of
@@ -67,7 +68,7 @@ def test_names_are_looked_up_seldom() -> None:
     (gate,) = gates_of((criteria(TYPO),))
     rows = [GateStatus(name="errors", criteria="x", no_data=number) for number in range(60)]
     assert sum(hint.asked(gate, row, ENTERED) is not None for row in rows) == 3
-    assert hint.asked(gate, rows[2].model_copy(update={"samples": 1}), ENTERED) is None
+    assert hint.asked(gate, changed(rows[2], samples=1), ENTERED) is None
 
 
 REFUSED = Broken("http://prom refused the query (HTTP 400): bad_data: parse error", invalid=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lockstep.api.changes import changed
 from lockstep.core.gates.gate import gates_of
 from lockstep.core.gates.judge import since
 from lockstep.core.gates.placeholders import OF_STABLE
@@ -140,7 +141,7 @@ def test_a_shared_question_stays_shared() -> None:
 def test_both_arms_are_asked_about_the_same_time() -> None:
     stage, _, now = play(trial(criteria(metric(query=RATE))), [NO_DATA])
     (row,) = stage.gates
-    suspect = row.model_copy(update={"suspect": True})
+    suspect = changed(row, suspect=True)
     (about_stable,) = questions(trial(criteria(metric(query=RATE)), gates=(suspect,)), now)
     assert STABLE in about_stable.query
     assert CANDIDATE not in about_stable.query

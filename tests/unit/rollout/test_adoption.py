@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Unpack
 
 import pytest
 
+from lockstep.api.changes import StatusChanges, changed
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.model_deployment_status import (
     Outcome,
@@ -31,9 +33,11 @@ BLANK = world(version="1.0.0", stable=None, arms=(), routing=None, stored=())
 RESTORED = BLANK.observed()
 
 
-def restored(*decisions: Decided, unowned: tuple[ChildRef, ...] = LEFT, **status: object) -> Plan:
-    seen = replace(RESTORED, unowned=unowned, decisions=decisions)
-    return plan(replace(seen, status=seen.status.model_copy(update=status)), NOW)
+def restored(
+    *made: Decided, unowned: tuple[ChildRef, ...] = LEFT, **status: Unpack[StatusChanges]
+) -> Plan:
+    seen = replace(RESTORED, unowned=unowned, decisions=made)
+    return plan(replace(seen, status=changed(seen.status, **status)), NOW)
 
 
 def conflict(decided: Plan) -> str:
@@ -62,7 +66,7 @@ def test_a_decision_takes_all_of_them_back() -> None:
 def test_nothing_is_made_anew_meanwhile() -> None:
     """Whose ReplicaSet has come back first."""
     seen = replace(world(version="1.0.0", stable=None, stored=()).observed(), unowned=LEFT[1:])
-    status = seen.status.model_copy(update={"adopting": "alice"})
+    status = changed(seen.status, adopting="alice")
     decided = plan(replace(seen, status=status), NOW)
     assert all(isinstance(it, SetOwnership) for it in decided.actions)
 
@@ -78,7 +82,7 @@ SERVING: World = world(version="1.0.0", stable=None, stored=(V1,))
 
 def test_once_they_have_their_owner_whoever_callers_reach_is_stable() -> None:
     seen = SERVING.observed()
-    status = seen.status.model_copy(update={"adopting": "alice", "phase": Phase.DEGRADED})
+    status = changed(seen.status, adopting="alice", phase=Phase.DEGRADED)
     decided = plan(replace(seen, status=status), NOW)
     assert decided.status.stable
     assert decided.status.stable.revision == V1
@@ -128,7 +132,7 @@ def taking_over(ready: int, *decisions: Decided, taken: bool = True) -> Plan:
     """A first revision, with the Service of callers that somebody made for a Deployment."""
     base = but(first(ready, 4), candidate=named(V2, smoke_tested=bool(ready)))
     seen = replace(base.observed(), service=BEFORE if taken else None, decisions=decisions)
-    status = seen.status.model_copy(update={"adopting": "alice" if taken else ""})
+    status = changed(seen.status, adopting="alice" if taken else "")
     foreign = () if taken else (TAKEN,)
     return plan(replace(seen, status=status, foreign=foreign), NOW)
 

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_args, get_type_hints
 
-from lockstep.api.model_deployment_status import GateStatus, StageStatus
+from pydantic import AwareDatetime
+
+from lockstep.api.model_deployment_status import GateStatus, ModelDeploymentStatus, StageStatus
 from lockstep.core.rollout import clocks
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_gated import REF, criteria
@@ -53,3 +56,14 @@ def test_a_step_is_told_once_and_counts_nothing() -> None:
     assert decided.status.stage.soak_until == NOW + HOUR + 20 * SECOND
     assert [it.reason for it in decided.events if it.reason == "ClockStepped"] == ["ClockStepped"]
     assert "1h ahead" in next(it.message for it in decided.events if it.reason == "ClockStepped")
+
+
+def test_every_time_of_a_stage_moves_with_the_clock() -> None:
+    times = [
+        it for it, hint in get_type_hints(StageStatus).items() if AwareDatetime in get_args(hint)
+    ]
+    assert len(times) == 7
+    stage = StageStatus(name="half", index=0, **dict.fromkeys(times, NOW))
+    moved = clocks.moved(ModelDeploymentStatus(stage=stage), HOUR).stage
+    assert moved is not None
+    assert {name: getattr(moved, name) for name in times} == dict.fromkeys(times, NOW + HOUR)

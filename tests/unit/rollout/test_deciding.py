@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.changes import changed
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
 from lockstep.api.model_deployment_status import (
     Approved,
@@ -428,7 +429,7 @@ MANUAL = {"strategy": {"blueGreen": {"autoPromote": False, "prePromotion": {"app
 
 
 def test_a_blue_green_wants_both_its_approval_and_its_promotion() -> None:
-    stage = ended(MINUTE).model_copy(update={"name": "pre-promotion"})
+    stage = changed(ended(MINUTE), name="pre-promotion")
     base = trial(
         ready=4, stable=4, routing=Only(V1), spec=MANUAL,
         status=waits_for("ApprovalNeeded", stage),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from lockstep.api.changes import changed
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
 from lockstep.api.model_deployment_status import Hold
 from lockstep.core.plan import AnswerDecision
@@ -62,7 +63,7 @@ def broken(first: int, stride: int) -> list[str]:
         decision = DECISIONS[number // stride % len(DECISIONS)]
         for hold in HOLDS:
             seen = world_of(facts_of(number))
-            status = seen.status.model_copy(update={"hold": hold})
+            status = changed(seen.status, hold=hold)
             decided = replace(seen, status=status, decisions=(decision,))
             try:
                 promises_hold(decided)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.api.service import Ports, Service
 from lockstep.core.plan import NotePorts, Plan, SetPreview, SetTraffic, StoreRevision
@@ -303,7 +304,7 @@ def test_an_edit_of_the_ports_by_hand_is_told_and_a_move_of_callers_is_not() -> 
     foreign = Told(base=world(version="1.0.0"), target=8080, standing=at(1)).observed()
     assert foreign.service is not None
     edited = replace(foreign, service=replace(foreign.service, edited=True))
-    seen = replace(edited, status=edited.status.model_copy(update={"observed_generation": 7}))
+    seen = replace(edited, status=changed(edited.status, observed_generation=7))
     assert [it.reason for it in plan(seen, NOW).events if it.reason == "ChildRestored"]
     away = replace(seen, service=CallerService(uid="s", routing=Nobody(), ports=at(1), edited=True))
     assert not [it for it in plan(away, NOW).events if it.reason == "ChildRestored"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import (
     Kept,
     Past,
@@ -402,8 +403,8 @@ def decide(seen: World, *passes: World) -> Plan:
 
 def test_a_rejection_survives_a_rollback_to_somewhere_else() -> None:
     decided = decide(to(V2, REJECTED), REJECTED)
-    noted = {"unreached_at": NOW, "keep_until": NOW + timedelta(seconds=30)}
-    assert decided.status.rejected == FAILED_3.model_copy(update=noted)
+    kept = NOW + timedelta(seconds=30)
+    assert decided.status.rejected == changed(FAILED_3, unreached_at=NOW, keep_until=kept)
     assert reason(decided) == "RolledBack"
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lockstep.api.changes import StatusChanges, changed
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import (
     ModelDeploymentStatus,
@@ -130,7 +131,7 @@ class World:
     routing: Routing | None = Only(V1)
     stored: tuple[str, ...] = (V1, V2)
     authors: tuple[str, ...] = ()
-    status: Mapping[str, Any] = field(default_factory=dict)
+    status: StatusChanges = field(default_factory=StatusChanges)
     rest: Mapping[str, Any] = field(default_factory=dict)
     answers: Answers = Answers(dry_run=DryRunResult(V2, None))
 
@@ -154,7 +155,7 @@ class World:
             generation=7,
             spec=spec,
             template=template(self.version),
-            status=memory.model_copy(update=dict(self.status)),
+            status=changed(memory, **self.status),
             arms={arm.revision: arm for arm in self.arms},
             service=service,
             stored=tuple(

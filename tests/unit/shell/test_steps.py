@@ -8,6 +8,7 @@ import pytest
 
 from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.api.base import Manifest
+from lockstep.api.changes import changed
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import (
     GateStatus,
@@ -200,7 +201,7 @@ TESTS: dict[str, tuple[Manifest, int]] = {
 
 @pytest.mark.parametrize(("spec", "writes"), TESTS.values(), ids=TESTS)
 async def test_what_is_done_rests_on_what_was_stored(spec: Manifest, writes: int) -> None:
-    unproven = PROVEN.model_copy(update={"smoke_tested": False})
+    unproven = changed(PROVEN, smoke_tested=False)
     bench = Bench().see(model_deployment(status=status(candidate=unproven), **spec))
     moving = Plan(status=ModelDeploymentStatus(candidate=PROVEN), actions=(traffic(),))
     await bench.store.store(await bench.look(), moving, bench.now)

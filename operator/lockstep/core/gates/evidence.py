@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from lockstep.api.base import cut
+from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.model_deployment_status import LINE, GateStatus
 from lockstep.core.gates.gate import Gate
@@ -36,8 +37,7 @@ def counted(
     else:
         after = _metric(row, gate.rule, limits(gate.rule, gate.args), reading, weight)
     refused = True if isinstance(reading, Broken) and reading.invalid else None
-    update = {"measured_at": at, "refused": refused, "message": clipped(after.message)}
-    return after.model_copy(update=update)
+    return changed(after, measured_at=at, refused=refused, message=clipped(after.message))
 
 
 def tolerance(row: GateStatus, metric: Metric) -> str:
@@ -68,21 +68,25 @@ def _broken(row: GateStatus, tolerated: int, broken: Broken) -> GateStatus:
     times = f"{_plural(errors, 'time')} in a row, {tolerated} tolerated"
     why = "is refused as it is written" if broken.invalid else f"could not be measured ({times})"
     message = f"{why}: {broken.message}"
-    return row.model_copy(update={"errors": errors, "value": None, "message": message})
+    return changed(row, errors=errors, value=None, message=message)
+
+
+def _without_data(row: GateStatus) -> GateStatus:
+    return changed(row, errors=0, no_data=row.no_data + 1, value=None)
 
 
 def _no_data(row: GateStatus, metric: Metric, weight: int) -> GateStatus:
-    after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
+    after = _without_data(row)
     match metric.on_no_data:
         case OnNoData.IGNORE:
-            return after.model_copy(update={"message": "is not measured: no data"})
+            return changed(after, message="is not measured: no data")
         case OnNoData.FAIL:
-            failed = after.model_copy(update={"failures": row.failures + 1})
+            failed = changed(after, failures=row.failures + 1)
             why = "had no data, which counts as failure (onNoData: Fail)"
             message = f"{why}, at {weight}% of traffic{tolerance(failed, metric)}"
-            return failed.model_copy(update={"message": message})
+            return changed(failed, message=message)
         case OnNoData.PAUSE | None:
-            return after.model_copy(update={"message": _waits(after, metric)})
+            return changed(after, message=_waits(after, metric))
         case other:
             assert_never(other)
 
@@ -95,42 +99,39 @@ def _waits(row: GateStatus, metric: Metric) -> str:
 
 
 def _mute(row: GateStatus, metric: Metric, stable: str, weight: int) -> GateStatus:
-    after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
+    after = _without_data(row)
     if metric.on_no_data is None and after.no_data < MUTE_AFTER:
-        return after.model_copy(update={"message": _waits(after, metric)})
-    failed = after.model_copy(update={"failures": row.failures + 1})
+        return changed(after, message=_waits(after, metric))
+    failed = changed(after, failures=row.failures + 1)
     message = (
         f"had no data about the candidate in {_plural(after.no_data, 'measurement')} while stable "
         f"has some ({stable}), at {weight}% of traffic{tolerance(failed, metric)}; "
         "where callers are few, set onNoData: Pause"
     )
-    return failed.model_copy(update={"message": message})
+    return changed(failed, message=message)
 
 
 def waiting(row: GateStatus, metric: Metric, at: datetime) -> GateStatus:
     """``row`` when missing data is no failure yet: the stage is younger than what is looked at."""
-    after = row.model_copy(update={"errors": 0, "no_data": row.no_data + 1, "value": None})
-    update = {"measured_at": at, "refused": None, "message": clipped(_waits(after, metric))}
-    return after.model_copy(update=update)
+    after = _without_data(row)
+    message = clipped(_waits(after, metric))
+    return changed(after, measured_at=at, refused=None, message=message)
 
 
 def _valued(
     row: GateStatus, metric: Metric, bounds: Limits, number: float, weight: int
 ) -> GateStatus:
     measured = bounds.measure(number)
-    after = row.model_copy(
-        update={
-            "errors": 0,
-            "no_data": 0,
-            "value": rounded(number),
-            "samples": row.samples + 1,
-            "failures": row.failures + (measured is Measured.FAILURE),
-            "inconclusive": row.inconclusive + (measured is Measured.NEITHER),
-        }
+    after = changed(
+        row,
+        errors=0,
+        no_data=0,
+        value=rounded(number),
+        samples=row.samples + 1,
+        failures=row.failures + (measured is Measured.FAILURE),
+        inconclusive=row.inconclusive + (measured is Measured.NEITHER),
     )
-    return after.model_copy(
-        update={"message": _found(after, metric, bounds, measured, number, weight)}
-    )
+    return changed(after, message=_found(after, metric, bounds, measured, number, weight))
 
 
 def _found(
@@ -167,18 +168,17 @@ def _requests(row: GateStatus, wanted: MinimumRequests, reading: Reading | Mute)
         case Broken():
             return _broken(row, TOLERATED_ERRORS, reading)
         case Value(number) if math.isfinite(number):
-            update = {
-                "errors": 0,
-                "no_data": 0,
-                "value": rounded(math.floor(number)),
-                "samples": row.samples + 1,
-                "message": f"has seen {math.floor(number):,} of {wanted.count:,} requests",
-            }
-            return row.model_copy(update=update)
+            return changed(
+                row,
+                errors=0,
+                no_data=0,
+                value=rounded(math.floor(number)),
+                samples=row.samples + 1,
+                message=f"has seen {math.floor(number):,} of {wanted.count:,} requests",
+            )
         case _:
             message = f"has seen none of {wanted.count:,} requests: no data"
-            update = {"errors": 0, "no_data": row.no_data + 1, "value": None, "message": message}
-            return row.model_copy(update=update)
+            return changed(row, errors=0, no_data=row.no_data + 1, value=None, message=message)
 
 
 def _plural(count: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import GateStatus
 from lockstep.core.gates.evidence import clipped
 from lockstep.core.gates.gate import Gate
@@ -43,6 +44,5 @@ def hinted(
         missing = ", ".join(name for name in named(gate.source.query) if name not in there)
     else:
         missing = before.message.partition(_SAID)[2]
-    return row.model_copy(
-        update={"message": clipped(f"{row.message}{_SAID}{missing}" if missing else row.message)}
-    )
+    said = f"{row.message}{_SAID}{missing}" if missing else row.message
+    return changed(row, message=clipped(said))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
+from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.model_deployment_status import GateStatus, Verdict
 from lockstep.core.gates import hint, mute
@@ -82,7 +83,7 @@ def judged(
             if isinstance(reading, Mute):
                 return _failed(row)
             return _exceeded(gate, trial, row, answers, news)
-    return row.model_copy(update={"verdict": _verdict(gate, trial, row, now)})
+    return changed(row, verdict=_verdict(gate, trial, row, now))
 
 
 def _newest(
@@ -184,7 +185,7 @@ def _exceeded(
     if gate.about_both_arms:
         return _against_stable(gate, trial, trial.stable, row, answers[news])
     if gate.about_one_arm:
-        suspect = row.model_copy(update={"verdict": Verdict.MEASURING, "suspect": True})
+        suspect = changed(row, verdict=Verdict.MEASURING, suspect=True)
         return _settled_by_stable(gate, trial, suspect, answers)
     return _failed(row)
 
@@ -225,10 +226,9 @@ def _compared(gate: Gate, stable: str, row: GateStatus, number: float) -> GateSt
     message = clipped(
         f"{row.message}{was} and fails the same limit: it is not the candidate's fault"
     )
-    update = {"verdict": Verdict.INCONCLUSIVE, "suspect": True, "message": message}
-    return row.model_copy(update=update)
+    return changed(row, verdict=Verdict.INCONCLUSIVE, suspect=True, message=message)
 
 
 def _failed(row: GateStatus, why: str = "") -> GateStatus:
-    update = {"verdict": Verdict.FAIL, "suspect": False, "message": clipped(row.message + why)}
-    return row.model_copy(update=update)
+    message = clipped(row.message + why)
+    return changed(row, verdict=Verdict.FAIL, suspect=False, message=message)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import GateStatus
 from lockstep.core.gates.evidence import clipped
 from lockstep.core.gates.gate import Gate, question
@@ -22,7 +23,7 @@ def told(gate: Gate, trial: Trial, row: GateStatus, late: Mapping[Question, Unas
         return row
     first = min(due, key=lambda it: it.at)
     message = f"{row.message}{_LATE}{first.at:%H:%M:%SZ}: {late[first].message}"
-    return row.model_copy(update={"message": clipped(message)})
+    return changed(row, message=clipped(message))
 
 
 def _asks(gate: Gate, trial: Trial, asked: Question) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from lockstep.api.base import cut
+from lockstep.api.changes import changed
 from lockstep.api.conditions import Reason
 from lockstep.api.decision import ABOUT_A_STAGE, Act, DecisionSpec
 from lockstep.api.failures import FailureReason
@@ -197,7 +198,7 @@ def _promote(view: View, step: Step, spec: DecisionSpec) -> Ruling:
     if stage is None or not _awaits_a_person(view, step):
         said = view.observed.status.message
         return _refused(f"no promotion is awaited (SkipStage would end the stage): {said}")
-    vouched = stage.model_copy(update={"vouched_by": spec.by})
+    vouched = changed(stage, vouched_by=spec.by)
     wanting = approving.ballot(view, step)
     then = "once it is approved" if wanting and not wanting.complete else "now"
     after = view.with_status(stage=vouched)
@@ -257,7 +258,7 @@ def _at(view: View, name: str, index: int) -> View:
 
 def _ungated(view: View, candidate: RevisionStatus, why: str) -> View:
     """A single step is left: all callers, as soon as proven pods are there for them."""
-    view = view.with_status(candidate=candidate.model_copy(update={"ungated": why}))
+    view = view.with_status(candidate=changed(candidate, ungated=why))
     return _at(view, walk(view)[0].name, 0)
 
 
@@ -289,7 +290,7 @@ def _promote_rejected(view: View, spec: DecisionSpec) -> Ruling:
     """A person who may promote in full may also lift a rejection."""
     if spec.revision != view.wanted.revision:
         return _refused(f"the spec asks for revision {view.wanted.revision} instead")
-    candidate = view.describe().model_copy(update={"ungated": PROMOTED_FULL})
+    candidate = changed(view.describe(), ungated=PROMOTED_FULL)
     problem = plan_problem(view, candidate) or config.problem(view)
     if problem:
         return _refused(problem.message)

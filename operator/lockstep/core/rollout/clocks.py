@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import format_duration
+from lockstep.api.changes import changed
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import (
     GateStatus,
@@ -20,17 +21,6 @@ from lockstep.core.plan import Event
 TOLERATED: Final = timedelta(seconds=5)
 """Clocks of two nodes, or of one before and after a correction, may differ by so much."""
 
-_STAGE: Final = (
-    "entered_at",
-    "soak_until",
-    "deadline",
-    "standing_since",
-    "unsteady_at",
-    "progress_at",
-    "approval_asked_at",
-)
-_PAST: Final = tuple(name for name in _STAGE if name not in {"soak_until", "deadline"})
-
 _FIRST, _LAST = 2002, 2997
 """Far enough inside the years of a status for any step, see ``LONGEST``."""
 LONGEST: Final = timedelta(days=365)
@@ -40,42 +30,58 @@ Change = Callable[[datetime], datetime]
 
 
 def moved(status: ModelDeploymentStatus, by: timedelta) -> ModelDeploymentStatus:
-    """The same status by a clock that is ahead ``by`` so much: no stage gets older or younger."""
-    return _changed(status, _STAGE, lambda at: _reckonable(at, by))
+    """The same status by a clock that is ahead ``by`` so much: no stage gets older or younger.
 
+    A time from outside what a status may hold is nobody's of ours: it is left to others.
+    """
 
-def _reckonable(at: datetime, by: timedelta) -> datetime:
-    """A time from outside what a status may hold is nobody's of ours: it is left to others."""
-    return at + by if _FIRST <= at.year <= _LAST else at
+    def ahead(at: datetime) -> datetime:
+        return at + by if _FIRST <= at.year <= _LAST else at
+
+    return _told_anew(status, ahead, ahead)
 
 
 def healed(status: ModelDeploymentStatus, now: datetime) -> ModelDeploymentStatus:
     """Nothing of a stage lies in the future: what does is taken to be now, and measured anew."""
-    return _changed(status, _PAST, lambda at: now if at > now + TOLERATED else at)
+    return _told_anew(status, lambda at: now if at > now + TOLERATED else at, _as_it_is)
 
 
-def _changed(
-    status: ModelDeploymentStatus, names: tuple[str, ...], change: Change
-) -> ModelDeploymentStatus:
+def _as_it_is(at: datetime) -> datetime:
+    return at
+
+
+def _told_anew(status: ModelDeploymentStatus, past: Change, end: Change) -> ModelDeploymentStatus:
     """Without a stage nothing counts the time; an equal status is the same one."""
     if status.stage is None:
         return status
-    stage = _stage(status.stage, names, change)
-    gates = tuple(_gate(row, change) for row in status.gates)
+    stage = _stage(status.stage, past, end)
+    gates = tuple(_gate(row, past) for row in status.gates)
     if (stage, gates) == (status.stage, status.gates):
         return status
-    return status.model_copy(update={"stage": stage, "gates": gates})
+    return changed(status, stage=stage, gates=gates)
 
 
-def _stage(stage: StageStatus, names: tuple[str, ...], change: Change) -> StageStatus:
-    times = {name: getattr(stage, name) for name in names}
-    return stage.model_copy(update={name: change(at) for name, at in times.items() if at})
+def _stage(stage: StageStatus, past: Change, end: Change) -> StageStatus:
+    return changed(
+        stage,
+        entered_at=_at(stage.entered_at, past),
+        soak_until=_at(stage.soak_until, end),
+        deadline=_at(stage.deadline, end),
+        progress_at=_at(stage.progress_at, past),
+        approval_asked_at=_at(stage.approval_asked_at, past),
+        standing_since=_at(stage.standing_since, past),
+        unsteady_at=_at(stage.unsteady_at, past),
+    )
+
+
+def _at(at: datetime | None, change: Change) -> datetime | None:
+    return at and change(at)
 
 
 def _gate(row: GateStatus, change: Change) -> GateStatus:
     if row.measured_at is None:
         return row
-    return row.model_copy(update={"measured_at": change(row.measured_at)})
+    return changed(row, measured_at=change(row.measured_at))
 
 
 def told(stepped: timedelta) -> tuple[Event, ...]:

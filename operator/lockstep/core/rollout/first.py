@@ -3,6 +3,7 @@
 What has to pass its gates first is a trial of a single step, see ``stages.walk``.
 """
 
+from lockstep.api.changes import changed
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.core.rollout import (
@@ -61,7 +62,7 @@ def _clocked(view: View, candidate: Arm) -> View:
     stage = standing.watched(view, stage, candidate, wanted, view.spec.progress_deadline)
     clocked = proving.clocked(view, stage, candidate, wanted)
     if candidate.replica_set is None and not view.paused:
-        clocked = clocked.model_copy(update={"progress_at": stage.progress_at or view.now})
+        clocked = changed(clocked, progress_at=stage.progress_at or view.now)
     return view.with_status(stage=clocked, gates=())
 
 

@@ -6,6 +6,7 @@ of an operator that kept only the second is read as it was meant.
 
 from datetime import datetime
 
+from lockstep.api.changes import changed
 from lockstep.api.history import Became
 from lockstep.api.model_deployment_status import Kept, Rejection
 from lockstep.core.rollout import settling
@@ -30,8 +31,8 @@ def failed(view: View, routing: Routing | None) -> View:
     unreached = rejected.unreached_at
     if rejected.keep_until is None and not reaches(routing, rejected.revision):
         unreached = unreached or view.now
-    noted = rejected.model_copy(update={"unreached_at": unreached})
-    end = noted.model_copy(update={"keep_until": until(view, noted)})
+    noted = changed(rejected, unreached_at=unreached)
+    end = changed(noted, keep_until=until(view, noted))
     return view if end == rejected else view.with_status(rejected=end)
 
 
@@ -50,7 +51,7 @@ def old(view: View) -> View:
 
 
 def _ending(kept: Kept, at: datetime) -> Kept:
-    return kept.model_copy(update={"until": at})
+    return changed(kept, until=at)
 
 
 def _completed_at(view: View) -> datetime | None:

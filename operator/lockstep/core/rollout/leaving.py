@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
+from lockstep.api.changes import changed
 from lockstep.api.conditions import Reason
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import Leaving, Phase
@@ -28,8 +29,8 @@ def updated(view: View) -> View:
         return view.with_status(leaving=None)
     if leaving.progress_ready is not None and stable.available <= leaving.progress_ready:
         return view
-    grown = {"progress_at": view.now, "progress_ready": stable.available}
-    return view.with_status(leaving=leaving.model_copy(update=grown))
+    grown = changed(leaving, progress_at=view.now, progress_ready=stable.available)
+    return view.with_status(leaving=grown)
 
 
 def _over(view: View, leaving: Leaving, stable: Arm) -> Iterator[bool]:

@@ -1,9 +1,9 @@
 """How a trial ends: promoted, rejected, superseded, returned from; each is one change of status."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final, TypedDict
 
+from lockstep.api.changes import changed
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.failures import FailureReason
 from lockstep.api.history import Became
@@ -25,12 +25,15 @@ from lockstep.core.rollout.stages import RETURNED, walk
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.view import Assessment, View, soonest
 
-NO_TRIAL: Final[Mapping[str, Any]] = {
-    "candidate": None,
-    "stage": None,
-    "gates": (),
-    "approvals": (),
-}
+
+class _NoTrial(TypedDict):
+    candidate: None
+    stage: None
+    gates: tuple[()]
+    approvals: tuple[()]
+
+
+NO_TRIAL: Final[_NoTrial] = {"candidate": None, "stage": None, "gates": (), "approvals": ()}
 
 
 def invalid(assessment: Assessment, claim: Claim) -> Assessment:
@@ -56,7 +59,7 @@ def promoted(view: View) -> View:
 
 def completed(candidate: RevisionStatus) -> RevisionStatus:
     """The revision without what was about its trial."""
-    return candidate.model_copy(update={"ungated": "", "begun_at": None, "took": None})
+    return changed(candidate, ungated="", begun_at=None, took=None)
 
 
 def _kept(view: View) -> Kept | None:
@@ -184,11 +187,11 @@ def _leaving(view: View, candidate: RevisionStatus) -> Leaving | None:
 
 def again(view: View, candidate: RevisionStatus) -> View:
     """The stage is measured from its beginning, and whoever approved it is asked anew."""
-    stage, renewed = view.status.stage, {"retry": view.spec.retry}
+    stage, renewed = view.status.stage, changed(candidate, retry=view.spec.retry)
     if stage is None:
-        return view.with_status(candidate=candidate.model_copy(update=renewed))
+        return view.with_status(candidate=renewed)
     return view.with_status(
-        candidate=candidate.model_copy(update=renewed),
+        candidate=renewed,
         stage=StageStatus(name=stage.name, index=stage.index),
         gates=(),
         approvals=tuple(it for it in view.status.approvals if it.stage != stage.name),
@@ -197,6 +200,8 @@ def again(view: View, candidate: RevisionStatus) -> View:
 
 def begun(view: View, candidate: RevisionStatus) -> View:
     """``candidate`` is on trial from its first stage on."""
-    begins = candidate.model_copy(update={"begun_at": view.now})
-    view = view.with_status(**{**NO_TRIAL, "candidate": begins, "kept": None, "leaving": None})
+    begins = changed(candidate, begun_at=view.now)
+    view = view.with_status(
+        candidate=begins, stage=None, gates=(), approvals=(), kept=None, leaving=None
+    )
     return view.with_status(stage=StageStatus(name=walk(view)[0].name, index=0))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lockstep.api.base import Manifest
+from lockstep.api.changes import changed
 from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment_status import (
     ModelDeploymentStatus,
@@ -61,7 +62,7 @@ def renewed(view: View) -> View:
     moved = before and before != of(view, candidate.revision)
     if not moved or reaches(view.routing, candidate.revision):
         return view
-    return view.with_status(candidate=candidate.model_copy(update={"smoke_tested": False}))
+    return view.with_status(candidate=changed(candidate, smoke_tested=False))
 
 
 def of(view: View, revision: str) -> Ports:
@@ -171,13 +172,18 @@ def _spec(view: View, revision: str) -> Manifest:
 
 
 def _together(stable: Side, candidate: Side) -> Iterator[ServedPort]:
-    """What one Service can offer for both: common ports, and those at which nobody is missed."""
+    """What one Service can offer for both: common ports, and those at which nobody is missed.
+
+    A pair of ports that leads to no common place is a clash: whoever asks has looked for those.
+    """
     left = list(stable.ports)
     for port in candidate.ports:
         partner = _partner(port, left)
         if partner is not None:
             left.remove(partner)
-            yield port.model_copy(update={"target_port": _common(stable, candidate, partner, port)})
+            target = _common(stable, candidate, partner, port)
+            if target is not None:
+                yield changed(port, target_port=target)
         elif stable.listens(port):
             yield port
     yield from (port for port in left if _is_free(port, candidate))

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from lockstep.api.base import whole_seconds
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.rollout.observed import Arm
@@ -18,7 +19,7 @@ def smoked(view: View, candidate: Arm) -> View:
     smoke = view.observed.answers.smoke
     answered = smoke is not None and smoke.revision == candidate.revision and not smoke.problem
     if answered or (view.spec.smoke_test is None and (candidate.ready or candidate.held)):
-        return view.with_status(candidate=status.model_copy(update={"smoke_tested": True}))
+        return view.with_status(candidate=changed(status, smoke_tested=True))
     return view
 
 
@@ -34,7 +35,7 @@ def timed(view: View, stage: StageStatus) -> View:
         return view
     last = f"{stage.name} {whole_seconds(view.now - stage.entered_at)}"
     took = f"{candidate.took}, {last}" if candidate.took else last
-    return view.with_status(candidate=candidate.model_copy(update={"took": took}))
+    return view.with_status(candidate=changed(candidate, took=took))
 
 
 def judged_by(spec: ModelDeploymentSpec) -> str:
@@ -50,8 +51,8 @@ def clocked(view: View, stage: StageStatus, candidate: Arm, target: int) -> Stag
     """Run the progress clock only while pods that were asked for are missing and nobody paused."""
     available = candidate.available
     if view.paused or available >= min(target, candidate.wanted):
-        return stage.model_copy(update={"progress_at": None, "progress_ready": None})
+        return changed(stage, progress_at=None, progress_ready=None)
     before = stage.progress_ready
     if stage.progress_at is not None and before is not None and available <= before:
         return stage
-    return stage.model_copy(update={"progress_at": view.now, "progress_ready": available})
+    return changed(stage, progress_at=view.now, progress_ready=available)

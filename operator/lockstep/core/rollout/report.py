@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.changes import changed
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
 from lockstep.api.model_deployment_status import (
     ModelDeploymentStatus,
@@ -101,13 +102,12 @@ def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
         **_progress(Phase.DEGRADED, Reason.SPEC_INVALID, message),
         ConditionType.SPEC_VALID: Claim(Truth.FALSE, Reason.SPEC_INVALID, message),
     }
-    status = before.model_copy(
-        update={
-            "observed_generation": observed.generation,
-            "phase": Phase.DEGRADED,
-            "message": message[:_MESSAGE],
-            "conditions": conditions.update(before.conditions, claims, observed.generation, now),
-        }
+    status = changed(
+        before,
+        observed_generation=observed.generation,
+        phase=Phase.DEGRADED,
+        message=message[:_MESSAGE],
+        conditions=conditions.update(before.conditions, claims, observed.generation, now),
     )
     return Plan(status=status, events=events.between(before, status, Reason.SPEC_INVALID))
 
@@ -132,21 +132,18 @@ def _status(view: View, assessment: Assessment, refusal: Claim | None) -> ModelD
     claims = _claims(view, assessment, answering)
     claims |= {ConditionType.REFUSED: refusal} if refusal else {}
     generation = observed.generation
-    return assessment.status.model_copy(
-        update={
-            "observed_generation": generation,
-            "phase": assessment.phase,
-            "message": assessment.message[:_MESSAGE],
-            "weights": _weights(view, assessment),
-            "secrets": config.secrets(view, assessment.status.stable),
-            "candidate_secrets": config.secrets(view, assessment.status.candidate),
-            "replicas": min(sum(arm.present for arm in arms), view.spec.replicas),
-            "ready_replicas": answering,
-            "selector": f"{DEPLOYMENT_LABEL}={observed.key.name}",
-            "conditions": conditions.update(
-                observed.status.conditions, claims, generation, view.now
-            ),
-        }
+    return changed(
+        assessment.status,
+        observed_generation=generation,
+        phase=assessment.phase,
+        message=assessment.message[:_MESSAGE],
+        weights=_weights(view, assessment),
+        secrets=config.secrets(view, assessment.status.stable),
+        candidate_secrets=config.secrets(view, assessment.status.candidate),
+        replicas=min(sum(arm.present for arm in arms), view.spec.replicas),
+        ready_replicas=answering,
+        selector=f"{DEPLOYMENT_LABEL}={observed.key.name}",
+        conditions=conditions.update(observed.status.conditions, claims, generation, view.now),
     )
 
 

@@ -3,6 +3,7 @@
 Nothing here moves callers: a return is a trial of one step, see ``stages.steps``.
 """
 
+from lockstep.api.changes import changed
 from lockstep.api.conditions import Reason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
@@ -53,10 +54,8 @@ def described(view: View) -> RevisionStatus:
 
     Pods that were kept since they last served have shown that they can.
     """
-    why_not_gated, kept = why(view), _is_kept(view)
-    proven = kept and view.observed.arm(view.wanted.revision).ready > 0
-    changes = {"ungated": why_not_gated, "smoke_tested": proven}
-    return view.describe().model_copy(update=changes)
+    proven = _is_kept(view) and view.observed.arm(view.wanted.revision).ready > 0
+    return changed(view.describe(), ungated=why(view), smoke_tested=proven)
 
 
 def why(view: View) -> str:

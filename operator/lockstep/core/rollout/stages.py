@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from lockstep.api.base import format_duration
+from lockstep.api.changes import changed
 from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import (
     Approval,
@@ -237,8 +238,8 @@ def found(view: View, step: Step) -> Found:
 
 def _to_the_end(criteria: Criteria) -> Criteria:
     """The same without counts: a metric that has seen enough is measured on."""
-    metrics = tuple(it.model_copy(update={"count": None}) for it in criteria.spec.metrics)
-    return replace(criteria, spec=criteria.spec.model_copy(update={"metrics": metrics}))
+    metrics = tuple(changed(it, count=None) for it in criteria.spec.metrics)
+    return replace(criteria, spec=changed(criteria.spec, metrics=metrics))
 
 
 def problem(view: View, step: Step) -> Claim | None:

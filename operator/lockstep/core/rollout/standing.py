@@ -7,9 +7,10 @@ told by its restarts, or by its absence, and not by how it happens to look now.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from lockstep.api.base import cut, format_duration
+from lockstep.api.changes import changed
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import (
     LINE,
@@ -55,17 +56,15 @@ def watched(
     known = _known(stage)
     ends = tuple(_ends(known, arm))
     broken = bool(ends) or _is_down(known, arm, target)
-    after = stage.model_copy(
-        update={
-            "pods": tuple(_marks(known, arm)),
-            "deaths": _counted(stage.deaths, ends),
-            "failed_pods": _accounted(stage, known, arm),
-            **_steadiness(view, stage, steady, broken=broken),
-        }
+    after = changed(
+        _broken(view, stage, steady) if broken else _unbroken(view, stage),
+        pods=tuple(_marks(known, arm)),
+        deaths=_counted(stage.deaths, ends),
+        failed_pods=_accounted(stage, known, arm),
     )
     begins = after.entered_at is None and after.standing_since is None and after.pods
     if begins and stands(after, arm, target):
-        return after.model_copy(update={"standing_since": view.now})
+        return changed(after, standing_since=view.now)
     return after
 
 
@@ -80,14 +79,14 @@ def let_go(status: ModelDeploymentStatus, actions: Iterable[Action]) -> ModelDep
     if stage is None or not removed:
         return status
     kept = tuple(mark for mark in stage.pods if mark.partition(":")[0] not in removed)
-    return status.model_copy(update={"stage": stage.model_copy(update={"pods": kept})})
+    return changed(status, stage=changed(stage, pods=kept))
 
 
 def _adopted(stage: StageStatus) -> StageStatus:
     """A stage of an operator that did not look: it is believed to have stood until now."""
     if stage.failed_pods is not None:
         return stage
-    return stage.model_copy(update={"standing_since": stage.entered_at})
+    return changed(stage, standing_since=stage.entered_at)
 
 
 def _known(stage: StageStatus) -> Known:
@@ -173,7 +172,7 @@ def _counted(before: Deaths | None, ends: Iterable[End]) -> Deaths | None:
     count = sum(end.deaths for end in died) + (before.count if before else 0)
     worst = next((end for end in died if end.reason == OOM_KILLED), died[-1])
     if before and before.reason == OOM_KILLED != worst.reason:
-        return before.model_copy(update={"count": min(count, MOST_COUNTED)})
+        return changed(before, count=min(count, MOST_COUNTED))
     return Deaths(
         count=min(count, MOST_COUNTED), reason=worst.reason, message=cut(worst.message, LINE)
     )
@@ -188,17 +187,18 @@ def _accounted(stage: StageStatus, known: Known, arm: Arm) -> int:
     return min(counted, len(arm.failed), MOST_COUNTED)
 
 
-def _steadiness(
-    view: View, stage: StageStatus, steady: timedelta, *, broken: bool
-) -> Mapping[str, Any]:
-    """A pause takes no notice: nobody is late for it."""
+def _unbroken(view: View, stage: StageStatus) -> StageStatus:
+    """A pause takes no notice of earlier breaks: nobody is late for it."""
+    return changed(stage, unsteady_at=None) if view.paused and stage.unsteady_at else stage
+
+
+def _broken(view: View, stage: StageStatus, steady: timedelta) -> StageStatus:
+    """The soak is broken; several breaks count from the first, unless it stood long since."""
     since, first = stage.standing_since, stage.unsteady_at
-    if not broken:
-        return {"unsteady_at": None} if view.paused else {}
     recovered = since is not None and view.now >= since + steady
     if view.paused or first is None or recovered:
         first = None if view.paused else view.now
-    return {"standing_since": None, "unsteady_at": first}
+    return changed(stage, standing_since=None, unsteady_at=first)
 
 
 # ── What is held against it ──────────────────────────────────────────────────────────────────────

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Unpack, assert_never
 
+from lockstep.api.changes import StageChanges, changed
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import FailureAction
@@ -237,8 +238,8 @@ def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
     )
 
 
-def _with(trial: Trial, **changes: object) -> Trial:
-    status = trial.status.model_copy(update=changes)
+def _with(trial: Trial, **changes: Unpack[StageChanges]) -> Trial:
+    status = changed(trial.status, **changes)
     return replace(trial, status=status, view=trial.view.with_status(stage=status))
 
 
@@ -288,7 +289,7 @@ def _clocked(trial: Trial) -> Trial:
     status = proving.clocked(view, before, trial.candidate, trial.target.candidate)
     if status.progress_at is None and status.entered_at is None and not view.paused:
         since = before.progress_at if before.progress_ready is None else None
-        status = status.model_copy(update={"progress_at": since or view.now})
+        status = changed(status, progress_at=since or view.now)
     return replace(trial, status=status, view=trial.view.with_status(stage=status))
 
 

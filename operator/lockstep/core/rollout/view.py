@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Unpack
 
+from lockstep.api.changes import StatusChanges, changed
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
@@ -75,9 +76,9 @@ class View:
         """Whom callers reach now; None without a Service."""
         return self.observed.service.routing if self.observed.service else None
 
-    def with_status(self, **changes: Any) -> "View":  # noqa: ANN401 (fields of the status)
+    def with_status(self, **changes: Unpack[StatusChanges]) -> "View":
         """The same facts with another status."""
-        return replace(self, status=self.status.model_copy(update=changes))
+        return replace(self, status=changed(self.status, **changes))
 
     def describe(self) -> RevisionStatus:
         """The wanted revision as status shows it."""

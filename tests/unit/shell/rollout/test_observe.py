@@ -9,6 +9,7 @@ import pytest
 
 from lockstep.adapters.kubernetes import services
 from lockstep.api.base import Manifest
+from lockstep.api.changes import changed
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.model_deployment_status import Phase
 from lockstep.api.service import Service, alike
@@ -62,7 +63,7 @@ def pod(name: str = "p", revision: str = "r1", phase: str = "Running") -> Manife
     }
 
 
-def changed(raw: Manifest, **spec: Any) -> Manifest:
+def edited(raw: Manifest, **spec: Any) -> Manifest:
     """The same object after somebody else's edit."""
     metadata = {**raw["metadata"], "resourceVersion": "11", "generation": 2}
     return {**raw, "metadata": metadata, "spec": {**raw["spec"], **spec}}
@@ -138,7 +139,7 @@ EDITS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 async def test_an_edit_by_hand_is_drift(edit: dict[str, object]) -> None:
-    bench = Bench().see(model_deployment(), REVISION, changed(child(), **edit))
+    bench = Bench().see(model_deployment(), REVISION, edited(child(), **edit))
     assert drifted(await bench.look())
 
 
@@ -156,7 +157,7 @@ HANDS: dict[str, tuple[dict[str, object], Manifest, str]] = {
 async def test_an_edit_by_hand_says_what_and_through_whom(
     edit: dict[str, object], fields: Manifest, said: str
 ) -> None:
-    raw = changed(child(), **edit)
+    raw = edited(child(), **edit)
     raw["metadata"]["managedFields"] = [{**BY_HAND, "fieldsV1": {"f:spec": fields}}]
     found = (await Bench().see(model_deployment(), REVISION, raw).look()).arm("r1").replica_set
     assert found is not None
@@ -176,7 +177,7 @@ SINCES: dict[str, tuple[dict[str, object], datetime | None]] = {
 async def test_since_when_pods_are_made_from_another_template(
     edit: dict[str, object], since: datetime | None
 ) -> None:
-    raw = changed(child(), **edit)
+    raw = edited(child(), **edit)
     raw["metadata"]["managedFields"] = [TEMPLATE_BY_HAND]
     found = (await Bench().see(model_deployment(), REVISION, raw).look()).arm("r1").replica_set
     assert found is not None
@@ -184,7 +185,7 @@ async def test_since_when_pods_are_made_from_another_template(
 
 
 async def test_replicas_are_planned_not_compared_unless_somebody_else_wrote_them() -> None:
-    scaled = changed(child(), replicas=50)
+    scaled = edited(child(), replicas=50)
     assert not drifted(await Bench().see(model_deployment(), REVISION, scaled).look())
     entry = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
     scaled["metadata"]["managedFields"] = [entry]
@@ -192,12 +193,12 @@ async def test_replicas_are_planned_not_compared_unless_somebody_else_wrote_them
 
 
 async def test_without_its_stored_template_nothing_can_be_said_about_drift() -> None:
-    bench = Bench().see(model_deployment(), changed(child(), minReadySeconds=9))
+    bench = Bench().see(model_deployment(), edited(child(), minReadySeconds=9))
     assert not drifted(await bench.look())
 
 
 async def test_a_difference_that_an_apply_did_not_change_is_notation() -> None:
-    bench = Bench().see(model_deployment(), REVISION, changed(child(), minReadySeconds=9))
+    bench = Bench().see(model_deployment(), REVISION, edited(child(), minReadySeconds=9))
     bench.memory.note_noop(FRAUD, "uid-r1", 2)
     assert not drifted(await bench.look())
     bench.memory.note_noop(FRAUD, "uid-r1", 1)
@@ -303,7 +304,7 @@ async def test_criteria_are_those_the_spec_names() -> None:
 async def test_the_newest_planned_status_is_used_while_the_stored_one_stands() -> None:
     bench = Bench().see(model_deployment(status=status(phase=Phase.PROGRESSING)))
     seen = await bench.look()
-    newest = seen.status.model_copy(update={"message": "3 samples"})
+    newest = changed(seen.status, message="3 samples")
     wire = status(phase=Phase.PROGRESSING)
     bench.memory.pending[FRAUD] = Pending(seen.uid, wire, newest, NOW)
     assert (await bench.look()).status.message == "3 samples"

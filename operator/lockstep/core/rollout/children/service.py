@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lockstep.api.base import Manifest
+from lockstep.api.changes import changed
 from lockstep.api.service import Ports, ServedPort, Service, ServiceType
 from lockstep.core.rollout.children.owner import Owner, metadata
 
 
 def of_preview(asked: Service) -> Service:
     """What of spec.service is said of the preview's too: nobody from outside reaches it."""
-    return asked.model_copy(update={"type": None, "annotations": {}})
+    return changed(asked, type=None, annotations={})
 
 
 def service(
