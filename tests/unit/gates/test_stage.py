@@ -522,24 +522,48 @@ def test_an_answer_that_took_a_while_still_counts() -> None:
     assert (judged.gates[0].samples, judged.gates[0].measured_at) == (1, asked.at)
 
 
-def test_foreign_and_stale_answers_are_not_evidence() -> None:
-    stage = trial()
+OTHERS: dict[str, Trial] = {
+    "another model": trial(name="churn"),
+    "another namespace": trial(namespace="search"),
+    "another candidate": trial(candidate="00c0ffee"),
+    "another stable": trial(stable=None),
+    "another weight": trial(weight=50),
+    "a stage that began at another time": trial(entered_at=ENTERED - timedelta(minutes=1)),
+    "another query": trial(criteria(metric(query="something_else"))),
+    "another interval": trial(criteria(metric(interval="31s"))),
+    "other arguments": trial(criteria(args=[{"name": "limit", "value": 2}])),
+    "another address": trial(
+        cluster_criteria(metric(source={"address": "http://elsewhere:9090"}))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_what_others_asked_is_no_evidence(other: Trial) -> None:
     now = ENTERED + timedelta(minutes=5)
-    (asked,) = questions(stage, now)
-    strangers = [
-        replace(asked, address="http://elsewhere"),
-        replace(asked, query="something else"),
-        replace(asked, at=asked.at + timedelta(milliseconds=1)),
-        replace(asked, at=ENTERED - timedelta(hours=1)),
-        replace(asked, at=asked.at + timedelta(seconds=30)),
-    ]
-    _, judged = step(stage, dict.fromkeys(strangers, GOOD), now)
+    (asked,) = questions(other, now)
+    _, judged = step(trial(), {asked: GOOD}, now)
+    assert judged.gates[0].samples == 0
+
+
+@pytest.mark.parametrize("at", [ENTERED - timedelta(hours=1), ENTERED + timedelta(minutes=6)])
+def test_what_was_before_the_stage_or_is_yet_to_come_is_no_evidence(at: datetime) -> None:
+    now = ENTERED + timedelta(minutes=5)
+    (asked,) = questions(trial(), now)
+    _, judged = step(trial(), {replace(asked, at=at): GOOD}, now)
     assert judged.gates[0].samples == 0
 
 
 def test_identical_gates_ask_once_and_each_counts_the_answer() -> None:
     stage = trial(cluster_criteria(name="one"), cluster_criteria(name="two"))
     now = ENTERED + timedelta(minutes=1)
+    (asked,) = questions(stage, now)
+    _, judged = step(stage, {asked: GOOD}, now)
+    assert [row.samples for row in judged.gates] == [1, 1]
+
+
+def test_gates_that_differ_in_what_their_query_does_not_say_ask_once_too() -> None:
+    spare = cluster_criteria(name="two", args=[{"name": "spare", "value": 2}])
+    stage, now = trial(cluster_criteria(name="one"), spare), ENTERED + timedelta(minutes=1)
     (asked,) = questions(stage, now)
     _, judged = step(stage, {asked: GOOD}, now)
     assert [row.samples for row in judged.gates] == [1, 1]

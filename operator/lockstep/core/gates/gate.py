@@ -17,7 +17,7 @@ from lockstep.core.gates.placeholders import (
     render,
     timeless,
 )
-from lockstep.core.gates.question import Question
+from lockstep.core.gates.question import Asker, Question
 from lockstep.core.gates.ranges import is_whole, ripe, shortened
 from lockstep.core.gates.thresholds import limits
 from lockstep.core.gates.trial import Named, Trial
@@ -127,12 +127,17 @@ def values(gate: Gate, trial: Trial, revision: str) -> Values:
 
 def question(gate: Gate, trial: Trial, revision: str, at: datetime) -> Question:
     """What the gate asks about ``revision`` at ``at``: what was before the stage is not asked."""
-    told = replace(_of_candidate(gate, trial), revision=revision)
-    whole = render(gate.source.query, told, at)
+    wanted = asker(gate, trial, revision)
+    whole = render(gate.source.query, replace(wanted.values, stable=OF_STABLE), at)
     query = shortened(whole, at - trial.entered_at, _grain(gate))
     query = query.replace(OF_STABLE, trial.stable or NO_REVISION)
     by, many = gate.source.per_revision_label or "", gate.source.reduce is not None
-    return Question(gate.address, query, at, by, many=many or by != "")
+    return Question(gate.address, query, at, by, many=many or by != "", askers=(wanted,))
+
+
+def asker(gate: Gate, trial: Trial, revision: str) -> Asker:
+    """By whom the gate's questions about ``revision`` are asked: they are not rendered again."""
+    return Asker(gate.name, gate.source, values(gate, trial, revision))
 
 
 def first_look(gate: Gate, trial: Trial) -> timedelta:

@@ -13,7 +13,7 @@ from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
 from lockstep.api.model_deployment_status import GateStatus, Verdict
 from lockstep.core.gates import hint, mute
 from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
-from lockstep.core.gates.gate import Gate, evidence, first_look, grid_of, question
+from lockstep.core.gates.gate import Gate, asker, evidence, first_look, grid_of, question
 from lockstep.core.gates.question import Answer, Broken, Question
 from lockstep.core.gates.reading import Mute, NoData, Value, read
 from lockstep.core.gates.thresholds import Measured, limits
@@ -94,14 +94,10 @@ def _newest(
     now: datetime,
 ) -> Question | None:
     """The latest answered question of this gate: the clock may have moved while it was asked."""
-    grid, after = grid_of(gate, trial), since(gate, trial, row)
-    ours = (
-        asked
-        for asked in answers
-        if after < asked.at <= now
-        and grid.latest(asked.at) == asked.at
-        and asked == question(gate, trial, trial.candidate, asked.at)
-    )
+    if not answers:
+        return None
+    own, after = asker(gate, trial, trial.candidate), since(gate, trial, row)
+    ours = (it for it in answers if own in it.askers and after < it.at <= now)
     return max(ours, key=lambda asked: asked.at, default=None)
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from lockstep.api.exit_criteria import PrometheusQuery
+from lockstep.core.gates.placeholders import Values
+
 HANDFUL: Final = 8
 """Series of an answer that should have one: enough to say what is wrong with the query."""
 MOST: Final = 5000
@@ -16,12 +19,22 @@ DEPLOYMENT: Final = "model_deployment"
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """All that a question was made of but its instant: a gate finds its own again by it."""
+
+    gate: str
+    source: PrometheusQuery
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """One instant query. Equal questions are asked once, whoever needs the answer.
 
     ``address`` is empty for the operator's own Prometheus; ``at`` is the instant asked about.
     ``by`` is the label that holds the revision, if any; ``many``: there is a series for each
-    revision, or one number is made of several.
+    revision, or one number is made of several. ``askers`` are the gates that want to know, and make
+    no difference.
     """
 
     address: str
@@ -29,6 +42,7 @@ class Question:
     at: datetime
     by: str = ""
     many: bool = False
+    askers: tuple[Asker, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def most(self) -> int:

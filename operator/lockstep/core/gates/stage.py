@@ -4,6 +4,7 @@ Pure. Nothing here knows how a question travels, or what the rollout does about 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lockstep.api.exit_criteria import Metric
@@ -51,8 +52,12 @@ Row = tuple[Gate, GateStatus]
 
 def questions(trial: Trial, now: datetime) -> tuple[Question, ...]:
     """What is due at ``now``, each once: measurements of the candidate, and doubts about stable."""
-    rows = ((gate, evidence(gate, trial)) for gate in _gates(trial))
-    return tuple(dict.fromkeys(one for gate, row in rows for one in due(gate, trial, row, now)))
+    found: dict[Question, Question] = {}
+    for gate in _gates(trial):
+        for one in due(gate, trial, evidence(gate, trial), now):
+            same = found.get(one)
+            found[one] = replace(one, askers=same.askers + one.askers) if same else one
+    return tuple(found.values())
 
 
 def judge(trial: Trial, answers: Mapping[Question, Answer | Unasked], now: datetime) -> Judged:
