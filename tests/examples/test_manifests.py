@@ -12,9 +12,9 @@ from lockstep.api.base import PINNED_PATTERN
 from lockstep.api.decision import Act, DecisionSpec
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.core.facts import Criteria
 from lockstep.core.gates.stage import problems
 from lockstep.core.names import preview_name
-from lockstep.core.rollout.observed import Criteria
 from lockstep.core.rollout.stages import Step, steps
 
 Manifest = dict[str, Any]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from lockstep.api.failures import FailureReason
+from lockstep.core.facts import Trouble
 from lockstep.core.names import child_name
 from lockstep.core.rollout.observed import (
     CallerService,
@@ -17,7 +18,6 @@ from lockstep.core.rollout.observed import (
     Crash,
     Ended,
     Pod,
-    Trouble,
 )
 from lockstep.core.rollout.routing import reaches
 from tests.sim.agenda import Agenda

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from lockstep.core.facts import Criteria
 from lockstep.core.gates import stage as gates
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import Criteria, Observed
+from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.stages import Step, steps
 from tests.sim.agenda import BEGINNING
 from tests.sim.cluster import Death

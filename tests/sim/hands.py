@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from lockstep.core.facts import Foreign, Outage
 from lockstep.core.key import Key
 from lockstep.core.names import preview_name
-from lockstep.core.plan import (
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
     NotePorts,
-    Plan,
     PruneConfig,
     PruneRevision,
     PutBudget,
@@ -37,9 +38,7 @@ from lockstep.core.rollout.observed import (
     Budget,
     CallerService,
     Decided,
-    Foreign,
     Observed,
-    Outage,
 )
 from lockstep.core.rollout.routing import Only
 from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, TransientError

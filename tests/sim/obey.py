@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lockstep.core.names import child_name
-from lockstep.core.plan import (
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
     NotePorts,
-    Plan,
     PruneConfig,
     PruneRevision,
     PutBudget,

@@ -7,14 +7,23 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import OF_THE_PHASE, TOLD, Reason
 from lockstep.api.events import EventReason
 from lockstep.api.exit_criteria import Metric
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
-from lockstep.api.model_deployment_status import ModelDeploymentStatus, Truth
-from lockstep.core.plan import Action, Plan, PutReplicaSet, RemovePod, RemoveReplicaSet, SetTraffic
-from lockstep.core.rollout.observed import Arm, Criteria, Observed
+from lockstep.api.model_deployment_status import ModelDeploymentStatus
+from lockstep.core.facts import Criteria
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.actions import (
+    Action,
+    PutReplicaSet,
+    RemovePod,
+    RemoveReplicaSet,
+    SetTraffic,
+)
+from lockstep.core.rollout.observed import Arm, Observed
 from lockstep.core.rollout.replicas import Counts, share
 from lockstep.core.rollout.routing import Everyone, Only, Routing, reaches
 from lockstep.core.rollout.stages import INITIAL, WHOLE, max_surge, room, steps

@@ -9,15 +9,16 @@ from typing import Any, Final, Unpack
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
-from lockstep.core.plan import Action, Plan
+from lockstep.core.facts import Outage
+from lockstep.core.plan import Plan
 from lockstep.core.rollout import planner
+from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import (
     Arm,
     CallerService,
     Decided,
     Observed,
-    Outage,
     Pod,
 )
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError

@@ -18,7 +18,7 @@ from lockstep.adapters.kubernetes import model_deployments
 from lockstep.api import crds
 from lockstep.api.base import Manifest
 from lockstep.clients.kubernetes.api import PATHS
-from lockstep.core.rollout.observed import Unreadable
+from lockstep.core.facts import Unreadable
 from lockstep.core.rollout.revision import resolve
 from lockstep.errors import InvariantError, LockstepError
 from lockstep.wiring import DEEPEST_JSON
@@ -58,7 +58,7 @@ def some(examples: int) -> Callable[[Any], Any]:
 def surrounded(raw: Manifest, answering: Answering) -> World:
     """``raw`` in a world in which two revisions stand, one of which its spec may ask for."""
     world = World(answering)
-    spec = model_deployments.prune_model_deployment(raw).spec
+    spec = model_deployments.prune(raw).spec
     wanted = "00000002"
     if not isinstance(spec, Unreadable):
         wanted = resolve(FRAUD, raw["spec"]["template"], spec.model, ()).revision

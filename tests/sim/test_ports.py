@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from lockstep.api.service import Service, alike
-from lockstep.core.plan import Plan, SetTraffic
+from lockstep.core.plan import Plan
 from lockstep.core.rollout import planner
+from lockstep.core.rollout.actions import SetTraffic
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.routing import Only

@@ -7,7 +7,8 @@ import pytest
 
 from lockstep.api.model_deployment_status import Phase
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout.actions import (
     Action,
     PutBudget,
     PutReplicaSet,
@@ -15,7 +16,6 @@ from lockstep.core.plan import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.refusals import Cause
 from lockstep.core.rollout.routing import Only, Routing
 from lockstep.errors import RefusedError
 from lockstep.shell.loop import reconcile as shell

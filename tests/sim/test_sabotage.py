@@ -14,16 +14,16 @@ import pytest
 from lockstep.api.changes import changed
 from lockstep.core.gates import stage as gates
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.plan import Plan
+from lockstep.core.rollout import approving, deciding, planner, standing
+from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
-    Plan,
     PutReplicaSet,
     RemovePod,
     RemoveReplicaSet,
     SetTraffic,
 )
-from lockstep.core.rollout import approving, deciding, planner, standing
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.routing import Everyone, Only, Routing

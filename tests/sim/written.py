@@ -9,9 +9,9 @@ from lockstep.api.base import Manifest
 from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
+from lockstep.core.facts import Criteria
 from lockstep.core.key import Key
 from lockstep.core.rollout import revision
-from lockstep.core.rollout.observed import Criteria
 from tests.sim.changes import changed_spec
 
 KEY: Final = Key("payments", "fraud")

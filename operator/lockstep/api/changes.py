@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack, overload
 
 from pydantic import BaseModel
 
+from lockstep.api.condition import Condition
 from lockstep.api.exit_criteria import (
     Arg,
     Bounds,
@@ -18,12 +19,11 @@ from lockstep.api.exit_criteria import (
     OnNoData,
     PrometheusQuery,
 )
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment import FailureAction
 from lockstep.api.model_deployment_status import (
     Approved,
-    Condition,
     Deaths,
-    GateStatus,
     Hold,
     Kept,
     Leaving,
@@ -35,7 +35,6 @@ from lockstep.api.model_deployment_status import (
     SecretSeen,
     StageStatus,
     Taken,
-    Verdict,
     Weights,
 )
 from lockstep.api.service import ServedPort, Service, ServicePort, ServiceType

@@ -6,11 +6,8 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from lockstep.api.base import DnsLabel, ObjectName, Rule, Rules, Seen, Spec
-from lockstep.api.model_deployment_status import (
-    Instant,
-    Outcome,
-    Sentence,
-)
+from lockstep.api.model_deployment_status import Outcome
+from lockstep.api.scalars import Instant, Sentence
 
 KIND: Final = "Decision"
 PLURAL: Final = "decisions"

@@ -5,14 +5,14 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from lockstep.api.base import Cut, Seen
-from lockstep.api.model_deployment_status import (
+from lockstep.api.condition import Truth
+from lockstep.api.gate_status import Verdict
+from lockstep.api.scalars import (
     Count,
     Decimal,
     RevisionId,
     Second,
     Sentence,
-    Truth,
-    Verdict,
     Word,
 )
 

@@ -1,65 +1,26 @@
 """What the operator says back: only what cannot be observed, and what people want to see."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from lockstep.api.base import Cut, KeyedBy, Newest, Seen
+from lockstep.api.condition import Condition
 from lockstep.api.conditions import ConditionType
-
-
-def _seconds(value: datetime) -> str:
-    return value.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _milliseconds(value: datetime) -> str:
-    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _reckonable(value: datetime) -> datetime:
-    """Anybody with rights on status may write year 9999, to which no soak can be added."""
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        raise ValueError(f"must be a time from {_FIRST_YEAR} to {_LAST_YEAR}")
-    return value
-
-
-_FIRST_YEAR: Final = 2000
-_LAST_YEAR: Final = 2999
-_Moment = Annotated[AwareDatetime, AfterValidator(_reckonable)]
-_SCHEMA = WithJsonSchema(
-    {
-        "type": "string",
-        "format": "date-time",
-        "maxLength": 40,
-        "pattern": "^2[0-9]{3}-[0-9T:.-]+Z$",
-    }
+from lockstep.api.gate_status import GateStatus
+from lockstep.api.scalars import (
+    Count,
+    Instant,
+    Line,
+    Person,
+    RevisionId,
+    Sentence,
+    Share,
+    Short,
+    Uid,
+    Word,
 )
-
-Second = Annotated[_Moment, PlainSerializer(_seconds, return_type=str), _SCHEMA]
-"""An aware UTC time in whole seconds on the wire, as conditions have it everywhere."""
-
-Instant = Annotated[_Moment, PlainSerializer(_milliseconds, return_type=str), _SCHEMA]
-"""An aware UTC time in milliseconds on the wire: gates are asked as often as every second."""
-
-Word = Annotated[str, Cut(64)]
-RevisionId = Annotated[str, Field(max_length=63, pattern="^[0-9a-z]+$")]
-"""What becomes a label's value: a status that says anything else is nobody's of ours."""
-Short = Annotated[str, Cut(512)]
-Sentence = Annotated[str, Cut(1024)]
-MOST_OF_A_CONDITION: Final = 800
-"""Characters of a condition's message: there are a dozen, and a status stays below 100 KiB."""
-LINE: Final = 256
-Line = Annotated[str, Cut(LINE)]
-"""A sentence of which status holds many: all of it stays below 100 KiB."""
-Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Share = Annotated[int, Field(ge=0, le=100)]
-Decimal = Annotated[str, Field(max_length=32)]
-"""A number as a decimal string: status holds no floats."""
-Person = Annotated[str, Cut(253)]
-"""A user name as the API server knows it."""
-Uid = Annotated[str, Cut(36)]
 
 
 class Phase(StrEnum):
@@ -67,38 +28,6 @@ class Phase(StrEnum):
     PROGRESSING = "Progressing"
     PAUSED = "Paused"
     DEGRADED = "Degraded"
-
-
-class Truth(StrEnum):
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
-class Verdict(StrEnum):
-    """What a gate concluded; Measuring until it has."""
-
-    MEASURING = "Measuring"
-    PASS = "Pass"  # noqa: S105  # a verdict, not a password
-    FAIL = "Fail"
-    INCONCLUSIVE = "Inconclusive"
-
-
-class Condition(Seen):
-    """One thing that is true, false or not known of the ModelDeployment."""
-
-    type: Word
-    """What is said something about."""
-    status: Truth
-    """True, False or Unknown."""
-    reason: Word
-    """Why, in one CamelCase word of a closed list."""
-    message: Annotated[str, Cut(MOST_OF_A_CONDITION)] = ""
-    """Why, in a sentence with numbers."""
-    last_transition_time: Second
-    """When the status last flipped."""
-    observed_generation: int = 0
-    """The generation of the spec that this was said of."""
 
 
 class RevisionStatus(Seen):
@@ -197,44 +126,6 @@ class Weights(Seen):
     """What follows from the ready pods."""
     method: Word = "ReplicaRatio"
     """How callers are split."""
-
-
-class GateStatus(Seen):
-    """One metric of one stage: its verdict and all evidence so far, so a restart loses nothing."""
-
-    name: Word
-    """Name of the metric."""
-    criteria: Annotated[str, Cut(280)]
-    """Where it is defined: kind and name."""
-    verdict: Verdict = Verdict.MEASURING
-    """Measuring until it is decided; then Pass, Fail or Inconclusive."""
-    value: Decimal | None = None
-    """The last value."""
-    limit: Annotated[str, Cut(128)] = ""
-    """What is allowed."""
-    samples: Count = 0
-    """Valid measurements in this stage."""
-    failures: Count = 0
-    """Failed measurements in this stage."""
-    inconclusive: Count = 0
-    """Inconclusive measurements in this stage."""
-    no_data: Count = 0
-    """Measurements without data in a row."""
-    errors: Count = 0
-    """Broken answers in a row."""
-    suspect: bool = False
-    """A limit is exceeded and stable is looked at too: while Measuring that is still to come, with
-    Inconclusive stable was found to exceed it as well."""
-    refused: bool | None = None
-    """Prometheus cannot read its query: only an edit of the criteria helps."""
-    measured_at: Instant | None = None
-    """When it was last measured."""
-    generation: int = 0
-    """The generation of the criteria; edited criteria start the evidence anew."""
-    dry_run: bool = False
-    """Shown, but decides nothing."""
-    message: Line = ""
-    """The verdict in a sentence."""
 
 
 class Rejection(Seen):

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockstep.api.conditions import ConditionReason, ConditionType
-from lockstep.api.model_deployment_status import (
+from lockstep.api.condition import (
     MOST_OF_A_CONDITION,
     Condition,
     Truth,
 )
+from lockstep.api.conditions import ConditionReason, ConditionType
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ The same for a dry run, for a ReplicaSet that gets no pod, and for what we write
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -22,38 +21,6 @@ class Cause(StrEnum):
     SPEC = "Spec"
     PLATFORM = "Platform"
     ROOM = "Room"
-
-
-class Verb(StrEnum):
-    """What a write does to its object."""
-
-    CREATED = "created"
-    CHANGED = "changed"
-    DELETED = "deleted"
-    OWNED = "given its owner"
-    NOTED = "given its ports"
-    ANSWERED = "answered"
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One object and what is to become of it: the same in every pass that plans it."""
-
-    verb: Verb
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name} could not be {self.verb}"
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A write of ours that the API server refuses, in its own words; it is tried again."""
-
-    write: Write
-    cause: Cause
-    message: str
 
 
 REASONS: Final[Mapping[Cause, FailureReason]] = {

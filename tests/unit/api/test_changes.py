@@ -9,7 +9,8 @@ import pytest
 from pydantic import AwareDatetime, BaseModel
 
 from lockstep.api.changes import changed
-from lockstep.api.model_deployment_status import GateStatus, ModelDeploymentStatus, StageStatus
+from lockstep.api.gate_status import GateStatus
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, StageStatus
 from tests.sim.changes import changed_spec
 
 ROOT = Path(__file__).parents[3]

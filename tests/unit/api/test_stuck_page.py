@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import OF_THE_PHASE, ConditionReason, ConditionType, Reason
 from lockstep.api.events import EventReason, EventType
 from lockstep.api.failures import FailureReason
-from lockstep.api.model_deployment_status import Truth
 
 PAGE = Path("docs/how-to/stuck.md").read_text()
 TIME, PERSON, MEND, BESIDE, EVENTS = (

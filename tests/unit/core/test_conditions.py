@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from lockstep.api.condition import MOST_OF_A_CONDITION, Truth
 from lockstep.api.conditions import ConditionType, Reason
-from lockstep.api.model_deployment_status import MOST_OF_A_CONDITION, Truth
 from lockstep.core.conditions import Claim, update
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

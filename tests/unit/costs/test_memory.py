@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from lockstep.api.base import Manifest
-from lockstep.core.plan import StoreRevision
 from lockstep.core.rollout import revision
+from lockstep.core.rollout.actions import StoreRevision
 from lockstep.core.rollout.children import controller_revision, replica_set
 from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.written import OWNER, TEMPLATE, model_deployment, standing

@@ -11,9 +11,9 @@ import pytest
 
 from lockstep.adapters.kubernetes import (
     drift,
-    model_deployments,
     pods,
 )
+from lockstep.adapters.kubernetes.specs import parse
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.model_deployment import Model, ModelDeploymentSpec
 from lockstep.core import config
@@ -61,7 +61,7 @@ def _drift(items: Callable[[int], list[Any]], *, reverse: bool = False) -> Calla
 def _deployment(field: str, items: Callable[[int], list[Any]]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         spec = change(MODEL_DEPLOYMENT, {f"{_CONTAINER}.{field}": items(count)})["spec"]
-        return lambda: model_deployments.parse(ModelDeploymentSpec, spec)
+        return lambda: parse(ModelDeploymentSpec, spec)
 
     return make
 
@@ -69,7 +69,7 @@ def _deployment(field: str, items: Callable[[int], list[Any]]) -> Callable[[int]
 def _spec(path: str, items: Callable[[int], object]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         spec = change(MODEL_DEPLOYMENT, {path: items(count)})["spec"]
-        return lambda: model_deployments.parse(ModelDeploymentSpec, spec)
+        return lambda: parse(ModelDeploymentSpec, spec)
 
     return make
 
@@ -77,7 +77,7 @@ def _spec(path: str, items: Callable[[int], object]) -> Callable[[int], Work]:
 def _criteria(path: str, items: Callable[[int], object]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         spec = change(EXIT_CRITERIA, {path: items(count)})["spec"]
-        return lambda: model_deployments.parse(ExitCriteriaSpec, spec)
+        return lambda: parse(ExitCriteriaSpec, spec)
 
     return make
 

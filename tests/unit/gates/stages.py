@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
+from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
-from lockstep.api.model_deployment_status import GateStatus
+from lockstep.core.facts import Criteria
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.gates.stage import Judged, Named, Trial, judge, questions
-from lockstep.core.rollout.observed import Criteria
 
 ENTERED = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 SOAK = timedelta(minutes=10)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.exit_criteria_status import LastVerdict
-from lockstep.api.model_deployment_status import GateStatus, Verdict
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.core.gates.last import Concluded, kept, newest, verdicts
 from lockstep.core.key import Key
 

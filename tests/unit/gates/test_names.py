@@ -3,7 +3,7 @@
 import pytest
 
 from lockstep.api.changes import changed
-from lockstep.api.model_deployment_status import GateStatus, Verdict
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.core.gates import hint
 from lockstep.core.gates.gate import gates_of
 from lockstep.core.gates.names import lookup, named

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.api.model_deployment_status import Verdict
+from lockstep.api.gate_status import Verdict
 from lockstep.core.gates.question import Answer, Broken, Reply
 from lockstep.core.gates.stage import Failed, Inconclusive, Invalid, Measuring, Passed, Shared
 from tests.unit.gates.stages import (

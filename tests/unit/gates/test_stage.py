@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment import FailureAction
-from lockstep.api.model_deployment_status import (
-    LINE,
-    GateStatus,
-    Verdict,
-)
+from lockstep.api.scalars import LINE
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.gates.stage import (
     Failed,

@@ -6,7 +6,8 @@ from typing import get_args, get_type_hints
 
 from pydantic import AwareDatetime
 
-from lockstep.api.model_deployment_status import GateStatus, ModelDeploymentStatus, StageStatus
+from lockstep.api.gate_status import GateStatus
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, StageStatus
 from lockstep.core.rollout import clocks
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_gated import REF, criteria

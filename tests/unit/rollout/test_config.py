@@ -16,15 +16,22 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.core.config import copy_name
-from lockstep.core.plan import Action, Plan, PruneConfig, PutReplicaSet, StoreConfig, StoreRevision
+from lockstep.core.facts import Foreign
+from lockstep.core.plan import Plan
 from lockstep.core.rollout import revision
+from lockstep.core.rollout.actions import (
+    Action,
+    PruneConfig,
+    PutReplicaSet,
+    StoreConfig,
+    StoreRevision,
+)
 from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     CallerService,
     ConfigCopy,
     DryRunResult,
-    Foreign,
     Observed,
     StoredRevision,
 )

@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 
 from lockstep.api.changes import changed
+from lockstep.api.condition import Condition, Truth
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
 from lockstep.api.model_deployment_status import (
     Approved,
-    Condition,
     Hold,
     Outcome,
     Phase,
     StageStatus,
     Taken,
-    Truth,
 )
-from lockstep.core.plan import AnswerDecision, Plan
+from lockstep.core.facts import Unreadable
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.core.rollout.deciding import MOST, MOST_WAITING
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import (
@@ -29,7 +30,6 @@ from lockstep.core.rollout.observed import (
     Decided,
     Observed,
     SmokeResult,
-    Unreadable,
 )
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Only

@@ -12,7 +12,7 @@ from typing import Any, Final
 from lockstep.api.changes import changed
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
 from lockstep.api.model_deployment_status import Hold
-from lockstep.core.plan import AnswerDecision
+from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.core.rollout.observed import Decided, Observed
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey

@@ -13,27 +13,25 @@ from typing import Any, Final
 
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.failures import FailureReason
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.model_deployment_status import (
-    GateStatus,
     Kept,
     Leaving,
     ModelDeploymentStatus,
     Phase,
     StageStatus,
-    Verdict,
 )
+from lockstep.core.facts import Criteria, Trouble
 from lockstep.core.plan import Plan
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     CallerService,
-    Criteria,
     DryRunResult,
     Observed,
     SmokeResult,
-    Trouble,
 )
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Nobody, Only

@@ -7,8 +7,14 @@ import pytest
 
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
 from lockstep.api.model_deployment_status import StageStatus
+from lockstep.core.facts import Foreign
 from lockstep.core.gates.question import Answer
-from lockstep.core.rollout.observed import Answers, CallerService, Foreign, Observed, SmokeResult
+from lockstep.core.rollout.observed import (
+    Answers,
+    CallerService,
+    Observed,
+    SmokeResult,
+)
 from lockstep.core.rollout.planner import look, needs, plan
 from lockstep.core.rollout.routing import Only
 from lockstep.core.rollout.stages import Step, walk

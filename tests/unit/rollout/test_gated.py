@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 
 from lockstep.api.exit_criteria import ExitCriteriaSpec
+from lockstep.api.gate_status import Verdict
 from lockstep.api.model_deployment import CriteriaRef
-from lockstep.api.model_deployment_status import (
-    Phase,
-    StageStatus,
-    Verdict,
-)
+from lockstep.api.model_deployment_status import Phase, StageStatus
+from lockstep.core.facts import Criteria
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import (
-    Answers,
-    Criteria,
-    Observed,
-)
+from lockstep.core.rollout.observed import Answers, Observed
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, trial

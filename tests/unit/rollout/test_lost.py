@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import Model
-from lockstep.core.plan import PutReplicaSet, StoreRevision
 from lockstep.core.rollout import revision
+from lockstep.core.rollout.actions import PutReplicaSet, StoreRevision
 from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only

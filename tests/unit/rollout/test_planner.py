@@ -11,11 +11,17 @@ from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.api.service import Service
-from lockstep.core.plan import (
+from lockstep.core.facts import (
+    Foreign,
+    Trouble,
+    Unreadable,
+)
+from lockstep.core.plan import Plan
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
     NotePorts,
-    Plan,
     PruneConfig,
     PruneRevision,
     PutBudget,
@@ -30,16 +36,12 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.core.refusals import Cause
 from lockstep.core.rollout.observed import (
     Answers,
     Arm,
     ChildReplicaSet,
     DryRunResult,
-    Foreign,
     SmokeResult,
-    Trouble,
-    Unreadable,
 )
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.proving import judged_by

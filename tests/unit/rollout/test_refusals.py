@@ -6,15 +6,24 @@ from typing import Any
 
 import pytest
 
+from lockstep.api.condition import Condition
 from lockstep.api.failures import FailureReason
-from lockstep.api.model_deployment_status import (
-    Condition,
-    Phase,
-    StageStatus,
+from lockstep.api.model_deployment_status import Phase, StageStatus
+from lockstep.core.facts import (
+    ChildRef,
+    Refused,
+    Trouble,
+    Verb,
+    Write,
 )
 from lockstep.core.plan import Plan
-from lockstep.core.refusals import Cause, Refused, Verb, Write
-from lockstep.core.rollout.observed import Answers, Arm, Budget, ChildRef, DryRunResult, Trouble
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout.observed import (
+    Answers,
+    Arm,
+    Budget,
+    DryRunResult,
+)
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import NO_SURGE, did, reason

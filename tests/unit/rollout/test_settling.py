@@ -10,8 +10,8 @@ from lockstep.api.model_deployment_status import (
     Past,
     StageStatus,
 )
+from lockstep.core.facts import Outage
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import Outage
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.settling import LONGEST, settled

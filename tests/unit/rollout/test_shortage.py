@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lockstep.adapters.kubernetes.replica_sets import create_failure_reason
-from lockstep.core.rollout.observed import Arm, Trouble
+from lockstep.core.facts import Trouble
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import reason
 from tests.unit.rollout.test_restart import AGO, HOMELESS, asked, edited, fresh, stable

@@ -8,7 +8,8 @@ import pytest
 
 from lockstep.adapters.kubernetes import events
 from lockstep.api.decision import Act
-from lockstep.api.model_deployment_status import StageStatus, Verdict
+from lockstep.api.gate_status import Verdict
+from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core import config
 from lockstep.core.plan import Plan
 from lockstep.core.rollout import changes

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lockstep.api.service import Service
+from lockstep.core.facts import ChildRef
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.rollout.actions import (
     Action,
     NotePorts,
     PruneConfig,
@@ -23,7 +24,6 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.core.rollout.observed import ChildRef
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.writes import rests_on, write
 from tests.unit.rollout.worlds import V1, V2, trial

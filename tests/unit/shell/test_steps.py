@@ -10,34 +10,38 @@ from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.api.base import Manifest
 from lockstep.api.changes import changed
 from lockstep.api.events import EventReason
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment_status import (
-    GateStatus,
     ModelDeploymentStatus,
     Phase,
     RevisionStatus,
-    Verdict,
 )
 from lockstep.api.service import Service
+from lockstep.core.facts import Foreign
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.plan import Event, Plan
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout.actions import (
     Action,
-    Event,
-    Plan,
     PruneRevision,
     PutReplicaSet,
     RemoveReplicaSet,
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.refusals import Cause
 from lockstep.core.rollout.needs import (
     DryRun,
     Needs,
     PodEvents,
     Smoke,
 )
-from lockstep.core.rollout.observed import Answers, DryRunResult, Foreign, PodSaid, SmokeResult
+from lockstep.core.rollout.observed import (
+    Answers,
+    DryRunResult,
+    PodSaid,
+    SmokeResult,
+)
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.loop.reconcile import AFTER_WRITING

@@ -6,7 +6,8 @@ from typing import Final
 from lockstep.adapters.kubernetes.meta import Meta, meta
 from lockstep.api.base import Manifest
 from lockstep.core import names
-from lockstep.core.rollout.observed import REPLICA_SET, ChildRef
+from lockstep.core.facts import ChildRef
+from lockstep.core.rollout.observed import REPLICA_SET
 
 _GROUP: Final = "apps/"
 

@@ -7,11 +7,11 @@ from lockstep.adapters.kubernetes.meta import (
     instant,
     meta,
 )
-from lockstep.adapters.kubernetes.model_deployments import parse
+from lockstep.adapters.kubernetes.specs import parse
 from lockstep.api.base import API_VERSION, Manifest
 from lockstep.api.decision import KIND, DecisionSpec, DecisionStatus
 from lockstep.api.model_deployment_status import Outcome
-from lockstep.core.plan import AnswerDecision
+from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.core.rollout.observed import Decided
 
 

@@ -1,25 +1,21 @@
-"""Our own kinds, from the API server's JSON to our words, and a status back to the wire."""
+"""ModelDeployments, from the API server's JSON to our words, and a status back to the wire."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeGuard, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from lockstep.adapters.kubernetes.meta import Meta, meta
+from lockstep.adapters.kubernetes.specs import parse, sentence
 from lockstep.adapters.sharing import like
-from lockstep.api.base import Manifest, cut
+from lockstep.api.base import Manifest
 from lockstep.api.decision import AUTHOR_ANNOTATION, AUTHORS_ANNOTATION
-from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
-from lockstep.core.rollout.observed import Criteria, Unreadable
+from lockstep.core.facts import Unreadable
 from lockstep.errors import InvariantError
 
-_SENTENCE: Final = 500
 _AUTHORS: Final = 17 * 254
-_DEEPEST: Final = 50
-"""The API server lets 10,000 levels in; no pod template has a third of this."""
-M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +40,7 @@ class ModelDeploymentRecord:
         return frozenset(self.spec.strategy.criteria())
 
 
-@dataclass(frozen=True, slots=True)
-class CriteriaRecord:
-    """``wire`` is the status as stored, which concerns none of those who use them."""
-
-    meta: Meta
-    criteria: Criteria | Unreadable
-    wire: Manifest = field(default_factory=dict, compare=False)
-
-
-def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
+def prune(raw: Manifest) -> ModelDeploymentRecord:
     """Read a ModelDeployment."""
     written = raw.get("spec")
     spec = parse(ModelDeploymentSpec, written)
@@ -70,11 +57,11 @@ def prune_model_deployment(raw: Manifest) -> ModelDeploymentRecord:
     )
 
 
-def renew_model_deployment(known: ModelDeploymentRecord, raw: Manifest) -> ModelDeploymentRecord:
+def renew(known: ModelDeploymentRecord, raw: Manifest) -> ModelDeploymentRecord:
     """Read it again; the spec is read only when it is another one: most changes are our own."""
     now = meta(raw)
     if (now.uid, now.generation) != (known.meta.uid, known.meta.generation):
-        return prune_model_deployment(_sharing(raw, known.template))
+        return prune(_sharing(raw, known.template))
     author, authors = _note(raw, AUTHOR_ANNOTATION), _authors(raw)
     return replace(known, meta=now, wire=raw.get("status", {}), author=author, authors=authors)
 
@@ -96,54 +83,6 @@ def _authors(raw: Manifest) -> tuple[str, ...]:
 
 def _note(raw: Manifest, name: str) -> str:
     return str((raw["metadata"].get("annotations") or {}).get(name, ""))
-
-
-def prune_exit_criteria(raw: Manifest) -> CriteriaRecord:
-    return _criteria(ExitCriteriaSpec, raw)
-
-
-def prune_cluster_exit_criteria(raw: Manifest) -> CriteriaRecord:
-    return _criteria(ClusterExitCriteriaSpec, raw)
-
-
-def _criteria(model: type[ExitCriteriaSpec], raw: Manifest) -> CriteriaRecord:
-    known, spec = meta(raw), parse(model, raw.get("spec", {}))
-    if isinstance(spec, Unreadable):
-        return CriteriaRecord(known, spec, raw.get("status", {}))
-    return CriteriaRecord(known, Criteria(spec, known.generation), raw.get("status", {}))
-
-
-def parse(model: type[M], spec: object) -> M | Unreadable:
-    """Read the spec of one of our kinds."""
-    if _is_deeper(spec, _DEEPEST):
-        return Unreadable(f"spec.template: nests more than {_DEEPEST} levels deep")
-    try:
-        return model.model_validate(spec)
-    except ValidationError as error:
-        return Unreadable(sentence(error))
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Whether lists and maps nest deeper than that."""
-    here = [value]
-    for _ in range(levels):
-        below = [it.values() if isinstance(it, dict) else it for it in here if _holds_more(it)]
-        here = [inner for held in below for inner in held]
-    return any(map(_holds_more, here))
-
-
-def _holds_more(value: object) -> TypeGuard[dict[str, object] | list[object]]:
-    return isinstance(value, dict | list)
-
-
-def sentence(error: ValidationError) -> str:
-    """Name the first field that cannot be read, and why: ``spec.replicas: should be …``."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = "".join(f"[{it}]" if isinstance(it, int) else f".{it}" for it in first["loc"])
-    why = first["msg"].removeprefix("Value error, ")
-    more = error.error_count() - 1
-    text = f"spec{path}: {why}" + (f" (and {more} more)" if more else "")
-    return cut(text, _SENTENCE)
 
 
 def read_status(wire: Manifest) -> ModelDeploymentStatus:
@@ -182,17 +121,3 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 (any part of a status)
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items() if inner != ""}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
-
-
-def merge_patch(before: Manifest, after: Manifest) -> Manifest:
-    """The JSON merge patch (RFC 7386) from one object to the other: null for what has to go."""
-    patch: Manifest = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        known = before.get(key)
-        if isinstance(value, dict) and isinstance(known, dict):
-            inner = merge_patch(known, value)
-            if inner:
-                patch[key] = inner
-        elif value != known:
-            patch[key] = value
-    return patch

@@ -16,12 +16,12 @@ from lockstep.adapters.kubernetes.meta import (
 )
 from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest, cut
 from lockstep.api.failures import FailureReason
+from lockstep.core.facts import Trouble
 from lockstep.core.rollout.observed import (
     Crash,
     Ended,
     Going,
     Pod,
-    Trouble,
 )
 
 _GATED: Final = "SchedulingGated"

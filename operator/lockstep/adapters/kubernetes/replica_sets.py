@@ -18,12 +18,9 @@ from lockstep.adapters.sharing import like
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
+from lockstep.core.facts import Trouble
 from lockstep.core.refusals import REASONS, Cause, cause
-from lockstep.core.rollout.observed import (
-    ChildReplicaSet,
-    Span,
-    Trouble,
-)
+from lockstep.core.rollout.observed import ChildReplicaSet, Span
 
 _DIGITS = 6  # of more pods than a cluster has
 

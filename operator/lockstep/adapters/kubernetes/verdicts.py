@@ -5,7 +5,7 @@ from pydantic import ValidationError
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord, read_status
 from lockstep.api.base import Manifest
 from lockstep.api.exit_criteria_status import ExitCriteriaStatus, LastVerdict
-from lockstep.api.model_deployment_status import Verdict
+from lockstep.api.gate_status import Verdict
 from lockstep.core.gates.last import Concluded
 from lockstep.errors import InvariantError
 

@@ -10,7 +10,8 @@ from typing import Final, assert_never
 from lockstep.api.base import cut
 from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
-from lockstep.api.model_deployment_status import LINE, GateStatus
+from lockstep.api.gate_status import GateStatus
+from lockstep.api.scalars import LINE
 from lockstep.core.gates.gate import Gate
 from lockstep.core.gates.numbers import rounded
 from lockstep.core.gates.question import Broken

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from lockstep.api.exit_criteria import Metric, MinimumRequests, PrometheusQuery
+from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment import CriteriaRef
-from lockstep.api.model_deployment_status import GateStatus
+from lockstep.core.facts import Criteria
 from lockstep.core.gates.due import Grid, grid
 from lockstep.core.gates.placeholders import (
     NO_REVISION,
@@ -21,7 +22,6 @@ from lockstep.core.gates.question import Asker, Question
 from lockstep.core.gates.ranges import is_whole, ripe, shortened
 from lockstep.core.gates.thresholds import limits
 from lockstep.core.gates.trial import Named, Trial
-from lockstep.core.rollout.observed import Criteria
 
 MINIMUM_REQUESTS: Final = "minimum-requests"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.api.changes import changed
-from lockstep.api.model_deployment_status import GateStatus
+from lockstep.api.gate_status import GateStatus
 from lockstep.core.gates.evidence import clipped
 from lockstep.core.gates.gate import Gate
 from lockstep.core.gates.names import lookup, named

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import Metric, MinimumRequests, OnNoData
-from lockstep.api.model_deployment_status import GateStatus, Verdict
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.core.gates import hint, mute
 from lockstep.core.gates.evidence import TOLERATED_ERRORS, clipped, counted
 from lockstep.core.gates.gate import Gate, asker, evidence, first_look, grid_of, question

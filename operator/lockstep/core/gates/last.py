@@ -7,12 +7,8 @@ from typing import Final
 
 from lockstep.api.exit_criteria import CLUSTER_KIND
 from lockstep.api.exit_criteria_status import MOST_VERDICTS, LastVerdict
-from lockstep.api.model_deployment_status import (
-    GateStatus,
-    RevisionId,
-    Verdict,
-    Word,
-)
+from lockstep.api.gate_status import GateStatus, Verdict
+from lockstep.api.scalars import RevisionId, Word
 from lockstep.core.key import Key
 
 _WORST_FIRST: Final[Mapping[Verdict, int]] = {

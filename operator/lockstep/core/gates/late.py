@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lockstep.api.changes import changed
-from lockstep.api.model_deployment_status import GateStatus
+from lockstep.api.gate_status import GateStatus
 from lockstep.core.gates.evidence import clipped
 from lockstep.core.gates.gate import Gate, asker
 from lockstep.core.gates.judge import finished

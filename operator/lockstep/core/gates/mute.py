@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from lockstep.api.exit_criteria import Metric, OnNoData
-from lockstep.api.model_deployment_status import GateStatus
+from lockstep.api.gate_status import GateStatus
 from lockstep.core.gates.evidence import waiting
 from lockstep.core.gates.gate import Gate, is_short, question
 from lockstep.core.gates.question import Answer, Question

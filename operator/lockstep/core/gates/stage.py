@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lockstep.api.exit_criteria import Metric
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment import FailureAction
-from lockstep.api.model_deployment_status import GateStatus, Verdict
 from lockstep.core.gates import late
 from lockstep.core.gates.gate import Gate, evidence, gates_of, grid_of
 from lockstep.core.gates.judge import due, finished, is_shared, judged, since

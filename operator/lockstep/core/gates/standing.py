@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from lockstep.api.base import cut
+from lockstep.api.condition import Truth
 from lockstep.api.exit_criteria_status import MOST_USERS, ExitCriteriaStatus, LastVerdict
 from lockstep.api.model_deployment import CriteriaRef
-from lockstep.api.model_deployment_status import Truth
+from lockstep.core.facts import Criteria, Unreadable
 from lockstep.core.gates.gate import gates_of
 from lockstep.core.gates.mistakes import in_gate
-from lockstep.core.rollout.observed import Criteria, Unreadable
 
 _EXCERPT: Final = 160
 _SOME_SOAK: Final = timedelta(seconds=1)

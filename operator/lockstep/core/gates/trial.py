@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
-from lockstep.api.model_deployment_status import GateStatus
+from lockstep.core.facts import Criteria
 from lockstep.core.key import Key
-from lockstep.core.rollout.observed import Criteria
 
 Named = tuple[CriteriaRef, Criteria]
 

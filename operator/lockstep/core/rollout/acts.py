@@ -22,10 +22,11 @@ from lockstep.api.model_deployment_status import (
     RevisionStatus,
     StageStatus,
 )
+from lockstep.core.facts import Unreadable
 from lockstep.core.governance import approvals
 from lockstep.core.rollout import adoption, approving, config, messages, outcome, situation
 from lockstep.core.rollout.failures import Failure
-from lockstep.core.rollout.observed import Decided, Unreadable
+from lockstep.core.rollout.observed import Decided
 from lockstep.core.rollout.stages import (
     LAST_SKIPPED,
     PROMOTED_FULL,

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import DeletionPolicy
-from lockstep.api.model_deployment_status import Phase, Truth
+from lockstep.api.model_deployment_status import Phase
 from lockstep.core.conditions import Claim
+from lockstep.core.facts import ChildRef, Foreign
 from lockstep.core.names import child_name
-from lockstep.core.plan import Action, SetOwnership
-from lockstep.core.rollout.observed import ChildRef, Foreign
+from lockstep.core.rollout.actions import Action, SetOwnership
 from lockstep.core.rollout.view import Assessment, DesiredState, View
 
 _NAMED: Final = 12

@@ -11,11 +11,8 @@ from typing import Final
 from lockstep.api.base import format_duration
 from lockstep.api.changes import changed
 from lockstep.api.events import EventReason
-from lockstep.api.model_deployment_status import (
-    GateStatus,
-    ModelDeploymentStatus,
-    StageStatus,
-)
+from lockstep.api.gate_status import GateStatus
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, StageStatus
 from lockstep.core.plan import Event
 
 TOLERATED: Final = timedelta(seconds=5)

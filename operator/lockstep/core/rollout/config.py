@@ -8,19 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import ConditionType, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.model_deployment_status import (
-    RevisionStatus,
-    SecretSeen,
-    Truth,
-)
+from lockstep.api.model_deployment_status import RevisionStatus, SecretSeen
 from lockstep.core import config
 from lockstep.core.conditions import Claim
 from lockstep.core.config import Kind, Read
 from lockstep.core.names import child_name
-from lockstep.core.plan import PruneConfig, StoreConfig
 from lockstep.core.rollout import restart
+from lockstep.core.rollout.actions import PruneConfig, StoreConfig
 from lockstep.core.rollout.observed import ConfigCopy, Observed
 from lockstep.core.rollout.revision import (
     ABSENT,

@@ -13,13 +13,10 @@ from lockstep.api.model_deployment_status import (
     Outcome,
     Taken,
 )
-from lockstep.core.plan import AnswerDecision
+from lockstep.core.facts import Unreadable
 from lockstep.core.rollout import acts, messages
-from lockstep.core.rollout.observed import (
-    Decided,
-    Observed,
-    Unreadable,
-)
+from lockstep.core.rollout.actions import AnswerDecision
+from lockstep.core.rollout.observed import Decided, Observed
 from lockstep.core.rollout.view import View
 
 MOST: Final = 16

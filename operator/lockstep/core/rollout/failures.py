@@ -7,13 +7,10 @@ from datetime import timedelta
 from lockstep.api.base import format_duration
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
-from lockstep.core.refusals import REASONS, Verb
+from lockstep.core.facts import Trouble, Verb
+from lockstep.core.refusals import REASONS
 from lockstep.core.rollout import standing
-from lockstep.core.rollout.observed import (
-    Arm,
-    Pod,
-    Trouble,
-)
+from lockstep.core.rollout.observed import Arm, Pod
 from lockstep.core.rollout.view import View, soonest
 
 

@@ -9,12 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lockstep.api.events import EventReason
-from lockstep.api.model_deployment_status import (
-    GateStatus,
-    ModelDeploymentStatus,
-    RevisionStatus,
-    Verdict,
-)
+from lockstep.api.gate_status import GateStatus, Verdict
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, RevisionStatus
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.last import Concluded
 from lockstep.core.plan import Event

@@ -13,9 +13,14 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.api.service import ServedPort
+from lockstep.core.facts import (
+    ChildRef,
+    Foreign,
+    Hand,
+    Trouble,
+)
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
-from lockstep.core.hand import Hand
 from lockstep.core.moments import clock
 from lockstep.core.refusals import Cause
 from lockstep.core.rollout import blockers
@@ -24,12 +29,9 @@ from lockstep.core.rollout.failures import Failure, why
 from lockstep.core.rollout.observed import (
     Arm,
     Autoscaler,
-    ChildRef,
     ChildReplicaSet,
-    Foreign,
     Pod,
     StoredRevision,
-    Trouble,
 )
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.routing import reaches

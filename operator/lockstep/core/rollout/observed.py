@@ -8,7 +8,6 @@ from typing import Final
 
 from lockstep.api.base import Manifest
 from lockstep.api.decision import DecisionSpec
-from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
 from lockstep.api.model_deployment_status import (
@@ -18,26 +17,20 @@ from lockstep.api.model_deployment_status import (
 )
 from lockstep.api.service import Ports
 from lockstep.core.config import Keys
+from lockstep.core.facts import (
+    ChildRef,
+    Criteria,
+    Foreign,
+    Hand,
+    Outage,
+    Refused,
+    Trouble,
+    Unreadable,
+)
 from lockstep.core.gates.question import Answer, Question, Unasked
-from lockstep.core.hand import Hand
 from lockstep.core.key import Key
-from lockstep.core.refusals import Cause, Refused
+from lockstep.core.refusals import Cause
 from lockstep.core.rollout.routing import Routing
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An object that the API server let in and we cannot read: the sentence names the field."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why waiting will not help: our word for it and the cluster's own sentence."""
-
-    reason: FailureReason
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +245,6 @@ class Budget:
     hand: Hand | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRef:
-    """One child, by kind and name."""
-
-    kind: str
-    name: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigCopy:
     """Our immutable copy of a ConfigMap, as it was when a revision first read it.
@@ -320,30 +305,6 @@ class StoredRevision:
     authors: tuple[str, ...] = ()
     ports: Ports = ()
     rendered: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Criteria:
-    """An ExitCriteria or ClusterExitCriteria as found."""
-
-    spec: ExitCriteriaSpec
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A name that we need is taken by an object that we did not create."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """The API server did not answer, for so long, until ``over``; it may have been so to others."""
-
-    lasted: timedelta
-    over: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import (
@@ -11,10 +12,10 @@ from lockstep.api.model_deployment_status import (
     Phase,
     Rejection,
     RevisionStatus,
-    Truth,
 )
 from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
+from lockstep.core.facts import Foreign, Unreadable
 from lockstep.core.plan import Plan
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
@@ -38,7 +39,11 @@ from lockstep.core.rollout import (
     upkeep,
 )
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import Arm, DryRunResult, Foreign, Observed, Unreadable
+from lockstep.core.rollout.observed import (
+    Arm,
+    DryRunResult,
+    Observed,
+)
 from lockstep.core.rollout.routing import Only, reaches
 from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve

@@ -9,18 +9,15 @@ from dataclasses import dataclass
 
 from lockstep.api.base import Manifest
 from lockstep.api.changes import changed
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
-from lockstep.api.model_deployment_status import (
-    ModelDeploymentStatus,
-    RevisionStatus,
-    Truth,
-)
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, RevisionStatus
 from lockstep.api.service import Ports, ServedPort, Service, alike
 from lockstep.core import pod_spec
 from lockstep.core.conditions import Claim
 from lockstep.core.last import of_last
-from lockstep.core.plan import NotePorts
 from lockstep.core.rollout import config, messages
+from lockstep.core.rollout.actions import NotePorts
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
 from lockstep.core.rollout.stages import WHOLE, max_surge, steps
 from lockstep.core.rollout.view import View

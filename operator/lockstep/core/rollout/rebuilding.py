@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from lockstep.api.base import Manifest
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import RevisionStatus
-from lockstep.core.plan import Action, Event, StoreRevision
+from lockstep.core.plan import Event
 from lockstep.core.rollout import messages
+from lockstep.core.rollout.actions import Action, StoreRevision
 from lockstep.core.rollout.revision import REBUILT
 from lockstep.core.rollout.view import View
 

@@ -5,16 +5,18 @@ from dataclasses import replace
 from typing import Final
 
 from lockstep.api.base import cut
+from lockstep.api.condition import MOST_OF_A_CONDITION, Truth
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
-from lockstep.api.model_deployment_status import (
-    MOST_OF_A_CONDITION,
-    ModelDeploymentStatus,
-    Phase,
-    Truth,
-)
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase
 from lockstep.core.conditions import Claim
-from lockstep.core.plan import Action, Event
-from lockstep.core.refusals import REASONS, Cause, Refused, Verb, Write
+from lockstep.core.facts import (
+    Refused,
+    Verb,
+    Write,
+)
+from lockstep.core.plan import Event
+from lockstep.core.refusals import REASONS, Cause
+from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.view import Assessment, View
 from lockstep.core.rollout.writes import write
 

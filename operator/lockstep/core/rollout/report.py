@@ -7,28 +7,19 @@ from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.changes import changed
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
 from lockstep.api.model_deployment_status import (
     ModelDeploymentStatus,
     Phase,
     RevisionStatus,
-    Truth,
     Weights,
 )
 from lockstep.api.service import alike
 from lockstep.core import conditions
 from lockstep.core.conditions import Claim, truth
-from lockstep.core.plan import (
-    Action,
-    Plan,
-    PruneRevision,
-    PutReplicaSet,
-    RemovePreview,
-    RemoveReplicaSet,
-    SetPreview,
-    SetTraffic,
-    StoreRevision,
-)
+from lockstep.core.facts import Unreadable
+from lockstep.core.plan import Plan
 from lockstep.core.rollout import (
     adoption,
     approving,
@@ -49,8 +40,22 @@ from lockstep.core.rollout import (
     standing,
     upkeep,
 )
+from lockstep.core.rollout.actions import (
+    Action,
+    PruneRevision,
+    PutReplicaSet,
+    RemovePreview,
+    RemoveReplicaSet,
+    SetPreview,
+    SetTraffic,
+    StoreRevision,
+)
 from lockstep.core.rollout.asking import template
-from lockstep.core.rollout.observed import Arm, ChildReplicaSet, Observed, Unreadable
+from lockstep.core.rollout.observed import (
+    Arm,
+    ChildReplicaSet,
+    Observed,
+)
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk

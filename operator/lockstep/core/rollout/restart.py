@@ -9,7 +9,7 @@ Nothing is remembered of it: when a pod was made says whether it remains to be r
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from lockstep.core.plan import RemovePod
+from lockstep.core.rollout.actions import RemovePod
 from lockstep.core.rollout.observed import (
     Arm,
     Pod,

@@ -4,14 +4,11 @@ Nothing here moves callers: a return is a trial of one step, see ``stages.steps`
 """
 
 from lockstep.api.changes import changed
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.model_deployment_status import (
-    Past,
-    RevisionStatus,
-    Truth,
-)
+from lockstep.api.model_deployment_status import Past, RevisionStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout import config, messages
 from lockstep.core.rollout.observed import Observed

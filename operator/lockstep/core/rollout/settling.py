@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.api.base import format_duration
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
 from lockstep.api.history import Became
-from lockstep.api.model_deployment_status import Truth
 from lockstep.core.conditions import Claim
+from lockstep.core.facts import Outage
 from lockstep.core.moments import clock
 from lockstep.core.rollout import restart
-from lockstep.core.rollout.observed import Arm, Outage
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.routing import reaches
 from lockstep.core.rollout.view import Assessment, View
 

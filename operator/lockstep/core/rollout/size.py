@@ -3,8 +3,8 @@
 import json
 from typing import Final
 
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
-from lockstep.api.model_deployment_status import Truth
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout.asking import template
 from lockstep.core.rollout.view import View

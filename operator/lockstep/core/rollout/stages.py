@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from lockstep.api.base import format_duration
 from lockstep.api.changes import changed
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
 from lockstep.api.model_deployment import (
     Approval,
@@ -22,11 +23,11 @@ from lockstep.api.model_deployment import (
     StableScale,
     Stage,
 )
-from lockstep.api.model_deployment_status import RevisionStatus, Truth
+from lockstep.api.model_deployment_status import RevisionStatus
 from lockstep.core.conditions import Claim
+from lockstep.core.facts import Criteria, Unreadable
 from lockstep.core.gates import stage as gates
 from lockstep.core.last import of_last
-from lockstep.core.rollout.observed import Criteria, Unreadable
 from lockstep.core.rollout.replicas import Counts, Room, split
 from lockstep.core.rollout.routing import reaches
 from lockstep.core.rollout.view import View

@@ -13,14 +13,14 @@ from lockstep.api.base import cut, format_duration
 from lockstep.api.changes import changed
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import (
-    LINE,
     MOST_COUNTED,
     WATCHED,
     Deaths,
     ModelDeploymentStatus,
     StageStatus,
 )
-from lockstep.core.plan import Action, RemovePod
+from lockstep.api.scalars import LINE
+from lockstep.core.rollout.actions import Action, RemovePod
 from lockstep.core.rollout.observed import Arm, Pod
 from lockstep.core.rollout.view import View
 

@@ -8,27 +8,25 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment import DeletionPolicy
-from lockstep.api.model_deployment_status import Phase, Truth
+from lockstep.api.model_deployment_status import Phase
 from lockstep.core.conditions import Claim
-from lockstep.core.plan import (
+from lockstep.core.facts import ChildRef, Foreign
+from lockstep.core.plan import Event
+from lockstep.core.rollout import adoption, messages, restart, shortage, strangers
+from lockstep.core.rollout.actions import (
     Action,
-    Event,
     PutBudget,
     PutReplicaSet,
     RemoveBudget,
     RemovePod,
     SetOwnership,
 )
-from lockstep.core.rollout import adoption, messages, restart, shortage, strangers
 from lockstep.core.rollout.children.budget import NEEDED_FROM
-from lockstep.core.rollout.observed import (
-    Arm,
-    ChildRef,
-    Foreign,
-)
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.view import Assessment, View, soonest
 
 BUDGET: Final = "PodDisruptionBudget"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Unpack
 
 from lockstep.api.changes import StatusChanges, changed
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import ConditionReason, Reason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment import ModelDeploymentSpec
@@ -14,7 +15,6 @@ from lockstep.api.model_deployment_status import (
     Past,
     Phase,
     RevisionStatus,
-    Truth,
 )
 from lockstep.core.conditions import Claim
 from lockstep.core.rollout.observed import Arm, Observed

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from lockstep.core import names
+from lockstep.core.facts import Verb, Write
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
     NotePorts,
@@ -23,7 +24,6 @@ from lockstep.core.plan import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.core.refusals import Verb, Write
 from lockstep.core.rollout.observed import Observed
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.core.key import Key
-from lockstep.core.plan import Action
+from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.writes import rests_on, write
 from lockstep.shell.loop.ports import Planner, World

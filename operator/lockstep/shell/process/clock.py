@@ -10,12 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from lockstep.api.base import Manifest
-from lockstep.api.model_deployment_status import ModelDeploymentStatus
-from lockstep.core.key import Key
-from lockstep.core.rollout.clocks import LONGEST, TOLERATED, moved
-from lockstep.core.rollout.observed import Outage
-from lockstep.shell.rollout.memory import Memory
+from lockstep.core.facts import Outage
+from lockstep.core.rollout.clocks import LONGEST
 
 UNSEEN: Final = timedelta(minutes=5)
 """Time in which no operator looked counts for so much: as long as one may sleep between passes."""
@@ -77,31 +73,3 @@ class Clock:
             self._before = gap - UNSEEN
         elif gap < timedelta(0):
             self._before = gap
-
-
-def counted_on(
-    clock: Clock, memory: Memory, key: Key, wire: Manifest, status: ModelDeploymentStatus
-) -> tuple[ModelDeploymentStatus, timedelta]:
-    """What is stored, by the clock as it is set now, and how far that is ahead.
-
-    Args:
-        clock: This process's.
-        memory: By which clock each stored status was counted.
-        key: Whose status.
-        wire: As it is stored: another one was written by this process, and by this clock.
-        status: What it says.
-    """
-    set_to, known = clock.stepped, memory.clocks.get(key)
-    if known is None:
-        known = wire, set_to - clock.before
-    elif known[0] is not wire:
-        known = wire, known[1] if known[0] == wire else set_to
-    memory.clocks[key] = known
-    ahead = set_to - known[1]
-    if abs(ahead) <= TOLERATED:
-        return status, timedelta(0)
-    later = moved(status, ahead)
-    if later is status:
-        memory.clocks[key] = wire, set_to
-        return status, timedelta(0)
-    return later, ahead

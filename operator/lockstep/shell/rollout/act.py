@@ -7,8 +7,9 @@ from typing import Final, assert_never
 
 from lockstep.adapters.routers.base import Router
 from lockstep.clients.kubernetes.api import Kube
+from lockstep.core.facts import Foreign
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
     NotePorts,
@@ -29,7 +30,7 @@ from lockstep.core.plan import (
 from lockstep.core.rollout.children import controller_revision
 from lockstep.core.rollout.children.controller_revision import ports_patch
 from lockstep.core.rollout.children.owner import Owner
-from lockstep.core.rollout.observed import Foreign, Observed
+from lockstep.core.rollout.observed import Observed
 from lockstep.errors import ForeignObjectError, RefusedError
 from lockstep.shell.rollout import (
     budget_and_owners,

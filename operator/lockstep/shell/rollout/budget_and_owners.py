@@ -6,16 +6,25 @@ Nothing is decided here.
 import logging
 from typing import Any, Final
 
-from lockstep.adapters.kubernetes import model_deployments
 from lockstep.adapters.kubernetes.budgets import BudgetRecord
 from lockstep.adapters.kubernetes.meta import Meta, meta
+from lockstep.adapters.merge_patch import merge_patch
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
 from lockstep.clients.kubernetes.api import PATHS, Kube
 from lockstep.core import names
-from lockstep.core.hand import Hand
+from lockstep.core.facts import (
+    ChildRef,
+    Foreign,
+    Hand,
+    Unreadable,
+)
 from lockstep.core.key import Key
-from lockstep.core.plan import PutBudget, RemoveBudget, SetOwnership
+from lockstep.core.rollout.actions import (
+    PutBudget,
+    RemoveBudget,
+    SetOwnership,
+)
 from lockstep.core.rollout.children import budget
 from lockstep.core.rollout.children.owner import (
     Owner,
@@ -26,9 +35,6 @@ from lockstep.core.rollout.observed import (
     REPLICA_SET,
     Autoscaler,
     Budget,
-    ChildRef,
-    Foreign,
-    Unreadable,
 )
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.watch.caches import CHILDREN, Caches
@@ -146,7 +152,7 @@ async def _put_budget(
         answer = await kube.create(rendered, of.uid)
         _LOG.info("created PodDisruptionBudget %s", of.key.name)
     else:
-        fields = model_deployments.merge_patch(known.spec, rendered["spec"])
+        fields = merge_patch(known.spec, rendered["spec"])
         patch = {"metadata": {"uid": known.meta.uid}, "spec": fields}
         answer = await kube.merge(rendered, patch)
         fresh = meta(answer)

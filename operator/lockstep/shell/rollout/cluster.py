@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lockstep.core.key import Key
-from lockstep.core.plan import Action, Plan
+from lockstep.core.plan import Plan
+from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Answers, Observed
 from lockstep.errors import RefusedError

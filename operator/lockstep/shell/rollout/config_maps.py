@@ -7,7 +7,7 @@ from lockstep.api.base import Manifest
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import config
 from lockstep.core.key import Key
-from lockstep.core.plan import PruneConfig, StoreConfig
+from lockstep.core.rollout.actions import PruneConfig, StoreConfig
 from lockstep.core.rollout.children import config_map
 from lockstep.core.rollout.children.owner import Owner
 from lockstep.errors import LostRaceError

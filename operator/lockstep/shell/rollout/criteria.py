@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from lockstep.adapters.kubernetes import verdicts
-from lockstep.adapters.kubernetes.model_deployments import CriteriaRecord
+from lockstep.adapters.kubernetes.exit_criteria import CriteriaRecord
 from lockstep.api.base import API_VERSION, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.clients.kubernetes.api import Kube

@@ -9,9 +9,10 @@ from lockstep.adapters.kubernetes import decisions
 from lockstep.api.decision import PLURAL
 from lockstep.api.model_deployment_status import Outcome
 from lockstep.clients.kubernetes.api import Kube
+from lockstep.core.facts import Unreadable
 from lockstep.core.key import Key
-from lockstep.core.plan import AnswerDecision
-from lockstep.core.rollout.observed import Decided, Unreadable
+from lockstep.core.rollout.actions import AnswerDecision
+from lockstep.core.rollout.observed import Decided
 from lockstep.shell.watch.caches import Caches
 
 _LOG: Final = logging.getLogger(__name__)

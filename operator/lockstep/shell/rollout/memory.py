@@ -7,8 +7,8 @@ from typing import Any
 
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
+from lockstep.core.facts import Foreign
 from lockstep.core.key import Key
-from lockstep.core.rollout.observed import Foreign
 from lockstep.shell.rollout.refusals import Refusals
 from lockstep.shell.rollout.verdicts import LastVerdicts
 

@@ -20,7 +20,12 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.clients.kubernetes.api import Kube
-from lockstep.core.hand import Hand
+from lockstep.core.facts import (
+    Criteria,
+    Foreign,
+    Hand,
+    Unreadable,
+)
 from lockstep.core.key import Key
 from lockstep.core.rollout import belonging
 from lockstep.core.rollout.children import replica_set
@@ -29,19 +34,17 @@ from lockstep.core.rollout.observed import (
     Arm,
     ChildReplicaSet,
     ConfigCopy,
-    Criteria,
-    Foreign,
     Observed,
     Pod,
     StoredRevision,
-    Unreadable,
 )
-from lockstep.shell.process.clock import Clock, counted_on
+from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout import (
     budget_and_owners,
     decisions,
     services,
 )
+from lockstep.shell.rollout.clocks import counted_on
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.references import Configs

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.core.backoff import backoff
+from lockstep.core.facts import Refused, Write
 from lockstep.core.key import Key
-from lockstep.core.plan import Action
-from lockstep.core.refusals import Cause, Refused, Write
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.writes import write
 from lockstep.errors import RefusedError

@@ -11,7 +11,11 @@ from lockstep.adapters.kubernetes.meta import meta, untouched
 from lockstep.adapters.kubernetes.replica_sets import ReplicaSetRecord
 from lockstep.api.base import SURPLUS_ANNOTATION, Manifest
 from lockstep.clients.kubernetes.api import Kube
-from lockstep.core.plan import PutReplicaSet, RemovePod, RemoveReplicaSet
+from lockstep.core.rollout.actions import (
+    PutReplicaSet,
+    RemovePod,
+    RemoveReplicaSet,
+)
 from lockstep.core.rollout.children import replica_set
 from lockstep.core.rollout.children.owner import Owner
 from lockstep.shell.rollout.memory import Memory

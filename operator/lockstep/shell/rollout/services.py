@@ -16,12 +16,16 @@ from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.service import alike
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import names
-from lockstep.core.hand import Hand
+from lockstep.core.facts import Hand, Unreadable
 from lockstep.core.key import Key
-from lockstep.core.plan import RemovePreview, SetPreview, SetTraffic
+from lockstep.core.rollout.actions import (
+    RemovePreview,
+    SetPreview,
+    SetTraffic,
+)
 from lockstep.core.rollout.children import service
 from lockstep.core.rollout.children.owner import Owner
-from lockstep.core.rollout.observed import CallerService, Unreadable
+from lockstep.core.rollout.observed import CallerService
 from lockstep.core.rollout.routing import Nobody, Only, Routing
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.watch.caches import Caches

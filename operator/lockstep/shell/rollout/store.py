@@ -9,9 +9,10 @@ from lockstep.adapters.kubernetes import model_deployments
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import KIND
 from lockstep.clients.kubernetes.api import Kube
+from lockstep.core.facts import Unreadable
 from lockstep.core.key import Key
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.observed import Observed, Unreadable
+from lockstep.core.rollout.observed import Observed
 from lockstep.errors import LostRaceError
 from lockstep.shell.loop.reconcile import AFTER_WRITING
 from lockstep.shell.rollout.memory import Memory, Pending

@@ -14,7 +14,8 @@ from prometheus_client import (
 )
 from prometheus_client.registry import Collector
 
-from lockstep.api.model_deployment_status import Phase, Verdict
+from lockstep.api.gate_status import Verdict
+from lockstep.api.model_deployment_status import Phase
 
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 

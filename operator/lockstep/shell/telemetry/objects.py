@@ -15,10 +15,10 @@ from lockstep.adapters.kubernetes import model_deployments
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
+from lockstep.core.facts import Criteria, Unreadable
 from lockstep.core.gates.gate import title
 from lockstep.core.gates.thresholds import Limits, limits
 from lockstep.core.key import Key
-from lockstep.core.rollout.observed import Criteria, Unreadable
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.watch.caches import Caches
 

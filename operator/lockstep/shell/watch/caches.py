@@ -15,8 +15,13 @@ from lockstep.adapters.kubernetes import (
     replica_sets,
     services,
 )
+from lockstep.adapters.kubernetes.exit_criteria import (
+    CriteriaRecord,
+    prune_cluster_exit_criteria,
+    prune_exit_criteria,
+)
 from lockstep.adapters.kubernetes.meta import Meta
-from lockstep.adapters.kubernetes.model_deployments import CriteriaRecord, ModelDeploymentRecord
+from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.adapters.kubernetes.replica_sets import ReplicaSetRecord
 from lockstep.api import decision, exit_criteria, model_deployment
 from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
@@ -56,11 +61,9 @@ class Caches:
 
     def __init__(self, namespaces: Iterable[str]) -> None:
         self.enqueue: Enqueue = _nobody
-        self.model_deployments = Cache(
-            model_deployments.prune_model_deployment, model_deployments.renew_model_deployment
-        )
-        self.exit_criteria = Cache(model_deployments.prune_exit_criteria)
-        self.cluster_exit_criteria = Cache(model_deployments.prune_cluster_exit_criteria)
+        self.model_deployments = Cache(model_deployments.prune, model_deployments.renew)
+        self.exit_criteria = Cache(prune_exit_criteria)
+        self.cluster_exit_criteria = Cache(prune_cluster_exit_criteria)
         self.decisions = Cache(decisions.prune, over=decisions.answered)
         self.replica_sets = Cache(
             replica_sets.prune,

@@ -13,7 +13,7 @@ from lockstep.adapters.kubernetes.config_maps import (
 from lockstep.api.model_deployment_status import SecretSeen
 from lockstep.core import config
 from lockstep.core.config import Kind
-from lockstep.core.plan import StoreConfig
+from lockstep.core.rollout.actions import StoreConfig
 from lockstep.core.rollout.children.config_map import config_map
 from lockstep.core.rollout.observed import ConfigCopy, StoredRevision
 from tests.unit.shell.written import OWNER, TEMPLATE, model_deployment, standing
@@ -85,7 +85,7 @@ def kept(revision: str) -> StoredRevision:
 def test_stable_and_the_revision_that_is_asked_for_count_beside_the_spec() -> None:
     status = {"stable": {"revision": "aaaaaaaa", "version": "1.0.0"}}
     raw = model_deployment(status=status, rollbackTo="bbbbbbbb")
-    record = model_deployments.prune_model_deployment(raw)
+    record = model_deployments.prune(raw)
     stored = [kept("aaaaaaaa"), kept("bbbbbbbb"), kept("cccccccc")]
     assert list(config_maps.templates(record, stored)) == [
         TEMPLATE,

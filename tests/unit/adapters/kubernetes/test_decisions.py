@@ -6,8 +6,8 @@ from lockstep.adapters.kubernetes.decisions import prune, render
 from lockstep.api.base import Manifest
 from lockstep.api.decision import Act, DecisionSpec, DecisionStatus
 from lockstep.api.model_deployment_status import Outcome
-from lockstep.core.plan import AnswerDecision
-from lockstep.core.rollout.observed import Unreadable
+from lockstep.core.facts import Unreadable
+from lockstep.core.rollout.actions import AnswerDecision
 from tests.unit.api.manifests import DECISION, GONE, change
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)

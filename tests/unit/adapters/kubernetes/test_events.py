@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from lockstep.adapters.kubernetes import model_deployments
 from lockstep.adapters.kubernetes.events import render
-from lockstep.adapters.kubernetes.model_deployments import prune_model_deployment
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.plan import Event
@@ -16,7 +16,7 @@ SEEN = Observed(
     key=FRAUD,
     uid=UID,
     generation=3,
-    spec=prune_model_deployment(model_deployment()).spec,
+    spec=model_deployments.prune(model_deployment()).spec,
     template=TEMPLATE,
     status=ModelDeploymentStatus(),
 )

@@ -6,19 +6,21 @@ from datetime import UTC, datetime
 import pytest
 
 from lockstep.adapters.kubernetes import model_deployments
-from lockstep.adapters.kubernetes.model_deployments import merge_patch
+from lockstep.adapters.kubernetes.exit_criteria import (
+    prune_cluster_exit_criteria,
+    prune_exit_criteria,
+)
+from lockstep.adapters.merge_patch import merge_patch
 from lockstep.api.base import Manifest
+from lockstep.api.condition import Condition, Truth
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.api.model_deployment_status import (
-    Condition,
-    GateStatus,
     ModelDeploymentStatus,
     Phase,
     RevisionStatus,
-    Truth,
-    Verdict,
 )
-from lockstep.core.rollout.observed import Criteria, Unreadable
+from lockstep.core.facts import Criteria, Unreadable
 from lockstep.errors import InvariantError
 from tests.unit.shell.written import TEMPLATE, model_deployment
 
@@ -36,7 +38,7 @@ STAGES = [
 
 def test_a_model_deployment() -> None:
     strategy = {"canary": {"stages": STAGES}}
-    record = model_deployments.prune_model_deployment(model_deployment(strategy=strategy))
+    record = model_deployments.prune(model_deployment(strategy=strategy))
     assert not isinstance(record.spec, Unreadable)
     assert record.template == TEMPLATE
     assert record.criteria() == {
@@ -61,7 +63,7 @@ UNREADABLE: dict[str, tuple[Manifest, str]] = {
 def test_what_cannot_be_read_is_a_sentence_that_names_the_field(
     change: Manifest, sentence: str
 ) -> None:
-    record = model_deployments.prune_model_deployment(model_deployment(**change))
+    record = model_deployments.prune(model_deployment(**change))
     assert isinstance(record.spec, Unreadable)
     assert sentence in record.spec.message
     assert record.criteria() == frozenset()
@@ -77,8 +79,8 @@ METRIC = {"name": "p99", "prometheus": {"query": "up"}, "successWhen": {"max": 1
 
 def test_exit_criteria_carry_their_generation() -> None:
     for prune in (
-        model_deployments.prune_exit_criteria,
-        model_deployments.prune_cluster_exit_criteria,
+        prune_exit_criteria,
+        prune_cluster_exit_criteria,
     ):
         found = prune(criteria(metrics=[METRIC])).criteria
         assert isinstance(found, Criteria)
@@ -86,7 +88,7 @@ def test_exit_criteria_carry_their_generation() -> None:
 
 
 def test_exit_criteria_that_cannot_be_read() -> None:
-    found = model_deployments.prune_exit_criteria(criteria(metrics=[])).criteria
+    found = prune_exit_criteria(criteria(metrics=[])).criteria
     assert isinstance(found, Unreadable)
     assert found.message.startswith("spec.metrics: ")
 

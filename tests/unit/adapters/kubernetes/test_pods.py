@@ -8,11 +8,11 @@ import pytest
 from lockstep.adapters.kubernetes.pods import prune
 from lockstep.api.base import Manifest
 from lockstep.api.failures import FailureReason
+from lockstep.core.facts import Trouble
 from lockstep.core.rollout.observed import (
     Crash,
     Ended,
     Going,
-    Trouble,
 )
 
 PULL = 'Back-off pulling image "r/x@sha256:aa": ErrImagePull: not found'

@@ -11,7 +11,7 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import DeletionPolicy
 from lockstep.core import names
 from lockstep.core.key import Key
-from lockstep.core.plan import PutReplicaSet
+from lockstep.core.rollout.actions import PutReplicaSet
 from lockstep.core.rollout.children import replica_set
 from lockstep.core.rollout.children.owner import Owner
 

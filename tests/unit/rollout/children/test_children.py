@@ -6,7 +6,7 @@ import pytest
 
 from lockstep.api.service import Service
 from lockstep.core.key import Key
-from lockstep.core.plan import StoreRevision
+from lockstep.core.rollout.actions import StoreRevision
 from lockstep.core.rollout.children import (
     controller_revision,
     replica_set,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lockstep.api.model_deployment import DeletionPolicy
-from lockstep.core.plan import StoreConfig
+from lockstep.core.rollout.actions import StoreConfig
 from lockstep.core.rollout.children.config_map import config_map
 from tests.unit.shell.written import OWNER
 

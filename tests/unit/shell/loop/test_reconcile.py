@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lockstep.adapters.kubernetes.model_deployments import prune_model_deployment
+from lockstep.adapters.kubernetes import model_deployments
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase
 from lockstep.core.key import Key
-from lockstep.core.plan import Action, Event, Plan, RemoveReplicaSet
+from lockstep.core.plan import Event, Plan
+from lockstep.core.rollout.actions import Action, RemoveReplicaSet
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Answers, Observed
 from lockstep.errors import LostRaceError, TransientError
@@ -92,7 +93,7 @@ class Removing:
 
 
 def observed() -> Observed:
-    record = prune_model_deployment(model_deployment())
+    record = model_deployments.prune(model_deployment())
     return Observed(
         key=FRAUD,
         uid=UID,

@@ -4,14 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lockstep.api.model_deployment_status import (
-    GateStatus,
-    ModelDeploymentStatus,
-    StageStatus,
-)
+from lockstep.api.gate_status import GateStatus
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, StageStatus
+from lockstep.core.facts import Outage
 from lockstep.core.key import Key
-from lockstep.core.rollout.observed import Outage
-from lockstep.shell.process.clock import Clock, counted_on
+from lockstep.shell.process.clock import Clock
+from lockstep.shell.rollout.clocks import counted_on
 from lockstep.shell.rollout.memory import Memory
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

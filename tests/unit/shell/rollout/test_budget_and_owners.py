@@ -6,19 +6,21 @@ import pytest
 
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import DeletionPolicy
+from lockstep.core.facts import ChildRef
 from lockstep.core.key import Key
-from lockstep.core.plan import PutBudget, RemoveBudget, SetOwnership, StoreRevision
+from lockstep.core.rollout.actions import (
+    PutBudget,
+    RemoveBudget,
+    SetOwnership,
+    StoreRevision,
+)
 from lockstep.core.rollout.children import (
     budget,
     controller_revision,
     replica_set,
 )
 from lockstep.core.rollout.children.owner import Owner
-from lockstep.core.rollout.observed import (
-    Autoscaler,
-    Budget,
-    ChildRef,
-)
+from lockstep.core.rollout.observed import Autoscaler, Budget
 from lockstep.errors import ForeignObjectError
 from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.fakes import Bench

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.base import API_VERSION, Manifest
-from lockstep.api.model_deployment_status import GateStatus, Verdict
+from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.core.gates.last import Concluded
 from lockstep.core.key import Key
 from lockstep.errors import InvariantError, LostRaceError, TransientError

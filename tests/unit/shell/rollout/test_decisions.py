@@ -8,7 +8,7 @@ import pytest
 from lockstep.api.base import API_VERSION, Manifest
 from lockstep.api.model_deployment_status import Outcome
 from lockstep.core.key import Key
-from lockstep.core.plan import AnswerDecision
+from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.errors import TransientError
 from lockstep.shell.rollout import decisions
 from tests.unit.shell.fakes import NOW, Bench

@@ -13,9 +13,10 @@ from lockstep.api.changes import changed
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.model_deployment_status import Phase
 from lockstep.api.service import Service, alike
-from lockstep.core.plan import StoreRevision
+from lockstep.core.facts import Foreign, Unreadable
+from lockstep.core.rollout.actions import StoreRevision
 from lockstep.core.rollout.children import controller_revision
-from lockstep.core.rollout.observed import CallerService, Foreign, Observed, Unreadable
+from lockstep.core.rollout.observed import CallerService, Observed
 from lockstep.core.rollout.routing import Nobody, Only
 from lockstep.errors import InvariantError
 from lockstep.shell.rollout.memory import Pending

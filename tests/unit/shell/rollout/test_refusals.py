@@ -9,17 +9,21 @@ import pytest
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase
 from lockstep.api.service import Service
+from lockstep.core.facts import (
+    Refused,
+    Verb,
+    Write,
+)
 from lockstep.core.key import Key
-from lockstep.core.plan import (
+from lockstep.core.plan import Event, Plan
+from lockstep.core.refusals import Cause
+from lockstep.core.rollout.actions import (
     Action,
-    Event,
-    Plan,
     PutBudget,
     PutReplicaSet,
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.refusals import Cause, Refused, Verb, Write
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Answers, Observed
 from lockstep.core.rollout.routing import Nobody

@@ -5,7 +5,11 @@ from dataclasses import replace
 
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.service import Service
-from lockstep.core.plan import PutReplicaSet, RemovePod, SetTraffic
+from lockstep.core.rollout.actions import (
+    PutReplicaSet,
+    RemovePod,
+    SetTraffic,
+)
 from lockstep.core.rollout.observed import ChildReplicaSet, Observed
 from lockstep.core.rollout.routing import Only
 from tests.unit.shell.fakes import Bench

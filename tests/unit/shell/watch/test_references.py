@@ -11,7 +11,11 @@ from lockstep.clients.kubernetes.named_watches import Place
 from lockstep.core import config
 from lockstep.core.config import Kind, Source
 from lockstep.core.key import Key
-from lockstep.core.plan import Action, PruneConfig, StoreConfig
+from lockstep.core.rollout.actions import (
+    Action,
+    PruneConfig,
+    StoreConfig,
+)
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.watch import place
 from lockstep.shell.watch.references import Configs

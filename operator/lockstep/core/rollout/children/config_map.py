@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from lockstep.api.base import OWN_PREFIX, Manifest
-from lockstep.core.plan import StoreConfig
+from lockstep.core.rollout.actions import StoreConfig
 from lockstep.core.rollout.children.owner import Owner, metadata
 
 SOURCE: Final = f"{OWN_PREFIX}source"

@@ -5,7 +5,7 @@ import json
 from lockstep.api.base import PORTS_ANNOTATION, Manifest
 from lockstep.api.service import Ports, ServedPort
 from lockstep.core import names
-from lockstep.core.plan import StoreRevision
+from lockstep.core.rollout.actions import StoreRevision
 from lockstep.core.rollout.children.owner import Owner, metadata
 
 

@@ -7,7 +7,7 @@ tenths more, and an edit of the template by hand replaces every pod before it ca
 
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
 from lockstep.core import names
-from lockstep.core.plan import PutReplicaSet
+from lockstep.core.rollout.actions import PutReplicaSet
 from lockstep.core.rollout.children.owner import (
     Owner,
     labels,

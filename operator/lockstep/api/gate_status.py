@@ -1,0 +1,54 @@
+"""A gate in the status of whatever it decides about."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from lockstep.api.base import Cut, Seen
+from lockstep.api.scalars import Count, Decimal, Instant, Line, Word
+
+
+class Verdict(StrEnum):
+    """What a gate concluded; Measuring until it has."""
+
+    MEASURING = "Measuring"
+    PASS = "Pass"  # noqa: S105  # a verdict, not a password
+    FAIL = "Fail"
+    INCONCLUSIVE = "Inconclusive"
+
+
+class GateStatus(Seen):
+    """One metric of one stage: its verdict and all evidence so far, so a restart loses nothing."""
+
+    name: Word
+    """Name of the metric."""
+    criteria: Annotated[str, Cut(280)]
+    """Where it is defined: kind and name."""
+    verdict: Verdict = Verdict.MEASURING
+    """Measuring until it is decided; then Pass, Fail or Inconclusive."""
+    value: Decimal | None = None
+    """The last value."""
+    limit: Annotated[str, Cut(128)] = ""
+    """What is allowed."""
+    samples: Count = 0
+    """Valid measurements in this stage."""
+    failures: Count = 0
+    """Failed measurements in this stage."""
+    inconclusive: Count = 0
+    """Inconclusive measurements in this stage."""
+    no_data: Count = 0
+    """Measurements without data in a row."""
+    errors: Count = 0
+    """Broken answers in a row."""
+    suspect: bool = False
+    """A limit is exceeded and stable is looked at too: while Measuring that is still to come, with
+    Inconclusive stable was found to exceed it as well."""
+    refused: bool | None = None
+    """Prometheus cannot read its query: only an edit of the criteria helps."""
+    measured_at: Instant | None = None
+    """When it was last measured."""
+    generation: int = 0
+    """The generation of the criteria; edited criteria start the evidence anew."""
+    dry_run: bool = False
+    """Shown, but decides nothing."""
+    message: Line = ""
+    """The verdict in a sentence."""
