@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from operator import not_
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import durationpy
@@ -20,7 +20,6 @@ from pydantic import (
     PlainSerializer,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
-    model_serializer,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -238,17 +237,10 @@ class Seen(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    @model_serializer(mode="wrap")
-    def _without_blanks(self, write: SerializerFunctionWrapHandler) -> Manifest:
-        needed = _needed(type(self))
-        return {key: value for key, value in write(self).items() if value != "" or key in needed}
 
-
-@cache
-def _needed(model: type[BaseModel]) -> frozenset[str]:
-    """Fields without which it cannot be read back, by either of their names."""
-    found = {it: field for it, field in model.model_fields.items() if field.is_required()}
-    return frozenset(found) | {field.alias or it for it, field in found.items()}
+def blank() -> Any:  # noqa: ANN401 (as pydantic's Field)
+    """The default of a text that ``Seen`` may lack; decided in pydantic, a status is big."""
+    return Field(default="", exclude_if=not_)
 
 
 def parse_duration(text: object) -> timedelta:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Final
 
-from lockstep.api.base import Cut, Seen
+from lockstep.api.base import Cut, Seen, blank
 from lockstep.api.scalars import Second, Word
 
 MOST_OF_A_CONDITION: Final = 800
@@ -25,7 +25,7 @@ class Condition(Seen):
     """True, False or Unknown."""
     reason: Word
     """Why, in one CamelCase word of a closed list."""
-    message: Annotated[str, Cut(MOST_OF_A_CONDITION)] = ""
+    message: Annotated[str, Cut(MOST_OF_A_CONDITION)] = blank()
     """Why, in a sentence with numbers."""
     last_transition_time: Second
     """When the status last flipped."""

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from lockstep.api.base import DnsLabel, ObjectName, Rule, Rules, Seen, Spec
+from lockstep.api.base import DnsLabel, ObjectName, Rule, Rules, Seen, Spec, blank
 from lockstep.api.model_deployment_status import Outcome
 from lockstep.api.scalars import Instant, Sentence
 
@@ -110,7 +110,7 @@ class DecisionStatus(Seen):
 
     outcome: Outcome | None = None
     """Applied, Superseded or Refused."""
-    message: Sentence = ""
+    message: Sentence = blank()
     """The same in a sentence."""
     at: Instant | None = None
     """When."""

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from lockstep.api.base import Cut, Seen
+from lockstep.api.base import Cut, Seen, blank
 from lockstep.api.condition import Truth
 from lockstep.api.gate_status import Verdict
 from lockstep.api.scalars import (
@@ -41,7 +41,7 @@ class LastVerdict(Seen):
     value: Decimal | None = None
     """Its last value. Absent in a ClusterExitCriteria, which every team may read: it is in the
     user's own Events and metrics."""
-    limit: Annotated[str, Cut(128)] = ""
+    limit: Annotated[str, Cut(128)] = blank()
     """What was allowed."""
     dry_run: bool | None = None
     """It was measured only and decided nothing."""

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from lockstep.api.base import Cut, Seen
+from lockstep.api.base import Cut, Seen, blank
 from lockstep.api.scalars import Count, Decimal, Instant, Line, Word
 
 
@@ -27,7 +27,7 @@ class GateStatus(Seen):
     """Measuring until it is decided; then Pass, Fail or Inconclusive."""
     value: Decimal | None = None
     """The last value."""
-    limit: Annotated[str, Cut(128)] = ""
+    limit: Annotated[str, Cut(128)] = blank()
     """What is allowed."""
     samples: Count = 0
     """Valid measurements in this stage."""
@@ -50,5 +50,5 @@ class GateStatus(Seen):
     """The generation of the criteria; edited criteria start the evidence anew."""
     dry_run: bool = False
     """Shown, but decides nothing."""
-    message: Line = ""
+    message: Line = blank()
     """The verdict in a sentence."""

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from lockstep.api.base import Cut, KeyedBy, Newest, Seen
+from lockstep.api.base import Cut, KeyedBy, Newest, Seen, blank
 from lockstep.api.condition import Condition
 from lockstep.api.conditions import ConditionType
 from lockstep.api.gate_status import GateStatus
@@ -37,19 +37,19 @@ class RevisionStatus(Seen):
     """Its digest, as in labels and metrics."""
     version: Word
     """Its model version."""
-    image: Short = ""
+    image: Short = blank()
     """Its first container's image."""
-    artifact: Short = ""
+    artifact: Short = blank()
     """Its model artifact."""
     smoke_tested: bool = False
     """Its smoke test has passed: it may be called."""
-    retry: Annotated[str, Field(max_length=253)] = ""
+    retry: Annotated[str, Field(max_length=253)] = blank()
     """The value of spec.retry under which its trial runs; another value starts the stage anew."""
-    author: Person = ""
+    author: Person = blank()
     """Who wrote it, as far as is known: nobody approves their own work where that is excluded."""
-    ticket: Annotated[str, Cut(200)] = ""
+    ticket: Annotated[str, Cut(200)] = blank()
     """The change request behind it, `jira CHG-10482`."""
-    ungated: Word = ""
+    ungated: Word = blank()
     """Why its trial has no further stages: Returned (inside rollbackWindow or keepOld),
     PromotedFull, LastStageSkipped."""
     begun_at: Instant | None = None
@@ -64,9 +64,9 @@ class Deaths(Seen):
     count: Count
     """Restarts of containers of pods that had been ready, and pods that failed, were evicted or
     went away without a node being drained. Pods that go away at once count as one."""
-    reason: Word = ""
+    reason: Word = blank()
     """Why, in the cluster's own word: of the last one, but OOMKilled once there was such a one."""
-    message: Line = ""
+    message: Line = blank()
     """The same in a sentence."""
 
 
@@ -110,7 +110,7 @@ class StageStatus(Seen):
     """Pods that have been ready, by the end of their uid, with their restarts until then."""
     failed_pods: Count | None = None
     """Pods that failed before they were ready and are no longer held against the candidate."""
-    vouched_by: Person = ""
+    vouched_by: Person = blank()
     """Who promoted what could not be decided; approvals are still wanted."""
 
 
@@ -135,7 +135,7 @@ class Rejection(Seen):
     """The revision that was rejected."""
     version: Word
     """Its model version."""
-    retry: Annotated[str, Field(max_length=253)] = ""
+    retry: Annotated[str, Field(max_length=253)] = blank()
     """The value of spec.retry at that time."""
     judged_by: Annotated[str, Field(max_length=16)] | None = None
     """A digest of spec.smokeTest and spec.service, where it failed by them: others try it again."""
@@ -181,7 +181,7 @@ class Taken(Seen):
     """Its name."""
     outcome: Outcome
     """Applied, Superseded or Refused."""
-    message: Line = ""
+    message: Line = blank()
     """The same in a sentence."""
     at: Instant
     """When."""
@@ -203,7 +203,7 @@ class Hold(Seen):
 
     by: Person
     """Who paused."""
-    reason: Sentence = ""
+    reason: Sentence = blank()
     """Why, in their words."""
     at: Instant
     """When."""
@@ -247,7 +247,7 @@ class Past(Seen):
     """Its model version."""
     outcome: Word
     """What became of it, in one CamelCase word."""
-    message: Line = ""
+    message: Line = blank()
     """The same in a sentence."""
     at: Instant
     """When."""
@@ -260,7 +260,7 @@ class ModelDeploymentStatus(Seen):
     """The generation of the spec that all of this was said of."""
     phase: Phase | None = None
     """Healthy, Progressing, Paused or Degraded."""
-    message: Sentence = ""
+    message: Sentence = blank()
     """What is going on and what comes next."""
     stage: StageStatus | None = None
     stable: RevisionStatus | None = None
@@ -272,7 +272,7 @@ class ModelDeploymentStatus(Seen):
     """Pods of both revisions, but none above spec.replicas: autoscalers divide by it."""
     ready_replicas: Count = 0
     """Pods that answer callers."""
-    selector: Annotated[str, Cut(128)] = ""
+    selector: Annotated[str, Cut(128)] = blank()
     """Selects the pods of both revisions, for autoscalers."""
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=32)] = ()
     """What is being measured in this stage."""
@@ -284,7 +284,7 @@ class ModelDeploymentStatus(Seen):
     decisions: Annotated[tuple[Taken, ...], Newest(16)] = ()
     """The Decisions taken since the last change of spec, the latest last."""
     hold: Hold | None = None
-    adopting: Person = ""
+    adopting: Person = blank()
     """Who decided that children without an owner are taken back; empty once they are."""
     paused_by_spec: bool = False
     """spec.paused as last seen: when it changes, it wins over a Decision."""

@@ -16,6 +16,7 @@ from lockstep.api.base import (
     Seen,
     Spec,
     TargetPort,
+    blank,
 )
 
 MOST_PORTS: Final = 16
@@ -38,7 +39,7 @@ class ServiceType(StrEnum):
 class ServedPort(Seen):
     """A port of the Service, and what is behind it in the pods of one revision."""
 
-    name: Annotated[str, Cut(63)] = ""
+    name: Annotated[str, Cut(63)] = blank()
     """What it is called."""
     port: Annotated[int, Field(ge=0, le=65535)]
     """The port that callers use."""
@@ -46,7 +47,7 @@ class ServedPort(Seen):
     """The pod's port behind it, by number or name."""
     protocol: Annotated[str, Cut(4)] = Protocol.TCP.value
     """TCP, UDP or SCTP."""
-    app_protocol: Annotated[str, Cut(63)] = ""
+    app_protocol: Annotated[str, Cut(63)] = blank()
     """What is spoken there, where the spec says it."""
     node_port: Annotated[int, Field(ge=0, le=65535)] | None = None
     """The port on every node, where the spec asks for one."""

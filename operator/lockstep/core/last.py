@@ -6,22 +6,23 @@ object. Nothing else is kept, so that nothing has to be bounded.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from operator import is_
+from typing import TypeVar, TypeVarTuple
 
-Of = TypeVar("Of")
+Of = TypeVarTuple("Of")
 Found = TypeVar("Found")
 
 
-def of_last(find: Callable[[Of], Found]) -> Callable[[Of], Found]:
-    """``find``, a pure function of an object that does not change, asked once for each in a row."""
-    last: tuple[Of, Found] | None = None
+def of_last(find: Callable[[*Of], Found]) -> Callable[[*Of], Found]:
+    """``find``, a pure function of objects that do not change, asked once for the same in a row."""
+    last: tuple[tuple[*Of], Found] | None = None
 
     @wraps(find)
-    def found(of: Of) -> Found:
+    def found(*of: *Of) -> Found:
         nonlocal last
         known = last
-        if known is None or known[0] is not of:
-            known = last = (of, find(of))
+        if known is None or not all(map(is_, known[0], of)):
+            known = last = (of, find(*of))
         return known[1]
 
     return found

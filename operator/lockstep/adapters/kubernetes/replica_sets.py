@@ -73,6 +73,19 @@ def prune(raw: Manifest) -> ReplicaSetRecord:
     )
 
 
+def renew(known: ReplicaSetRecord, raw: Manifest) -> ReplicaSetRecord:
+    """Read it again: of one generation the template is the same, and stays the shared one."""
+    said = known.body["spec"].get("template")
+    if said is None or not _is_of_generation(raw, known.meta):
+        return prune(raw)
+    return prune({**raw, "spec": {**raw["spec"], "template": said}})
+
+
+def _is_of_generation(raw: Manifest, known: Meta) -> bool:
+    now = raw["metadata"]
+    return (now.get("uid"), now.get("generation")) == (known.uid, known.generation)
+
+
 def sharing(record: ReplicaSetRecord, known: Manifest) -> ReplicaSetRecord:
     """The same record, of whose template no more is its own than differs from ``known``."""
     spec = record.body["spec"]

@@ -25,8 +25,10 @@ _AT_LEAST_EVERY: Final = timedelta(minutes=5)
 
 def told(view: View) -> View:
     """The same facts, in which pods that have waited for a while have their cause."""
-    said = view.observed.answers.said
-    arms = {name: _explained(arm, view.now, said) for name, arm in view.observed.arms.items()}
+    said, arms = view.observed.answers.said, view.observed.arms
+    if not any(pod.wait for arm in arms.values() for pod in arm.pods):
+        return view
+    arms = {name: _explained(arm, view.now, said) for name, arm in arms.items()}
     return replace(view, observed=replace(view.observed, arms=arms))
 
 

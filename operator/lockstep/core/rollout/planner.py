@@ -16,6 +16,7 @@ from lockstep.api.model_deployment_status import (
 from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import Foreign, Unreadable
+from lockstep.core.last import of_last
 from lockstep.core.plan import Plan
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
@@ -170,6 +171,7 @@ def plan(observed: Observed, now: datetime) -> Plan:
     return report.plan(view, answer(view))
 
 
+@of_last
 def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
     """The facts, with the status brought up to what the spec asks for now."""
     view = View(

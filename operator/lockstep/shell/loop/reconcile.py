@@ -58,7 +58,7 @@ async def reconcile(
         return Waits(written=await world.dismiss(key, now))
     at.waits_for = "answers to what it asked: a dry run, a smoke test or metrics"
     answers = await world.ask(seen, planner.needs(seen, now))
-    decided = planner.plan(replace(seen, answers=answers), now)
+    decided = planner.plan(seen if answers == seen.answers else replace(seen, answers=answers), now)
     at.waits_for = "its status to be stored"
     stored = await world.store(seen, decided, now)
     written = await _carry_out(world, seen, decided.actions, at)

@@ -8,9 +8,8 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from lockstep.api.base import Manifest
 from lockstep.core.key import Key
@@ -48,8 +47,7 @@ def share(workers: int) -> int:
     return max(workers * 3 // 4, 1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Turn:
+class Turn(NamedTuple):
     rank: Rank
     number: int
     key: Key

@@ -124,11 +124,14 @@ class Store:
         Raises:
             LostRaceError: The object changed after this pass looked at it.
         """
-        key, after = seen.key, model_deployments.write_status(decided.status)
+        key = seen.key
         record = self._caches.model_deployments.get(key)
         version = self._memory.versions.get(key)
         if record is None or record.meta.version != version:
             raise LostRaceError(f"{key} changed while its pass was thinking")
+        if self._says_the_same(key, decided, record.wire):
+            return None
+        after = model_deployments.write_status(decided.status)
         kept = self._keep(seen, decided, record.wire, after, now)
         if kept is None or kept > AT_ONCE:
             return kept
@@ -141,6 +144,11 @@ class Store:
         self._memory.pending.pop(key, None)
         self._note_pruned(key, after, answer.get("status", {}))
         return AFTER_WRITING
+
+    def _says_the_same(self, key: Key, decided: Plan, stored: Manifest) -> bool:
+        """Whether it is what was read of ``stored``: most passes need not even write it out."""
+        wire, status = self._memory.read.get(key, (None, None))
+        return wire is stored and status == decided.status and key not in self._memory.pending
 
     def _note_pruned(self, key: Key, sent: Manifest, stored: Manifest) -> None:
         """Take note of what older CRDs leave out, or every pass would send it again for ever."""

@@ -67,6 +67,7 @@ class Caches:
         self.decisions = Cache(decisions.prune, over=decisions.answered)
         self.replica_sets = Cache(
             replica_sets.prune,
+            replica_sets.renew,
             sharing=lambda it: replica_sets.sharing(it, self._template(it.meta)),
         )
         self.revisions = Cache(
