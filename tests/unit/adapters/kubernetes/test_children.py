@@ -28,6 +28,23 @@ def deployment(**status: object) -> Manifest:
     return {"metadata": METADATA, "spec": spec, "status": {"observedGeneration": 3, **status}}
 
 
+def test_of_one_generation_the_template_stays_the_one_that_is_shared() -> None:
+    known = replica_sets.prune(deployment(availableReplicas=1))
+    shared = known.body["spec"]["template"]
+    again = replica_sets.renew(
+        known, {**deployment(availableReplicas=2), "spec": {**deployment()["spec"], "template": {}}}
+    )
+    assert again.child.available == len(("one", "two"))
+    assert again.body["spec"]["template"] is shared
+
+
+@pytest.mark.parametrize("other", [{"generation": 4}, {"uid": "u2"}])
+def test_of_another_generation_the_template_is_read(other: Manifest) -> None:
+    known = replica_sets.prune(deployment())
+    edited = {"metadata": METADATA | other, "spec": {**deployment()["spec"], "template": {"a": 1}}}
+    assert replica_sets.renew(known, edited).body["spec"]["template"] == {"a": 1}
+
+
 def failed(message: str, observed: int = 3) -> Manifest:
     condition = {
         "type": "ReplicaFailure",

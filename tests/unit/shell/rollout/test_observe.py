@@ -362,5 +362,6 @@ async def test_a_child_that_stood_is_compared_again_when_it_was_edited() -> None
     assert not drifted(await bench.look())
     assert bench.memory.matched[FRAUD].keys() == {"uid-r1"}
     edited = copy.deepcopy(child(version=20))
+    edited["metadata"]["generation"] = child()["metadata"].get("generation", 0) + 1
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "somebody/elses"
     assert drifted(await bench.see(edited).look())
