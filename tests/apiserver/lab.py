@@ -102,7 +102,10 @@ class Lab:
 
     def id_of(self, version: str, name: str = "fraud") -> str:
         """The revision that a version is here."""
-        model, key = Model.model_validate({"version": version}), Key(self.namespace, name)
+        model, key = (
+            Model.model_validate({"version": version}),
+            Key("ModelDeployment", self.namespace, name),
+        )
         return revision.resolve(key, template(version), model, ()).revision
 
     def path(self, name: str = "fraud") -> str:

@@ -212,7 +212,7 @@ async def _delays(world: WorstLab) -> list[float]:
         asked = {"spec": {"progressDeadline": f"{next(world.edits)}s"}}
         raw = await world.api("PATCH", world.path(), asked, MERGE)
         wrote = time.monotonic()
-        known = Key(world.namespace, "fraud"), raw["metadata"]["generation"]
+        known = Key("ModelDeployment", world.namespace, "fraud"), raw["metadata"]["generation"]
         async with asyncio.timeout(DEADLINE):
             while known not in world.thinking.met:
                 world.check()

@@ -162,5 +162,5 @@ def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None
 
 def _revision(namespace: str, wanted: Manifest) -> str:
     """What the operator will call it."""
-    spec, key = wanted["spec"], Key(namespace, wanted["metadata"]["name"])
+    spec, key = wanted["spec"], Key("ModelDeployment", namespace, wanted["metadata"]["name"])
     return resolve(key, spec["template"], Model.model_validate(spec["model"]), ()).revision

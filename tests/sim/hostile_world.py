@@ -33,7 +33,7 @@ from lockstep.shell.telemetry.metrics import Metrics
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.references import Configs
 
-FRAUD = Key("pay", "fraud")
+FRAUD = Key("ModelDeployment", "pay", "fraud")
 _TICKS = 8
 """Turns of the event loop until what a watch tells of was read."""
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

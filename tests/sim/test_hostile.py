@@ -91,7 +91,7 @@ def answered(raw: Manifest, answering: Answering) -> None:
     assert status["message"] or "status" in raw, "a status that lies may have no sentence to repeat"
     assert len(json.dumps(status)) < MOST_BYTES
     model_deployments.read_status(status)
-    record = world.caches.model_deployments.get(FRAUD)
+    record = world.caches.model_deployments.get(FRAUD.named)
     assert record
     if isinstance(record.spec, Unreadable):
         valid = next(it for it in status["conditions"] if it["type"] == "SpecValid")

@@ -14,7 +14,7 @@ from lockstep.core.key import Key
 from lockstep.core.rollout import revision
 from tests.sim.changes import changed_spec
 
-KEY: Final = Key("payments", "fraud")
+KEY: Final = Key("ModelDeployment", "payments", "fraud")
 IMAGE: Final = "registry.example.com/fraud@sha256:" + "a" * 64
 SMOKE_PATH: Final = "/v2/models/fraud/infer"
 

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Final
 
 from lockstep.adapters.metrics import prometheus
-from lockstep.clients.kubernetes.turns import PLACES, Turns
 from lockstep.clients.prometheus_asking import LARGEST, Asking, Held
+from lockstep.clients.turns import PLACES, Turns
 from lockstep.core.gates.question import Answer, Question, Reply, Unasked
 from lockstep.core.key import Key
 

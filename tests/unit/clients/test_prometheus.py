@@ -17,8 +17,8 @@ import pytest_asyncio
 
 from lockstep.adapters.metrics import slim
 from lockstep.clients import prometheus, prometheus_asking
-from lockstep.clients.kubernetes.turns import PLACES, SHARE
 from lockstep.clients.prometheus import PrometheusClient
+from lockstep.clients.turns import PLACES, SHARE
 from lockstep.core.gates.question import (
     HANDFUL,
     MOST,
@@ -33,7 +33,7 @@ from lockstep.core.key import Key
 
 AT = datetime(2026, 8, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 UP = Question("", "up", AT)
-FRAUD = Key("pay", "fraud")
+FRAUD = Key("ModelDeployment", "pay", "fraud")
 TIMEOUT = timedelta(seconds=0.5)
 PATIENT = timedelta(seconds=5)
 
@@ -428,7 +428,10 @@ async def test_identical_questions_due_together_are_asked_once(
     server: Server, client: PrometheusClient
 ) -> None:
     asked = [UP, Question("", "down", AT)]
-    passes = [ask_all(client, asked, Key("pay", f"model-{number}")) for number in range(50)]
+    passes = [
+        ask_all(client, asked, Key("ModelDeployment", "pay", f"model-{number}"))
+        for number in range(50)
+    ]
     answers = await asyncio.gather(*passes)
     assert len({str(answer) for answer in answers}) == 1
     assert sorted(asked["query"] for asked in server.asked) == ["down", "up"]
@@ -490,7 +493,9 @@ async def test_whoever_waits_for_an_answer_waits_alone(server: Server) -> None:
     server.reply = some
     client = PrometheusClient(server.url, timeout=2 * TIMEOUT)
     silent = [
-        client.put(Key(f"team-{number % 4}", "bad"), Question("", f"slow{number}", AT))
+        client.put(
+            Key("ModelDeployment", f"team-{number % 4}", "bad"), Question("", f"slow{number}", AT)
+        )
         for number in range(4 * 32)
     ]
     await asyncio.wait(silent[: 4 * SHARE])
@@ -509,7 +514,7 @@ async def test_another_address_has_places_of_its_own(server: Server) -> None:
         away = f"http://127.0.0.1:{silent.getsockname()[1]}"
         client = PrometheusClient(server.url, timeout=TIMEOUT)
         for number in range(4 * PLACES):
-            client.put(Key(f"team-{number}", "bad"), Question(away, "up", AT))
+            client.put(Key("ModelDeployment", f"team-{number}", "bad"), Question(away, "up", AT))
         async with asyncio.timeout(TIMEOUT.total_seconds() / 2):
             assert isinstance(await ask(client), Reply)
         await client.close()

@@ -93,7 +93,7 @@ def _reads(count: int) -> Work:
 def _revision(field: str, items: Callable[[int], list[Any]]) -> Callable[[int], Work]:
     def make(count: int) -> Work:
         model = Model(version="1.0.0", artifact=f"x@sha256:{'ab' * 32}")
-        key = Key("payments", "fraud")
+        key = Key("ModelDeployment", "payments", "fraud")
         asked = revision.inputs(_template(field, items(count)), model)
         return lambda: (
             revision.resolve(key, _template(field, items(count)), model, ()),

@@ -10,7 +10,7 @@ from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
 from lockstep.core.facts import Criteria
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
-from lockstep.core.gates.stage import Judged, Named, Trial, judge, questions
+from lockstep.core.gates.stage import Judged, NamedCriteria, Trial, judge, questions
 
 ENTERED = datetime(2026, 8, 1, 12, 0, tzinfo=UTC)
 SOAK = timedelta(minutes=10)
@@ -29,18 +29,18 @@ def metric(**changes: Any) -> dict[str, Any]:
     }
 
 
-def criteria(*metrics: dict[str, Any], generation: int = 1, **spec: Any) -> Named:
+def criteria(*metrics: dict[str, Any], generation: int = 1, **spec: Any) -> NamedCriteria:
     found = ExitCriteriaSpec.model_validate({"metrics": metrics or (metric(),), **spec})
     return CriteriaRef(name="quality"), Criteria(found, generation)
 
 
-def cluster_criteria(*metrics: dict[str, Any], name: str = "serving", **spec: Any) -> Named:
+def cluster_criteria(*metrics: dict[str, Any], name: str = "serving", **spec: Any) -> NamedCriteria:
     found = ClusterExitCriteriaSpec.model_validate({"metrics": metrics or (metric(),), **spec})
     ref = CriteriaRef.model_validate({"kind": "ClusterExitCriteria", "name": name})
     return ref, Criteria(found, 1)
 
 
-def trial(*named: Named, **changes: Any) -> Trial:
+def trial(*named: NamedCriteria, **changes: Any) -> Trial:
     usual = Trial(
         namespace="payments",
         name="fraud",

@@ -13,7 +13,7 @@ from lockstep.core.key import Key
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
-OF = Key("pay", "fraud")
+OF = Key("ModelDeployment", "pay", "fraud")
 OURS, THEIRS = "ExitCriteria/quality", "ClusterExitCriteria/serving"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import Stage
-from lockstep.core.gates.stage import Named, problems, soak
+from lockstep.core.gates.stage import NamedCriteria, problems, soak
 from tests.unit.gates.stages import cluster_criteria, criteria, metric
 
 ONE = [{"name": "a", "value": 1}]
@@ -17,7 +17,7 @@ def stage(**changes: Any) -> Stage:
     return Stage.model_validate({"name": "quarter", "weight": 25, "soak": "10m", **changes})
 
 
-FINE: dict[str, tuple[Stage, tuple[Named, ...]]] = {
+FINE: dict[str, tuple[Stage, tuple[NamedCriteria, ...]]] = {
     "a soak and no count": (stage(), (criteria(),)),
     "the criteria's soak and no count": (stage(soak="0s"), (criteria(minimumSoak="1m"),)),
     "a count and no soak": (stage(soak="0s"), (criteria(metric(count=3)),)),
@@ -30,13 +30,13 @@ FINE: dict[str, tuple[Stage, tuple[Named, ...]]] = {
 
 
 @pytest.mark.parametrize(("given", "named"), FINE.values(), ids=FINE)
-def test_nothing_is_wrong_with(given: Stage, named: tuple[Named, ...]) -> None:
+def test_nothing_is_wrong_with(given: Stage, named: tuple[NamedCriteria, ...]) -> None:
     assert problems(given, named) is None
 
 
 REQUESTS: dict[str, Any] = {"minimumRequests": {"count": 1, "query": "requests"}}
 
-WRONG: dict[str, tuple[Stage, tuple[Named, ...], str]] = {
+WRONG: dict[str, tuple[Stage, tuple[NamedCriteria, ...], str]] = {
     "neither soak nor count": (
         stage(soak="0s"), (criteria(),),
         WHERE + "has no count and the stage has no soak: it would never end; give one of them"),
@@ -70,7 +70,9 @@ WRONG: dict[str, tuple[Stage, tuple[Named, ...], str]] = {
 
 
 @pytest.mark.parametrize(("given", "named", "sentence"), WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_said(given: Stage, named: tuple[Named, ...], sentence: str) -> None:
+def test_what_is_wrong_is_said(
+    given: Stage, named: tuple[NamedCriteria, ...], sentence: str
+) -> None:
     assert (problems(given, named) or "").startswith(sentence)
 
 

@@ -7,7 +7,7 @@ import pytest
 from lockstep.api.exit_criteria import PrometheusQuery
 from lockstep.core.gates.question import Answer, Broken, Reply, Series
 from lockstep.core.gates.reading import NoData, Reading, Value, read
-from lockstep.core.key import Key
+from lockstep.core.key import Named
 from tests.unit.gates.stages import DOWN, NO_DATA, value
 
 NAN, INF = math.nan, math.inf
@@ -74,4 +74,4 @@ READINGS: dict[str, tuple[dict[str, str], Answer, Reading]] = {
 @pytest.mark.parametrize(("source", "answer", "reading"), READINGS.values(), ids=READINGS)
 def test_read(source: dict[str, str], answer: Answer, reading: Reading) -> None:
     query = PrometheusQuery.model_validate({"query": "up", **source})
-    assert read(answer, query, Key("payments", "fraud"), "a") == reading
+    assert read(answer, query, Named("payments", "fraud"), "a") == reading

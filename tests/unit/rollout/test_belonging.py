@@ -78,7 +78,7 @@ def test_arms_have_their_own_pods_and_strangers_stand_beside_them() -> None:
     failed, theirs = pod(name="f", failed=ended), pod(name="g", failed=ended, **NO_CONTROLLER)
     without = pod(name="no-revision", revision="", owner="fraud-", generated=True)
     arms, strangers = sorted_out(
-        Key("payments", "fraud"),
+        Key("ModelDeployment", "payments", "fraud"),
         [pod(), pod(name="aaa", generated=False), copied, without, failed, theirs],
         {REVISION: SET},
         {REVISION: template},

@@ -179,7 +179,7 @@ def test_criteria_that_vanish_hold_the_stage_and_are_named() -> None:
 def test_equal_questions_of_two_deployments_are_equal() -> None:
     shared = criteria(prometheus={"query": "errors", "perRevisionLabel": "revision"})
     one, other = begun(shared), begun(shared)
-    other = replace(other, key=replace(other.key, name="another"))
+    other = replace(other, key=other.key._replace(name="another"))
     assert needs(one, NOW).questions == needs(other, NOW).questions
 
 

@@ -24,7 +24,7 @@ TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"name": "server", "image": 
 MODEL = Model.model_validate({"version": "1.0.0"})
 WITH_ARTIFACT = Model.model_validate({"version": "1.0.0", "artifact": ARTIFACT})
 DRAIN = timedelta(seconds=5)
-HERE = Key("payments", "fraud")
+HERE = Key("ModelDeployment", "payments", "fraud")
 
 
 def kept(name: str, written: dict[str, Any], number: int = 1, scheme: str = "1") -> StoredRevision:
@@ -95,9 +95,9 @@ def test_an_artifact_that_came_or_went_is_another_revision() -> None:
 
 
 ELSEWHERE = {
-    "another namespace": Key("staging", "fraud"),
-    "another name": Key("payments", "fraud-copy"),
-    "names that read the same in one piece": Key("pay", "ments-fraud"),
+    "another namespace": Key("ModelDeployment", "staging", "fraud"),
+    "another name": Key("ModelDeployment", "payments", "fraud-copy"),
+    "names that read the same in one piece": Key("ModelDeployment", "pay", "ments-fraud"),
 }
 
 

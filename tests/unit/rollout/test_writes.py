@@ -28,7 +28,7 @@ from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.writes import rests_on, write
 from tests.unit.rollout.worlds import V1, V2, trial
 
-KEY = Key("pay", "fraud")
+KEY = Key("ModelDeployment", "pay", "fraud")
 PORTS = Service().served()
 STORE = StoreRevision(revision=V2, scheme="1", number=2, inputs={}, template={})
 COPY = StoreConfig(name=f"fraud-{V2}-a", revision=V2, source="a", digest="d")

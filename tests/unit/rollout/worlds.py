@@ -31,7 +31,7 @@ from lockstep.core.rollout.observed import (
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-KEY = Key("payments", "fraud")
+KEY = Key("ModelDeployment", "payments", "fraud")
 PORTS = Service().served()
 IMAGE = "registry.example.com/fraud@sha256:" + "a" * 64
 

@@ -128,7 +128,7 @@ async def test_a_write_of_somebody_else_that_was_not_heard_yet_wins() -> None:
     bench.kube.have(model_deployment(11))
     with pytest.raises(LostRaceError):
         await bench.store.store(seen, plan(phase=Phase.HEALTHY), NOW)
-    known = bench.caches.model_deployments.get(FRAUD)
+    known = bench.caches.model_deployments.get(FRAUD.named)
     assert known is not None
     assert known.meta.version == 11, "a watch that has gone silent would never tell"
 
@@ -168,7 +168,7 @@ async def test_in_a_crowd_counts_are_kept_as_long_as_evidence() -> None:
     seen, counted = await bench.look(), plan(phase=Phase.HEALTHY, replicas=2)
     assert await bench.store.store(seen, counted, bench.now) == SIGHT_WITHIN
     kept = bench.memory.pending[FRAUD]
-    others = {Key("pay", f"other-{number}"): kept for number in range(CROWD)}
+    others = {Key("ModelDeployment", "pay", f"other-{number}"): kept for number in range(CROWD)}
     bench.memory.pending.update(others)
     assert await bench.store.store(seen, counted, bench.now) == EVIDENCE_WITHIN
     assert bench.kube.log == []

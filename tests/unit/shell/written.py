@@ -8,7 +8,7 @@ from lockstep.core.key import Key
 from lockstep.core.rollout.children import replica_set, service
 from lockstep.core.rollout.children.owner import Owner
 
-FRAUD = Key("pay", "fraud")
+FRAUD = Key("ModelDeployment", "pay", "fraud")
 UID = "uid-fraud"
 OWNER = Owner(key=FRAUD, uid=UID)
 IMAGE = f"registry.example/fraud@sha256:{'a' * 64}"

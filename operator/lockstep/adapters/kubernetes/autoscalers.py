@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lockstep.adapters.kubernetes.meta import Meta, meta
+from lockstep.api import model_deployment
 from lockstep.api.base import Manifest
 from lockstep.core import names
 from lockstep.core.facts import ChildRef
+from lockstep.core.key import Key
 from lockstep.core.rollout.observed import REPLICA_SET
 
 _GROUP: Final = "apps/"
@@ -14,7 +16,7 @@ _GROUP: Final = "apps/"
 
 @dataclass(frozen=True, slots=True)
 class AutoscalerRecord:
-    """``meta.deployment`` is the ModelDeployment whose child may be meant by ``target``."""
+    """``meta.parent`` is the ModelDeployment whose child may be meant by ``target``."""
 
     meta: Meta
     target: ChildRef | None = None
@@ -24,6 +26,8 @@ def prune(raw: Manifest) -> AutoscalerRecord:
     """Read a HorizontalPodAutoscaler; one of no ReplicaSet concerns nobody here."""
     known, ref = meta(raw), raw["spec"]["scaleTargetRef"]
     if ref["kind"] != REPLICA_SET or not ref.get("apiVersion", "").startswith(_GROUP):
-        return AutoscalerRecord(replace(known, deployment=""))
+        return AutoscalerRecord(replace(known, parent=None))
     target = ChildRef(ref["kind"], ref["name"])
-    return AutoscalerRecord(replace(known, deployment=names.owner_of(target.name)), target)
+    owner = names.owner_of(target.name)
+    parent = Key(model_deployment.KIND, known.namespace, owner) if owner else None
+    return AutoscalerRecord(replace(known, parent=parent), target)

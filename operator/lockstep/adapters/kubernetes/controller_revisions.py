@@ -41,7 +41,7 @@ def prune(raw: Manifest) -> RevisionRecord:
                 template=template,
                 authors=_authors(rest.get("authors")),
                 ports=_noted(raw) or _ports(rest.get("ports")),
-                rendered=is_rendering(known.deployment, known.revision, inputs, template),
+                rendered=is_rendering(known.parent_name, known.revision, inputs, template),
             )
             return RevisionRecord(known, stored)
         case _:

@@ -9,15 +9,16 @@ from lockstep.adapters.kubernetes.meta import (
 )
 from lockstep.adapters.kubernetes.specs import parse
 from lockstep.api.base import API_VERSION, Manifest
-from lockstep.api.decision import KIND, DecisionSpec, DecisionStatus
+from lockstep.api.decision import KIND, DecisionSpec, DecisionStatus, TargetKind
 from lockstep.api.model_deployment_status import Outcome
+from lockstep.core.key import Key
 from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.core.rollout.observed import Decided
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """``meta.deployment`` is the ModelDeployment that is decided about."""
+    """``meta.parent`` is what is decided about."""
 
     meta: Meta
     decided: Decided
@@ -27,7 +28,7 @@ def prune(raw: Manifest) -> DecisionRecord:
     """Read a Decision."""
     known, spec = meta(raw), raw.get("spec")
     return DecisionRecord(
-        meta=replace(known, deployment=_target(spec)),
+        meta=replace(known, parent=_target(known.namespace, spec)),
         decided=Decided(
             name=known.name,
             uid=known.uid,
@@ -43,12 +44,12 @@ def answered(record: DecisionRecord) -> bool:
     return record.decided.outcome is not None
 
 
-def _target(spec: object) -> str:
+def _target(namespace: str, spec: object) -> Key | None:
     match spec:
-        case {"target": {"name": str(name)}}:
-            return name
+        case {"target": {"name": str(name), **target}} if name:
+            return Key(str(target.get("kind", TargetKind.MODEL_DEPLOYMENT)), namespace, name)
         case _:
-            return ""
+            return None
 
 
 def _outcome(status: object) -> Outcome | None:

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from lockstep.api import model_deployment
 from lockstep.api.base import DEPLOYMENT_LABEL, OWNER_ANNOTATION, REVISION_LABEL, Manifest, cut
+from lockstep.core.key import Key
 
 MANAGER: Final = "lockstep"
 """Our name as a field manager."""
+_PARENT_LABELS: Final = ((DEPLOYMENT_LABEL, model_deployment.KIND),)
 _LONGEST_MANAGER: Final = 128
 _LONGEST_VERSION: Final = 20  # digits of an unsigned 64-bit number
 
@@ -17,7 +20,7 @@ _LONGEST_VERSION: Final = 20  # digits of an unsigned 64-bit number
 class Meta:
     """``version`` orders two sightings of one object; it says nothing about what changed.
 
-    ``deployment`` and ``revision`` are our labels, ``owner_uid`` the controlling owner's; empty
+    ``parent`` and ``revision`` are told by our labels, ``owner_uid`` the controlling owner's; empty
     when there is none. ``outlives``: no controlling owner is referred to, so that the object stays
     when its owner goes, whom then an annotation of ours names.
     """
@@ -29,9 +32,13 @@ class Meta:
     generation: int = 0
     owner_uid: str = ""
     outlives: bool = False
-    deployment: str = ""
+    parent: Key | None = None
     revision: str = ""
     terminating: bool = False
+
+    @property
+    def parent_name(self) -> str:
+        return self.parent.name if self.parent else ""
 
 
 def meta(raw: Manifest) -> Meta:
@@ -47,10 +54,19 @@ def meta(raw: Manifest) -> Meta:
         generation=metadata.get("generation", 0),
         owner_uid=controller or notes.get(OWNER_ANNOTATION, ""),
         outlives=not controller,
-        deployment=labels.get(DEPLOYMENT_LABEL, ""),
+        parent=_parent(metadata.get("namespace", ""), labels),
         revision=labels.get(REVISION_LABEL, ""),
         terminating="deletionTimestamp" in metadata,
     )
+
+
+def _parent(namespace: str, labels: Manifest) -> Key | None:
+    """Whose child it is by its label: of each kind that has passes there is one."""
+    for label, kind in _PARENT_LABELS:
+        name = labels.get(label)
+        if name:
+            return Key(kind, namespace, name)
+    return None
 
 
 def version(text: str) -> int:

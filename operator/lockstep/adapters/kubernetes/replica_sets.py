@@ -96,7 +96,7 @@ def sharing(record: ReplicaSetRecord, known: Manifest) -> ReplicaSetRecord:
 
 
 def _may_be_ours(known: Meta) -> bool:
-    child = names.child_name(known.deployment, known.revision)
+    child = names.child_name(known.parent_name, known.revision)
     return known.owner_uid != "" and known.name == child
 
 

@@ -21,7 +21,7 @@ from lockstep.core.gates.placeholders import (
 from lockstep.core.gates.question import Asker, Question
 from lockstep.core.gates.ranges import is_whole, ripe, shortened
 from lockstep.core.gates.thresholds import limits
-from lockstep.core.gates.trial import Named, Trial
+from lockstep.core.gates.trial import NamedCriteria, Trial
 
 MINIMUM_REQUESTS: Final = "minimum-requests"
 
@@ -74,7 +74,7 @@ def title(ref: CriteriaRef) -> str:
     return f"{ref.kind}/{ref.name}"
 
 
-def gates_of(criteria: tuple[Named, ...]) -> tuple[Gate, ...]:
+def gates_of(criteria: tuple[NamedCriteria, ...]) -> tuple[Gate, ...]:
     """Every gate of a stage, in the order in which its criteria were written."""
     return tuple(gate for ref, found in criteria for gate in _gates(title(ref), found))
 

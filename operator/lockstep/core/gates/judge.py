@@ -200,7 +200,7 @@ def _settled_by_stable(
 def _against_stable(
     gate: Gate, trial: Trial, stable: str, row: GateStatus, answer: Answer
 ) -> GateStatus:
-    reading = read(answer, gate.source, trial.key, stable)
+    reading = read(answer, gate.source, trial.named, stable)
     match reading:
         case Broken(why):
             return _failed(row, f"; stable {stable} could not be asked: {why}")

@@ -9,7 +9,7 @@ from lockstep.api.exit_criteria import CLUSTER_KIND
 from lockstep.api.exit_criteria_status import MOST_VERDICTS, LastVerdict
 from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.scalars import RevisionId, Word
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 
 _WORST_FIRST: Final[Mapping[Verdict, int]] = {
     Verdict.FAIL: 0,
@@ -79,7 +79,7 @@ def newest(found: Iterable[LastVerdict]) -> tuple[LastVerdict, ...]:
 
 
 def _user(it: LastVerdict) -> str:
-    return str(Key(it.namespace, it.name))
+    return str(Named(it.namespace, it.name))
 
 
 def _alike(one: LastVerdict, other: LastVerdict) -> bool:

@@ -11,13 +11,13 @@ from lockstep.api.exit_criteria import Metric
 from lockstep.core.gates.gate import MINIMUM_REQUESTS, Gate, gates_of
 from lockstep.core.gates.placeholders import unknown
 from lockstep.core.gates.thresholds import limits
-from lockstep.core.gates.trial import Named, Soaked
+from lockstep.core.gates.trial import NamedCriteria, Soaked
 
 MOST_GATES: Final = 32
 """What status has room for."""
 
 
-def mistakes(stage: Soaked, criteria: tuple[Named, ...], soak: timedelta) -> Iterator[str]:
+def mistakes(stage: Soaked, criteria: tuple[NamedCriteria, ...], soak: timedelta) -> Iterator[str]:
     """Every mistake as a sentence that names stage, criteria and metric."""
     gates = gates_of(criteria)
     if len(gates) > MOST_GATES:

@@ -25,7 +25,7 @@ def heard(
     gate: Gate, trial: Trial, answers: Mapping[Question, Answer], asked: Question
 ) -> Reading | Mute:
     """What the answer to ``asked`` says, with what stable says beside it."""
-    reading = read(answers[asked], gate.source, trial.key, trial.candidate)
+    reading = read(answers[asked], gate.source, trial.named, trial.candidate)
     if reading != NoData() or trial.stable is None or not _matters(gate, trial):
         return reading
     match _of_stable(gate, trial, trial.stable, answers, asked):
@@ -64,6 +64,6 @@ def _of_stable(
     gate: Gate, trial: Trial, stable: str, answers: Mapping[Question, Answer], asked: Question
 ) -> Reading | None:
     if gate.about_both_arms:
-        return read(answers[asked], gate.source, trial.key, stable)
+        return read(answers[asked], gate.source, trial.named, stable)
     answer = answers.get(question(gate, trial, stable, asked.at)) if gate.about_one_arm else None
-    return read(answer, gate.source, trial.key, stable) if answer else None
+    return read(answer, gate.source, trial.named, stable) if answer else None

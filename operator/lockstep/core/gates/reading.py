@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from lockstep.api.exit_criteria import PrometheusQuery, Reduce
 from lockstep.core.gates.question import DEPLOYMENT, NAMESPACE, Answer, Broken, Reply, Series
-from lockstep.core.key import Key
+from lockstep.core.key import Named
 
 _NAMED: Final = 3
 
@@ -37,7 +37,7 @@ class Mute:
 Reading = Value | NoData | Broken
 
 
-def read(answer: Answer, source: PrometheusQuery, of: Key, revision: str) -> Reading:
+def read(answer: Answer, source: PrometheusQuery, of: Named, revision: str) -> Reading:
     """What ``answer`` says about ``revision`` of the ModelDeployment ``of``."""
     match answer:
         case Broken():
@@ -48,7 +48,7 @@ def read(answer: Answer, source: PrometheusQuery, of: Key, revision: str) -> Rea
             assert_never(other)
 
 
-def _of(series: Sequence[Series], label: str | None, of: Key, revision: str) -> Sequence[Series]:
+def _of(series: Sequence[Series], label: str | None, of: Named, revision: str) -> Sequence[Series]:
     """What names another namespace or ModelDeployment is theirs, whatever its revision is called.
 
     Before scheme 2, equal manifests in two namespaces had one revision id.

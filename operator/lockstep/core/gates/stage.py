@@ -21,7 +21,7 @@ from lockstep.core.gates.trial import (
     Invalid,
     Judged,
     Measuring,
-    Named,
+    NamedCriteria,
     Outcome,
     Passed,
     Shared,
@@ -35,7 +35,7 @@ __all__ = [
     "Invalid",
     "Judged",
     "Measuring",
-    "Named",
+    "NamedCriteria",
     "Outcome",
     "Passed",
     "Shared",
@@ -74,12 +74,12 @@ def judge(trial: Trial, answers: Mapping[Question, Answer | Unasked], now: datet
     )
 
 
-def problems(stage: Soaked, criteria: tuple[Named, ...]) -> str | None:
+def problems(stage: Soaked, criteria: tuple[NamedCriteria, ...]) -> str | None:
     """Why these criteria cannot be measured in this stage; None when they can."""
     return next(mistakes(stage, criteria, soak(stage, criteria)), None)
 
 
-def soak(stage: Soaked, criteria: tuple[Named, ...]) -> timedelta:
+def soak(stage: Soaked, criteria: tuple[NamedCriteria, ...]) -> timedelta:
     """The stage's minimum: its own or that of any of its criteria, whichever is larger."""
     return max([stage.soak, *(found.spec.minimum_soak for _, found in criteria)])
 

@@ -7,9 +7,9 @@ from typing import Protocol
 from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment import CriteriaRef, FailureAction
 from lockstep.core.facts import Criteria
-from lockstep.core.key import Key
+from lockstep.core.key import Named
 
-Named = tuple[CriteriaRef, Criteria]
+NamedCriteria = tuple[CriteriaRef, Criteria]
 
 
 class Soaked(Protocol):
@@ -36,13 +36,13 @@ class Trial:
     entered_at: datetime
     soak_until: datetime
     default_action: FailureAction
-    criteria: tuple[Named, ...]
+    criteria: tuple[NamedCriteria, ...]
     gates: tuple[GateStatus, ...]
     patient_until: datetime | None = None
 
     @property
-    def key(self) -> Key:
-        return Key(self.namespace, self.name)
+    def named(self) -> Named:
+        return Named(self.namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)

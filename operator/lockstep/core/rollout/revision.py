@@ -128,7 +128,7 @@ def _id_before(asked: Manifest, live: Sequence[str]) -> str | None:
 
 
 def _new_id(of: Key, asked: Manifest, taken: set[str]) -> str:
-    digest = _digest(f"{SCHEME}\n{of}", asked)
+    digest = _digest(f"{SCHEME}\n{of.named}", asked)
     starts = range(0, len(digest) - _ID_LENGTH, _ID_LENGTH)
     candidates = (digest[start : start + _ID_LENGTH] for start in starts)
     return next(name for name in candidates if name not in taken)

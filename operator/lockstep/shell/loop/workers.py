@@ -143,7 +143,7 @@ class WorkerPool:
         with logs.about(key), self._metrics.timed():
             outcome, waits = await self._outcome(key)
         self._metrics.passed(outcome)
-        record = self._caches.model_deployments.get(key)
+        record = self._caches.model_deployments.get(key.named)
         if waits == Waits() and record is None:
             self._ended.pop(key, None)
             return

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from lockstep.adapters.routers.base import Router
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.facts import Foreign
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
@@ -125,7 +125,7 @@ class Act:
         _LOG.info("stored revision %s as number %s", action.revision, action.number)
 
     async def _note_ports(self, key: Key, action: NotePorts) -> None:
-        known = self._caches.revisions.get(Key(key.namespace, action.name))
+        known = self._caches.revisions.get(Named(key.namespace, action.name))
         if known is None:
             return
         metadata = {"name": action.name, "namespace": key.namespace}
@@ -135,7 +135,7 @@ class Act:
         _LOG.info("noted the ports of %s", action.name)
 
     async def _prune_revision(self, key: Key, name: str) -> None:
-        known = self._caches.revisions.get(Key(key.namespace, name))
+        known = self._caches.revisions.get(Named(key.namespace, name))
         if known is None:
             return
         await self._kube.delete("ControllerRevision", key.namespace, name, known.meta.uid)

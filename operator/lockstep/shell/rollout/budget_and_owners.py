@@ -59,7 +59,7 @@ def owner(key: Key, uid: str, spec: ModelDeploymentSpec | Unreadable) -> Owner:
 
 def find_budget(caches: Caches, memory: Memory, of: Owner) -> Budget | None:
     """The budget, if it is this owner's."""
-    seen = caches.budgets.get(of.key)
+    seen = caches.budgets.get(of.key.named)
     if seen is None or seen.meta.owner_uid != of.uid:
         return None
     noop = memory.was_noop(of.key, seen.meta.uid, seen.meta.version)
@@ -147,7 +147,7 @@ async def act(caches: Caches, memory: Memory, kube: Kube, of: Owner, action: Upk
 async def _put_budget(
     caches: Caches, memory: Memory, kube: Kube, of: Owner, *, exists: bool
 ) -> None:
-    rendered, known = budget.budget(of), caches.budgets.get(of.key)
+    rendered, known = budget.budget(of), caches.budgets.get(of.key.named)
     if known is None or not exists:
         answer = await kube.create(rendered, of.uid)
         _LOG.info("created PodDisruptionBudget %s", of.key.name)
@@ -163,7 +163,7 @@ async def _put_budget(
 
 
 async def _remove_budget(caches: Caches, kube: Kube, key: Key) -> None:
-    known = caches.budgets.get(key)
+    known = caches.budgets.get(key.named)
     if known is None:
         return
     await kube.delete("PodDisruptionBudget", key.namespace, key.name, known.meta.uid)

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from lockstep.api.base import Manifest
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import config
-from lockstep.core.key import Key
+from lockstep.core.key import Named
 from lockstep.core.rollout.actions import PruneConfig, StoreConfig
 from lockstep.core.rollout.children import config_map
 from lockstep.core.rollout.children.owner import Owner
@@ -42,7 +42,7 @@ async def _copied(kube: Kube, owner: Owner, action: StoreConfig) -> Manifest:
 
 
 async def _prune(caches: Caches, kube: Kube, namespace: str, name: str) -> None:
-    known = caches.copies.get(Key(namespace, name))
+    known = caches.copies.get(Named(namespace, name))
     if known is None:
         return
     await kube.delete(_KIND, namespace, name, known.meta.uid)

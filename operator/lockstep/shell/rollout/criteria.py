@@ -14,13 +14,14 @@ from typing import Any, Final
 
 from lockstep.adapters.kubernetes import verdicts
 from lockstep.adapters.kubernetes.exit_criteria import CriteriaRecord
+from lockstep.api import model_deployment
 from lockstep.api.base import API_VERSION, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.gates.gate import title
 from lockstep.core.gates.last import kept
 from lockstep.core.gates.standing import mistake, standing
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 from lockstep.errors import LockstepError, TransientError
 from lockstep.shell.rollout.verdicts import LastVerdicts
 from lockstep.shell.watch.caches import Caches
@@ -98,7 +99,7 @@ class CriteriaStatus:
         for record in self._caches.model_deployments:
             found = verdicts.concluded(record)
             if found:
-                key = Key(record.meta.namespace, record.meta.name)
+                key = Key(model_deployment.KIND, record.meta.namespace, record.meta.name)
                 self._noted.note(key, found)
 
     def _all(self) -> Iterator[tuple[CriteriaRef, CriteriaRecord]]:
@@ -116,7 +117,7 @@ class CriteriaStatus:
             for ref in record.criteria():
                 near = "" if ref.kind is CriteriaKind.CLUSTER else record.meta.namespace
                 use = found[near, ref]
-                use.users.append(str(Key(record.meta.namespace, record.meta.name)))
+                use.users.append(str(Named(record.meta.namespace, record.meta.name)))
                 use.refused.extend(_refused(record.wire, title(ref)))
         return found
 

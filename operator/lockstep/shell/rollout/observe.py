@@ -74,7 +74,7 @@ class Observe:
 
     async def look(self, key: Key) -> Observed | None:
         """What is known of ``key`` now; None when it is gone or going."""
-        record = self._caches.model_deployments.get(key)
+        record = self._caches.model_deployments.get(key.named)
         if record is None or record.meta.terminating:
             self._memory.forget(key)
             self._configs.forget(key)
@@ -84,7 +84,7 @@ class Observe:
 
     def _observed(self, key: Key, foreign: tuple[Foreign, ...]) -> Observed | None:
         """All of it in one breath: nothing here waits, so that it all belongs together."""
-        record = self._caches.model_deployments.get(key)
+        record = self._caches.model_deployments.get(key.named)
         if record is None:
             return None
         self._memory.versions[key] = record.meta.version

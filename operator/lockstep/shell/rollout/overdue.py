@@ -23,7 +23,7 @@ class Overdue:
 
     async def tell(self, key: Key, waited_for: str) -> None:
         """Say for what a pass of ``key`` had waited when it was ended."""
-        record = self._caches.model_deployments.get(key)
+        record = self._caches.model_deployments.get(key.named)
         if record is None:
             return
         about = _About(key, record.meta.uid, record.meta.generation)

@@ -17,7 +17,7 @@ from lockstep.api.service import alike
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import names
 from lockstep.core.facts import Hand, Unreadable
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 from lockstep.core.rollout.actions import (
     RemovePreview,
     SetPreview,
@@ -53,7 +53,7 @@ def find(
 
 
 def _known(caches: Caches, owner: Owner, name: str) -> ServiceRecord | None:
-    seen = caches.services.get(Key(owner.key.namespace, name))
+    seen = caches.services.get(Named(owner.key.namespace, name))
     return seen if seen and seen.meta.owner_uid == owner.uid else None
 
 
@@ -127,7 +127,7 @@ async def act(
 async def _put(
     caches: Caches, memory: Memory, kube: Kube, owner: Owner, manifest: Manifest, *, exists: bool
 ) -> None:
-    known = caches.services.get(Key(owner.key.namespace, manifest["metadata"]["name"]))
+    known = caches.services.get(Named(owner.key.namespace, manifest["metadata"]["name"]))
     if known is None or not exists:
         answer = await kube.create(manifest, owner.uid)
         if untouched(answer):
@@ -171,7 +171,7 @@ async def _bring(kube: Kube, manifest: Manifest, known: ServiceRecord) -> Manife
 
 async def _remove_preview(caches: Caches, kube: Kube, key: Key) -> None:
     name = names.preview_name(key.name)
-    known = caches.services.get(Key(key.namespace, name))
+    known = caches.services.get(Named(key.namespace, name))
     if known is None:
         return
     await kube.delete("Service", key.namespace, name, known.meta.uid)

@@ -125,7 +125,7 @@ class Store:
             LostRaceError: The object changed after this pass looked at it.
         """
         key = seen.key
-        record = self._caches.model_deployments.get(key)
+        record = self._caches.model_deployments.get(key.named)
         version = self._memory.versions.get(key)
         if record is None or record.meta.version != version:
             raise LostRaceError(f"{key} changed while its pass was thinking")

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object per line, with the key of the ModelDeployment it is about."""
+"""Structured logs: one JSON object per line, with the kind and name of the object it is about."""
 
 import logging
 import sys
@@ -34,7 +34,8 @@ def about(key: Key) -> Iterator[None]:
 class _Key(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         key = _ABOUT.get()
-        record.object = str(key) if key else ""
+        record.kind = key.kind if key else ""
+        record.object = str(key.named) if key else ""
         return True
 
 
@@ -52,10 +53,10 @@ def configure(level: str, form: str, stream: TextIO = sys.stderr) -> None:
 
 def _json() -> logging.Formatter:
     return JsonFormatter(
-        "%(asctime)s %(levelname)s %(name)s %(object)s %(message)s",
+        "%(asctime)s %(levelname)s %(name)s %(kind)s %(object)s %(message)s",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
     )
 
 
 def _text() -> logging.Formatter:
-    return logging.Formatter("%(asctime)s %(levelname)-7s %(object)s %(message)s")
+    return logging.Formatter("%(asctime)s %(levelname)-7s %(kind)s %(object)s %(message)s")

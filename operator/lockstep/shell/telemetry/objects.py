@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from lockstep.adapters.kubernetes import model_deployments
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
+from lockstep.api import model_deployment
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaRef
 from lockstep.core.facts import Criteria, Unreadable
@@ -67,7 +68,8 @@ class ObjectMetrics(Collector):
 
     def _tell(self, families: Families, record: ModelDeploymentRecord) -> None:
         who = [record.meta.namespace, record.meta.name]
-        status = self._status(Key(*who), record)
+        key = Key(model_deployment.KIND, *who)
+        status = self._status(key, record)
         stage = _map(status, "stage")
         place = [str(status.get("phase", "")), _reason(status), _strategy(record)]
         families["info"].add_metric([*who, *place, str(stage.get("name", ""))], 1)
@@ -77,7 +79,7 @@ class ObjectMetrics(Collector):
         families["weight_desired"].add_metric(who, float(weights.get("desired", 0)))
         families["weight_actual"].add_metric(who, float(weights.get("actual", 0)))
         families["candidate_deaths"].add_metric(who, float(_map(stage, "deaths").get("count", 0)))
-        bounds = self._bounds(Key(*who), record)
+        bounds = self._bounds(key, record)
         for row in status.get("gates", ()):
             gate = [*who, str(stage.get("name", "")), row["criteria"], row["name"]]
             if "value" in row:

@@ -8,7 +8,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from lockstep.adapters.kubernetes.meta import Meta, version
 from lockstep.api.base import Manifest
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 
 _REMEMBERED_GONE: Final = 1024
 _MALFORMED: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -29,7 +29,7 @@ R = TypeVar("R", bound=Record)
 class Seen(Generic[R]):
     """One sighting, pruned; ``record`` is None where the object cannot be read."""
 
-    at: Key
+    at: Named
     version: int
     uid: str | None
     record: R | None
@@ -55,9 +55,9 @@ class Cache(Generic[R]):
         self._sharing = sharing
         self._prune = prune
         self._renew = renew
-        self._records: dict[Key, R] = {}
+        self._records: dict[Named, R] = {}
         self._children: dict[Key, dict[str, R]] = {}
-        self._gone: OrderedDict[Key, int] = OrderedDict()
+        self._gone: OrderedDict[Named, int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -65,11 +65,11 @@ class Cache(Generic[R]):
     def __iter__(self) -> Iterator[R]:
         return iter(tuple(self._records.values()))
 
-    def get(self, at: Key) -> R | None:
+    def get(self, at: Named) -> R | None:
         return self._records.get(at)
 
     def children(self, of: Key) -> tuple[R, ...]:
-        """Objects that carry the label of this ModelDeployment, by name."""
+        """Objects that carry the label of ``of``, by name."""
         known = self._children.get(of, {})
         return tuple(known[name] for name in sorted(known))
 
@@ -104,16 +104,16 @@ class Cache(Generic[R]):
             self._unlink(known)
         record = self._sharing(record)
         self._records[at] = record
-        if record.meta.deployment:
-            self._children.setdefault(_parent(record), {})[at.name] = record
+        if record.meta.parent:
+            self._children.setdefault(record.meta.parent, {})[at.name] = record
         return None if known == record else record
 
     def share(self) -> None:
         """Once more of all that is there: what they share with may have come later."""
         for at, record in tuple(self._records.items()):
             shared = self._records[at] = self._sharing(record)
-            if record.meta.deployment:
-                self._children[_parent(record)][at.name] = shared
+            if record.meta.parent:
+                self._children[record.meta.parent][at.name] = shared
 
     def drop(self, sighting: Seen[R]) -> R | None:
         """Take note of a deletion; gives the record when it was known."""
@@ -139,7 +139,7 @@ class Cache(Generic[R]):
         vanished = [self._forget(at, at_version) for at in absent]
         return [record for record in (*vanished, *map(self.take, listed)) if record]
 
-    def _forget(self, at: Key, seen: int) -> R | None:
+    def _forget(self, at: Named, seen: int) -> R | None:
         self._gone[at] = seen
         self._gone.move_to_end(at)
         if len(self._gone) > _REMEMBERED_GONE:
@@ -150,12 +150,13 @@ class Cache(Generic[R]):
         return known
 
     def _unlink(self, record: R) -> None:
-        siblings = self._children.get(_parent(record))
-        if siblings is None:
+        parent = record.meta.parent
+        siblings = self._children.get(parent) if parent else None
+        if siblings is None or parent is None:
             return
         siblings.pop(record.meta.name, None)
         if not siblings:
-            del self._children[_parent(record)]
+            del self._children[parent]
 
 
 def is_object(raw: object) -> bool:
@@ -168,11 +169,7 @@ def is_object(raw: object) -> bool:
             return False
 
 
-def _sighting(raw: Manifest) -> tuple[Key, int]:
+def _sighting(raw: Manifest) -> tuple[Named, int]:
     metadata = raw["metadata"]
-    at = Key(metadata.get("namespace", ""), metadata["name"])
+    at = Named(metadata.get("namespace", ""), metadata["name"])
     return at, version(metadata.get("resourceVersion", ""))
-
-
-def _parent(record: Record) -> Key:
-    return Key(record.meta.namespace, record.meta.deployment)

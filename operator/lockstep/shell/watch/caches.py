@@ -28,7 +28,7 @@ from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.clients.kubernetes.api import PATHS
 from lockstep.core import names
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 from lockstep.shell.watch.cache import Cache, Seen
 
 MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
@@ -133,7 +133,7 @@ class Caches:
         record = cache.drop(seen) if kind == "DELETED" else cache.take(seen)
         if record:
             self._tell(plural, record)
-            if before and before.meta.deployment != record.meta.deployment:
+            if before and before.meta.parent != record.meta.parent:
                 self._tell(plural, before)
 
     def children(self, plural: str, key: Key) -> tuple[Any, ...]:
@@ -162,19 +162,18 @@ class Caches:
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""
         if ref.kind is CriteriaKind.CLUSTER:
-            return self.cluster_exit_criteria.get(Key("", ref.name))
-        return self.exit_criteria.get(Key(key.namespace, ref.name))
+            return self.cluster_exit_criteria.get(Named("", ref.name))
+        return self.exit_criteria.get(Named(key.namespace, ref.name))
 
     def _template(self, of: Meta) -> Manifest:
         """What a child's template is most like: its revision's as stored, or as it is written."""
-        key = Key(of.namespace, of.deployment)
         others = [
             (it.meta.revision, it.stored.template)
-            for it in self.revisions.children(key)
+            for it in (self.revisions.children(of.parent) if of.parent else ())
             if it.stored and it.meta.uid != of.uid
         ]
         own = next((template for revision, template in others if revision == of.revision), None)
-        written = self.model_deployments.get(key)
+        written = self.model_deployments.get(of.parent.named) if of.parent else None
         sibling = others[0][1] if others else {}
         return own or (written.template if written else sibling)
 
@@ -183,8 +182,8 @@ class Caches:
             self.enqueue(_key(record))
         elif plural in CRITERIA:
             self._tell_users(plural, record)
-        elif record.meta.deployment:
-            self.enqueue(Key(record.meta.namespace, record.meta.deployment))
+        elif record.meta.parent:
+            self.enqueue(record.meta.parent)
 
     def _tell_users(self, plural: str, record: CriteriaRecord) -> None:
         cluster = plural in CLUSTER_SCOPED
@@ -205,7 +204,7 @@ def _named(record: ReplicaSetRecord, key: Key) -> bool:
 
 
 def _key(record: ModelDeploymentRecord) -> Key:
-    return Key(record.meta.namespace, record.meta.name)
+    return Key(model_deployment.KIND, record.meta.namespace, record.meta.name)
 
 
 def _scopes(plurals: Iterable[str], namespaces: tuple[str, ...]) -> set[tuple[str, str]]:

@@ -34,7 +34,7 @@ def test_what_was_decided_is_read() -> None:
 
 
 def test_it_belongs_to_what_is_decided_about() -> None:
-    assert prune(decision()).meta.deployment == "fraud"
+    assert prune(decision()).meta.parent_name == "fraud"
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -57,7 +57,7 @@ UNREADABLE: dict[str, tuple[Manifest, str, str]] = {
 @pytest.mark.parametrize(("raw", "target", "why"), UNREADABLE.values(), ids=UNREADABLE)
 def test_what_cannot_be_read_says_where(raw: Manifest, target: str, why: str) -> None:
     record = prune(raw)
-    assert record.meta.deployment == target
+    assert record.meta.parent_name == target
     assert isinstance(record.decided.spec, Unreadable)
     assert record.decided.spec.message.startswith(why)
 

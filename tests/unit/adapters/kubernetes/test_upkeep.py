@@ -15,7 +15,7 @@ from lockstep.core.rollout.actions import PutReplicaSet
 from lockstep.core.rollout.children import replica_set
 from lockstep.core.rollout.children.owner import Owner
 
-OWNER = Owner(key=Key("pay", "fraud"), uid="uid-fraud")
+OWNER = Owner(key=Key("ModelDeployment", "pay", "fraud"), uid="uid-fraud")
 REFERENCE = {"uid": "by-reference", "controller": True}
 NOTE = {"lockstep.dev/owner-uid": "by-note"}
 
@@ -162,4 +162,4 @@ def test_whose_child_a_name_may_be(name: str, owner: str) -> None:
 def test_another_groups_deployment_is_nobodys_child() -> None:
     ref = {"apiVersion": "example.com/v1", "kind": "Deployment", "name": "fraud-0a1b2c3d"}
     raw = {"metadata": {"name": "h", "namespace": "pay"}, "spec": {"scaleTargetRef": ref}}
-    assert autoscalers.prune(raw).meta.deployment == ""
+    assert autoscalers.prune(raw).meta.parent is None

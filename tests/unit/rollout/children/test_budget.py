@@ -8,7 +8,7 @@ from lockstep.core.key import Key
 from lockstep.core.rollout.children import budget
 from lockstep.core.rollout.children.owner import Owner
 
-RENDERED = budget.budget(Owner(key=Key("pay", "fraud"), uid="uid-fraud"))
+RENDERED = budget.budget(Owner(key=Key("ModelDeployment", "pay", "fraud"), uid="uid-fraud"))
 
 
 def test_it_covers_the_pods_of_all_revisions() -> None:

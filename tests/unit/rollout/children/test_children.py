@@ -14,7 +14,7 @@ from lockstep.core.rollout.children import (
 )
 from lockstep.core.rollout.children.owner import Owner
 
-OWNER = Owner(key=Key("pay", "fraud"), uid="uid-fraud")
+OWNER = Owner(key=Key("ModelDeployment", "pay", "fraud"), uid="uid-fraud")
 TEMPLATE = {
     "metadata": {
         "labels": {"lockstep.dev/deployment": "fraud", "lockstep.dev/revision": "7f9c2b1e"},

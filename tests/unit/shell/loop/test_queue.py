@@ -7,7 +7,7 @@ from lockstep.core.key import Key
 from lockstep.shell.loop.queue import Queue
 from lockstep.shell.loop.schedule import Rank
 
-A, B = Key("ns", "a"), Key("ns", "b")
+A, B = Key("ModelDeployment", "ns", "a"), Key("ModelDeployment", "ns", "b")
 
 
 async def test_a_worker_that_waits_is_woken_by_a_ring() -> None:

@@ -13,7 +13,11 @@ from lockstep.shell.loop.schedule import (
     rank,
 )
 
-A, B, C = Key("ns", "a"), Key("ns", "b"), Key("ns", "c")
+A, B, C = (
+    Key("ModelDeployment", "ns", "a"),
+    Key("ModelDeployment", "ns", "b"),
+    Key("ModelDeployment", "ns", "c"),
+)
 
 
 def taken(schedule: Schedule, now: float) -> list[Key]:
@@ -110,7 +114,7 @@ def test_waiting_counts_what_is_due_and_not_worked_on() -> None:
 
 def _crowd(schedule: Schedule, rank: Rank) -> None:
     for number in range(40):
-        schedule.add(Key("crowd", f"m{number}"), rank, 0)
+        schedule.add(Key("ModelDeployment", "crowd", f"m{number}"), rank, 0)
 
 
 def test_a_crowd_leaves_workers_for_whoever_comes_next() -> None:
@@ -122,14 +126,14 @@ def test_a_crowd_leaves_workers_for_whoever_comes_next() -> None:
     assert schedule.take(1) == A
     assert first[0] is not None
     schedule.done(first[0])
-    assert schedule.take(1) == Key("crowd", "m3")
+    assert schedule.take(1) == Key("ModelDeployment", "crowd", "m3")
 
 
 def test_workers_for_trials_are_shared_by_themselves() -> None:
     schedule = Schedule(most=1)
     _crowd(schedule, Rank.TRIAL)
-    assert schedule.take(0) == Key("crowd", "m0")
-    assert schedule.take(0, Rank.TRIAL) == Key("crowd", "m1")
+    assert schedule.take(0) == Key("ModelDeployment", "crowd", "m0")
+    assert schedule.take(0, Rank.TRIAL) == Key("ModelDeployment", "crowd", "m1")
     assert schedule.take(0, Rank.TRIAL) is None
 
 
@@ -138,7 +142,7 @@ def test_of_one_rank_the_namespace_with_the_fewest_passes_is_next() -> None:
     _crowd(schedule, Rank.REST)
     schedule.add(A, Rank.REST, 0)
     assert [schedule.take(0) for _ in range(3)] == [
-        Key("crowd", "m0"), A, Key("crowd", "m1"),
+        Key("ModelDeployment", "crowd", "m0"), A, Key("ModelDeployment", "crowd", "m1"),
     ]  # fmt: skip
 
 
@@ -146,8 +150,8 @@ def test_a_rank_goes_before_a_share() -> None:
     schedule = Schedule()
     _crowd(schedule, Rank.CALLED)
     schedule.add(A, Rank.TRIAL, 0)
-    assert schedule.take(0) == Key("crowd", "m0")
-    assert schedule.take(0) == Key("crowd", "m1")
+    assert schedule.take(0) == Key("ModelDeployment", "crowd", "m0")
+    assert schedule.take(0) == Key("ModelDeployment", "crowd", "m1")
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -157,7 +161,7 @@ def test_whose_turn_it_is_however_it_came_about(seed: int) -> None:
     due: dict[tuple[Key, Rank], int] = {}
     busy: dict[Key, Rank] = {}
     for number in range(300):
-        key = Key(f"ns{dice.randrange(4)}", f"m{dice.randrange(5)}")
+        key = Key("ModelDeployment", f"ns{dice.randrange(4)}", f"m{dice.randrange(5)}")
         if dice.random() < 0.5:
             its = dice.choice(list(Rank))
             schedule.add(key, its, 0)

@@ -23,7 +23,7 @@ from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.written import FRAUD, model_deployment
 
 SOON = 5.0
-CHURN = Key("pay", "churn")
+CHURN = Key("ModelDeployment", "pay", "churn")
 
 
 @dataclass

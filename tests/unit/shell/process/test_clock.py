@@ -13,7 +13,7 @@ from lockstep.shell.rollout.clocks import counted_on
 from lockstep.shell.rollout.memory import Memory
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-KEY = Key("pay", "fraud")
+KEY = Key("ModelDeployment", "pay", "fraud")
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 HALF = ModelDeploymentStatus(
     stage=StageStatus(name="half", index=0, entered_at=NOW, soak_until=NOW + MINUTE),

@@ -68,7 +68,7 @@ class World:
             measured_at=NOW + timedelta(seconds=seconds),
         )
         found = Concluded(revision="7f9c2b1e", stage="half", gates=(row,))
-        self.bench.memory.verdicts.note(Key("pay", name), found)
+        self.bench.memory.verdicts.note(Key("ModelDeployment", "pay", name), found)
 
     async def told(self) -> Manifest:
         await self.teller.tell()

@@ -58,7 +58,7 @@ def test_a_decision_rings_for_what_it_is_about() -> None:
     bench, bells = Bench(), list[Key]()
     bench.caches.enqueue = bells.append
     bench.see(decision("a", target="churn"))
-    assert bells == [Key(FRAUD.namespace, "churn")]
+    assert bells == [Key("ModelDeployment", FRAUD.namespace, "churn")]
 
 
 async def test_the_author_is_seen_where_somebody_stamped_one() -> None:

@@ -9,7 +9,7 @@ from lockstep.core.gates.question import Answer, Question, Reply, Series, Unaske
 from lockstep.core.key import Key
 from lockstep.shell.rollout.measure import Answered, Measure
 
-FRAUD = Key("pay", "fraud")
+FRAUD = Key("ModelDeployment", "pay", "fraud")
 AT = datetime(2026, 8, 1, tzinfo=UTC)
 FIRST, SECOND = (Question("", "up", AT + timedelta(seconds=it)) for it in (0, 30))
 GOOD = Reply((Series(1.0),))

@@ -15,7 +15,7 @@ from lockstep.shell.rollout.smokes import (
     SmokeTests,
 )
 
-FRAUD = Key("pay", "fraud")
+FRAUD = Key("ModelDeployment", "pay", "fraud")
 TEST = Smoke(
     revision="r1", pod_uid="u1", url="http://10.0.0.1:80/x", body=None, expect=Expectation(),
     timeout=timedelta(seconds=5),
@@ -112,7 +112,7 @@ async def test_one_namespace_leaves_room_for_others() -> None:
     pods = Pods()
     tests, _ = smoke_tests(pods)
     for number in range(40):
-        await tests.answer(Key("hang", f"m{number}"), TEST)
+        await tests.answer(Key("ModelDeployment", "hang", f"m{number}"), TEST)
     assert pods.most == AT_ONCE_OF_ONE_NAMESPACE
     await tests.answer(FRAUD, TEST)
     assert pods.most == AT_ONCE_OF_ONE_NAMESPACE + 1
@@ -124,6 +124,6 @@ async def test_all_together_are_bounded() -> None:
     pods = Pods()
     tests, _ = smoke_tests(pods)
     for number in range(2 * AT_ONCE):
-        await tests.answer(Key(f"ns{number // 4}", f"m{number}"), TEST)
+        await tests.answer(Key("ModelDeployment", f"ns{number // 4}", f"m{number}"), TEST)
     assert pods.most == AT_ONCE
     await tests.stop()

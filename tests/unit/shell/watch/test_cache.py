@@ -10,7 +10,7 @@ from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.core.key import Key
 from lockstep.shell.watch.cache import Cache, Seen
 
-FRAUD = Key("pay", "fraud")
+FRAUD = Key("ModelDeployment", "pay", "fraud")
 
 
 def pod(name: str, version: int, uid: str = "u1", ready: str = "True", ns: str = "pay") -> Manifest:

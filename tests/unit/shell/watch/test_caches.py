@@ -6,7 +6,7 @@ from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.fakes import kept
 from tests.unit.shell.written import FRAUD, callers, child, model_deployment
 
-CHURN = Key("pay", "churn")
+CHURN = Key("ModelDeployment", "pay", "churn")
 
 
 def rung(caches: Caches) -> list[Key]:

@@ -22,8 +22,8 @@ from lockstep.shell.watch.references import Configs
 from tests.unit.shell.fakes import Bench, Shown
 from tests.unit.shell.written import FRAUD, TEMPLATE, model_deployment
 
-CHURN = Key("pay", "churn")
-ELSEWHERE = Key("shop", "fraud")
+CHURN = Key("ModelDeployment", "pay", "churn")
+ELSEWHERE = Key("ModelDeployment", "shop", "fraud")
 SETTINGS = Source(Kind.CONFIG_MAP, "settings")
 CREDENTIAL = Source(Kind.SECRET, "key")
 AT = ("pay", Kind.CONFIG_MAP)
@@ -115,7 +115,7 @@ async def test_readers_of_one_object_share_what_is_known(room: Room) -> None:
 async def test_a_namespace_is_watched_once_for_each_kind_whatever_is_read_there(room: Room) -> None:
     for number in range(20):
         sources = (Source(kind, f"c{it}") for kind in Kind for it in range(number + 1))
-        await room.look(Key("pay", f"model-{number}"), *sources)
+        await room.look(Key("ModelDeployment", "pay", f"model-{number}"), *sources)
     assert set(room.shown.under_way) == {AT, ("pay", Kind.SECRET)}
 
 

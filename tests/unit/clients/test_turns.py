@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from lockstep.clients.kubernetes.turns import (
+from lockstep.clients.turns import (
     PLACES,
     SHARE,
     Turns,
@@ -11,7 +11,7 @@ from lockstep.core.gates.question import Question
 from lockstep.core.key import Key
 
 AT = datetime(2026, 8, 1, tzinfo=UTC)
-PAY, RISK = Key("pay", "fraud"), Key("risk", "score")
+PAY, RISK = Key("ModelDeployment", "pay", "fraud"), Key("ModelDeployment", "risk", "score")
 
 
 def question(name: str) -> Question:
@@ -41,7 +41,7 @@ def serial(turns: Turns) -> list[str]:
 
 
 def silenced(turns: Turns, namespace: str) -> None:
-    turns.add(Key(namespace, "x"), question(f"{namespace}-silence"))
+    turns.add(Key("ModelDeployment", namespace, "x"), question(f"{namespace}-silence"))
     assert turns.take()
     turns.ended(namespace, answered=False)
 
@@ -56,14 +56,14 @@ def test_namespaces_take_turns_however_much_each_asks() -> None:
 def test_so_do_the_models_of_a_namespace() -> None:
     turns = Turns()
     asking(turns, PAY, "a1", "a2")
-    asking(turns, Key("pay", "churn"), "b1", "b2")
+    asking(turns, Key("ModelDeployment", "pay", "churn"), "b1", "b2")
     assert serial(turns) == ["a1", "b1", "a2", "b2"]
 
 
 def test_who_asks_something_else_instead_keeps_the_place_in_the_line() -> None:
     turns = Turns()
     asking(turns, PAY, "old")
-    asking(turns, Key("pay", "churn"), "b1")
+    asking(turns, Key("ModelDeployment", "pay", "churn"), "b1")
     asking(turns, PAY, "new")
     assert turns.drop(PAY, question("old"))
     assert serial(turns) == ["new", "b1"]
@@ -99,7 +99,7 @@ def test_a_namespace_has_a_share_of_the_places() -> None:
 def test_all_places_are_no_more_than_there_are() -> None:
     turns = Turns()
     for number in range(2 * PLACES):
-        asking(turns, Key(f"team-{number}", "x"), f"q{number}")
+        asking(turns, Key("ModelDeployment", f"team-{number}", "x"), f"q{number}")
     assert len(taken(turns)) == turns.busy == PLACES
 
 
@@ -121,7 +121,7 @@ def test_all_who_find_no_answer_leave_half_of_the_places_to_others() -> None:
     for number in range(2 * PLACES):
         silenced(turns, f"team-{number}")
     for number in range(2 * PLACES):
-        asking(turns, Key(f"team-{number}", "x"), f"q{number}")
+        asking(turns, Key("ModelDeployment", f"team-{number}", "x"), f"q{number}")
     assert len(taken(turns)) == PLACES // 2
     asking(turns, PAY, "good")
     assert taken(turns) == ["good"]
