@@ -3,10 +3,9 @@ whole, what it watches comes one by one, and what vanished in between is gone.
 """
 
 import asyncio
-import gc
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,13 +24,6 @@ from tests.unit.clients.scripted import connection
 from tests.unit.shell.written import FRAUD, child, model_deployment
 
 SOON = 10.0
-
-
-@pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """kopf leaves failed tasks behind: what becomes of them is told here, and in no other test."""
-    yield
-    gc.collect()
 
 
 SERVED = {
@@ -284,3 +276,22 @@ async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
         with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
             await asyncio.wait_for(asyncio.shield(listener.task), SOON)
+
+
+async def test_what_kopf_leaves_behind_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> None:
+        raise kopf.PermanentError("no credentials")
+
+    async def spawned(**_: object) -> list[asyncio.Task[None]]:
+        left = asyncio.create_task(fails())
+        await asyncio.wait([left])
+        return [asyncio.create_task(asyncio.sleep(0))]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawned)
+    async with tiny_api() as api, listening(api, monkeypatch) as listener:
+        await asyncio.wait([listener.task])
+    (told,) = (it for it in caplog.records if "never retrieved" in it.getMessage())
+    assert "no credentials" in told.getMessage()
+    assert told.exc_info is None, "a traceback parses source, perhaps in the middle of a parse"
