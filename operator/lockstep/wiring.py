@@ -101,7 +101,7 @@ async def _operator(
     configs = Configs(named, caches)
     telling = Tell(memory, kube, metrics, clock)
     world = Cluster(
-        observe=Observe(caches, memory, kube, router, clock, configs),
+        observing=Observe(caches, memory, kube, router, clock, configs),
         asking=Ask(Measure(prometheus, caches), smokes, kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, clock),

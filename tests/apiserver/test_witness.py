@@ -69,5 +69,5 @@ def test_a_broken_promise_is_noticed(said: str, story: tuple[Moment, ...]) -> No
 
 def test_a_rollout_as_it_should_be_breaks_none() -> None:
     back = at(3, only(OLD), pod(OLD), pod(NEW), stable=OLD, rejected=NEW)
-    condemned = at(2, BOTH, pod(OLD), pod(NEW), stable=OLD, rejected=NEW)
-    assert promises(iter((SERVING, HALF, condemned, back))) == 1.0
+    rejected = at(2, BOTH, pod(OLD), pod(NEW), stable=OLD, rejected=NEW)
+    assert promises(iter((SERVING, HALF, rejected, back))) == 1.0

@@ -79,7 +79,7 @@ CASES: dict[str, Case] = {
         "half",
     ),
     "kept": Case(4, (V1, spec("2.0.0", **KEPT)), "Degraded", "RolledBack", real=1),
-    "condemned": Case(3, (V1, spec("2.0.0", **GONE)), "Degraded", "RolledBack"),
+    "rejected": Case(3, (V1, spec("2.0.0", **GONE)), "Degraded", "RolledBack"),
     "invalid": Case(2, (V1, spec("2.0.0", typo=True)), "Degraded", "SpecRefused"),
 }
 

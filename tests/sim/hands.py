@@ -90,7 +90,7 @@ class Hands:
     _version: int = 0
     _standing: Observed | None = None
 
-    async def look(self, key: Key) -> Observed | None:
+    async def observe(self, key: Key) -> Observed | None:
         self._line()
         resource: Resource = self.objects.cache[RESOURCE]
         self._version = self.objects.cached_version(RESOURCE)

@@ -179,7 +179,7 @@ class World:
     def __post_init__(self) -> None:
         client, router = cast("Kube", self.kube), ReplicaRatio()
         self.steps = Cluster(
-            observe=Observe(
+            observing=Observe(
                 self.caches,
                 self.memory,
                 client,

@@ -300,7 +300,7 @@ OF_ACTIONS = (
 # ── Promises about one pass ──────────────────────────────────────────────────────────────────────
 
 
-def the_condemned_are_left(before: Observed, after: Observed, decided: Plan) -> None:
+def the_rejected_are_left(before: Observed, after: Observed, decided: Plan) -> None:
     """After a pass callers meet a rejected, superseded or unproven revision in no case but three.
 
     Stable had no ready pod, the rollback is paced, or the API server does not let us move them.
@@ -382,14 +382,14 @@ def who_was_recalled(before: Observed, decided: Plan, action: Action) -> Recall 
     return Recall(rejected.revision, before.generation) if gone else None
 
 
-def callers_do_not_return_to_the_condemned(
+def callers_do_not_return_to_the_rejected(
     before: Observed, action: Action, recalled: Recall | None
 ) -> None:
     """Once callers were taken back from a revision, no crash sends them there again."""
     if recalled is None or not isinstance(action, SetTraffic):
         return
     keep(
-        "callers do not return to the condemned",
+        "callers do not return to the rejected",
         before.generation != recalled.generation or not reaches(action.routing, recalled.revision),
         f"{action.routing} after a rollback of {recalled.revision}",
     )
@@ -409,7 +409,7 @@ def nobody_fails_for_somebody_else(before: Observed, after: Observed, decided: P
 
 OF_PASSES = (
     nobody_fails_for_somebody_else,
-    the_condemned_are_left,
+    the_rejected_are_left,
     status_is_small_and_speaks,
     what_is_said_is_explained,
     the_rejected_is_not_tried_again,

@@ -360,9 +360,7 @@ class Story:
         for promise in promises.OF_ACTIONS:
             self._kept(functools.partial(promise, standing, decided, action))
         self._kept(
-            lambda: promises.callers_do_not_return_to_the_condemned(
-                standing, action, self._recalled
-            )
+            lambda: promises.callers_do_not_return_to_the_rejected(standing, action, self._recalled)
         )
         self._recalled = promises.who_was_recalled(standing, decided, action) or self._recalled
         self._standing = carried_out(standing, action)

@@ -262,7 +262,7 @@ def _by_label(look: Look) -> Look:
 
 def test_who_goes_by_labels_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """As an operator did that let a crashing pod of somebody else reject a candidate."""
-    monkeypatch.setattr(Hands, "look", _by_label(Hands.look))
+    monkeypatch.setattr(Hands, "observe", _by_label(Hands.observe))
     assert broken()
 
 
@@ -285,7 +285,7 @@ async def acting_first(
     key: Key, world: World, thinking: Planner, clock: Callable[[], datetime]
 ) -> Waits:
     """The pass the wrong way round: act, then store."""
-    seen = await world.look(key)
+    seen = await world.observe(key)
     if seen is None:
         return Waits()
     now = clock()

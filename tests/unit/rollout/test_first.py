@@ -15,7 +15,7 @@ from lockstep.core.rollout.observed import (
     Observed,
     SmokeResult,
 )
-from lockstep.core.rollout.planner import look, needs, plan
+from lockstep.core.rollout.planner import needs, plan, view_of
 from lockstep.core.rollout.routing import Only
 from lockstep.core.rollout.stages import Step, walk
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
@@ -227,7 +227,7 @@ def initial(strategy: dict[str, Any]) -> Step:
     """The one step of a gated first rollout with this strategy."""
     seen = gated(spec=spec(strategy=strategy)).observed()
     assert isinstance(seen.spec, ModelDeploymentSpec)
-    return walk(look(seen, seen.spec, NOW))[0]
+    return walk(view_of(seen, seen.spec, NOW))[0]
 
 
 STEPS: dict[str, tuple[dict[str, Any], timedelta, timedelta | None, tuple[CriteriaRef, ...]]] = {

@@ -20,7 +20,7 @@ SECONDS = timedelta(seconds=1)
 AGO = NOW - 60 * SECONDS
 
 
-def condemned(keep: str, of: Rejection, routing: Any = Only(V1), **rest: Any) -> World:  # noqa: B008
+def gone_back(keep: str, of: Rejection, routing: Any = Only(V1), **rest: Any) -> World:  # noqa: B008
     """Version 2 has failed; ``keep`` is keepFailed as the spec has it now."""
     facts: dict[str, Any] = {
         "arms": (arm(V1, 4), arm(V2, 1)),
@@ -46,24 +46,24 @@ def ends(decided: Plan) -> datetime | None:
 
 FAILED: dict[str, tuple[World, str, timedelta | None]] = {
     "while callers may meet it no clock runs, and the last pod stays": (
-        condemned("30s", reached(), Everyone(), arms=(arm(V1, 3, 4), arm(V2, 1))), "", None),
+        gone_back("30s", reached(), Everyone(), arms=(arm(V1, 3, 4), arm(V2, 1))), "", None),
     "on the way it shrinks to what will be looked at": (
-        condemned("30s", reached(), Everyone(), arms=(arm(V1, 3), arm(V2, 2))),
+        gone_back("30s", reached(), Everyone(), arms=(arm(V1, 3), arm(V2, 2))),
         "v2=1", None),
     "what is gone already is not made again for a look": (
-        condemned("30s", reached(), Everyone(), arms=(arm(V1, 2, 4),)), "", None),
+        gone_back("30s", reached(), Everyone(), arms=(arm(V1, 2, 4),)), "", None),
     "without a look it goes whole": (
-        condemned("0s", reached(), Everyone(), arms=(arm(V1, 4), arm(V2, 1))),
+        gone_back("0s", reached(), Everyone(), arms=(arm(V1, 4), arm(V2, 1))),
         "callers 1, v2=0", timedelta(0)),
     "stable whole: callers leave it, and the clock begins": (
-        condemned("30s", reached(), Everyone()), "callers 1", 30 * SECONDS),
-    "it runs from there": (condemned("30s", NOTED), "", 10 * SECONDS),
-    "raised, it stays longer": (condemned("1h", NOTED), "", 3580 * SECONDS),
-    "lowered, it goes": (condemned("10s", NOTED), "remove 2", -10 * SECONDS),
-    "lowered to nothing, it goes": (condemned("0s", NOTED), "remove 2", -20 * SECONDS),
+        gone_back("30s", reached(), Everyone()), "callers 1", 30 * SECONDS),
+    "it runs from there": (gone_back("30s", NOTED), "", 10 * SECONDS),
+    "raised, it stays longer": (gone_back("1h", NOTED), "", 3580 * SECONDS),
+    "lowered, it goes": (gone_back("10s", NOTED), "remove 2", -10 * SECONDS),
+    "lowered to nothing, it goes": (gone_back("0s", NOTED), "remove 2", -20 * SECONDS),
     "what an earlier operator noted is read as meant": (
-        condemned("90s", BEFORE), "", 30 * SECONDS),
-    "and follows the spec as well": (condemned("0s", BEFORE), "remove 2", -60 * SECONDS),
+        gone_back("90s", BEFORE), "", 30 * SECONDS),
+    "and follows the spec as well": (gone_back("0s", BEFORE), "remove 2", -60 * SECONDS),
 }  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def test_keep_failed(case: World, done: str, left: timedelta | None) -> None:
 
 
 def test_a_failed_pod_is_looked_for_again_when_its_time_is_over() -> None:
-    decided = plan(condemned("30s", NOTED).observed(), NOW)
+    decided = plan(gone_back("30s", NOTED).observed(), NOW)
     assert decided.look_again == 10 * SECONDS
 
 
@@ -115,7 +115,7 @@ def test_keep_old(case: World, done: str, until: datetime | None) -> None:
 
 
 def test_an_upgrade_of_the_operator_writes_nothing_about_what_is_kept() -> None:
-    for case in (switched("24h", UNTIL), condemned("90s", BEFORE)):
+    for case in (switched("24h", UNTIL), gone_back("90s", BEFORE)):
         seen = case.observed()
         status = plan(seen, NOW).status
         assert (status.kept, status.rejected) == (seen.status.kept, seen.status.rejected)

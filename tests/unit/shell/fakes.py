@@ -139,7 +139,7 @@ class FakeKube:
         kept = {field: value for field, value in status.items() if field not in self.unknown}
         return self._write({**there, "status": kept})
 
-    async def answer(self, manifest: Manifest) -> Manifest | None:
+    async def patch_status(self, manifest: Manifest) -> Manifest | None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         self._asked("answer", kind, name)
         there = self.objects[kind, name]
@@ -247,7 +247,7 @@ class Bench:
         self.now += timedelta(**by)
 
     async def look(self) -> Observed:
-        seen = await self.observe.look(FRAUD)
+        seen = await self.observe.observe(FRAUD)
         assert seen is not None
         return seen
 

@@ -89,17 +89,17 @@ def created(raw: Manifest) -> datetime | None:
     return instant(text) if text else None
 
 
-def taken(raw: Manifest, field: str) -> bool:
+def overwritten(raw: Manifest, field: str) -> bool:
     """Whether somebody else has written this field of the spec since we did."""
-    return any(True for _ in _takers(raw, field))
+    return any(True for _ in _overwriters(raw, field))
 
 
-def taken_since(raw: Manifest, field: str, after: datetime | None) -> datetime | None:
+def overwritten_since(raw: Manifest, field: str, after: datetime | None) -> datetime | None:
     """Since when somebody else has a part of this field of the spec; None where nobody has.
 
     What was taken up to ``after`` is known already: some of it may be theirs for ever.
     """
-    times = [instant(entry["time"]) for entry in _takers(raw, field) if "time" in entry]
+    times = [instant(entry["time"]) for entry in _overwriters(raw, field) if "time" in entry]
     return min((at for at in times if after is None or at > after), default=None)
 
 
@@ -127,10 +127,10 @@ def only_ours(raw: Manifest, field: str) -> bool:
         for entry in raw["metadata"].get("managedFields") or ()
         if entry.get("manager") == MANAGER
     )
-    return ours and not taken(raw, field)
+    return ours and not overwritten(raw, field)
 
 
-def _takers(raw: Manifest, field: str) -> Iterator[Manifest]:
+def _overwriters(raw: Manifest, field: str) -> Iterator[Manifest]:
     for entry in raw["metadata"].get("managedFields") or ():
         theirs = entry.get("manager") != MANAGER
         if theirs and f"f:{field}" in entry.get("fieldsV1", {}).get("f:spec", {}):

@@ -11,8 +11,8 @@ from lockstep.adapters.kubernetes.meta import (
     last_client,
     meta,
     only_ours,
-    taken,
-    taken_since,
+    overwritten,
+    overwritten_since,
 )
 from lockstep.adapters.sharing import like
 from lockstep.api.base import EDITED_ANNOTATION, SURPLUS_ANNOTATION, Manifest
@@ -61,8 +61,8 @@ def prune(raw: Manifest) -> ReplicaSetRecord:
             surplus=surplus,
             available=status.get("availableReplicas", 0),
             terminating=known.terminating,
-            drifted=taken(raw, "replicas"),
-            edit=taken_since(raw, "template", edited[1] if edited else None),
+            drifted=overwritten(raw, "replicas"),
+            edit=overwritten_since(raw, "template", edited[1] if edited else None),
             edited=edited,
             create_failure=_create_failure(raw),
             created=created(raw),

@@ -14,7 +14,7 @@ from lockstep.adapters.kubernetes.meta import (
     Meta,
     last_client,
     meta,
-    taken,
+    overwritten,
 )
 from lockstep.api.base import OWN_PREFIX, Manifest
 from lockstep.api.service import Ports, ServedPort, alike
@@ -50,10 +50,10 @@ def prune(raw: Manifest) -> ServiceRecord:
         meta=meta(raw),
         selector=dict(spec.get("selector") or {}),
         ports=ports(raw),
-        redirected=taken(raw, "selector"),
-        edited=taken(raw, "ports"),
+        redirected=overwritten(raw, "selector"),
+        edited=overwritten(raw, "ports"),
         astray=spec.get("type") == _ELSEWHERE or bool(spec.get("publishNotReadyAddresses")),
-        body=look(raw),
+        body=compared(raw),
         owned={field: frozenset(_owned(raw, field)) for field in _MAPS},
         client=last_client(raw),
     )
@@ -75,7 +75,7 @@ def _port(raw: Manifest) -> ServedPort:
     )
 
 
-def look(raw: Manifest) -> Manifest:
+def compared(raw: Manifest) -> Manifest:
     """What may be ours of a Service, found or rendered, beside its selector and ports."""
     metadata, spec = raw["metadata"], raw["spec"]
     return {
@@ -96,7 +96,7 @@ def _owned(raw: Manifest, field: str) -> set[str]:
 
 def stands(rendered: Manifest, known: ServiceRecord) -> bool:
     """Whether a Service is as rendered, whomever it selects at which ports."""
-    ours = look(rendered)
+    ours = compared(rendered)
     gone = any(_gone(ours, known, field) for field in _MAPS)
     return not known.astray and not gone and drift.stands(ours, known.body)
 
@@ -106,7 +106,7 @@ def difference(rendered: Manifest, known: ServiceRecord) -> str:
     if known.astray:
         away = known.body.get("type") == _ELSEWHERE
         return "spec.type" if away else "spec.publishNotReadyAddresses"
-    ours = look(rendered)
+    ours = compared(rendered)
     found = drift.difference(ours, known.body)
     gone = (f"metadata.{at}.{key}" for at in _MAPS for key in _gone(ours, known, at))
     return f"spec.{found}" if found == "type" else found or next(gone, "")
@@ -117,7 +117,7 @@ def patch(rendered: Manifest, known: ServiceRecord) -> Manifest:
     metadata: Manifest = {}
     spec: Manifest = {}
     if not stands(rendered, known):
-        ours = look(rendered)
+        ours = compared(rendered)
         metadata = {field: {**_gone(ours, known, field), **ours[field]} for field in _MAPS}
         kind = ours.get("type") or ("ClusterIP" if known.body.get("type") == _ELSEWHERE else None)
         spec = {"publishNotReadyAddresses": False, "externalName": None}

@@ -248,7 +248,7 @@ class Kube:
         )
         return await self._guarded(request)
 
-    async def answer(self, manifest: Manifest) -> Manifest | None:
+    async def patch_status(self, manifest: Manifest) -> Manifest | None:
         """Write the status of exactly the object that ``manifest`` is; None when it is gone."""
         kind, metadata = manifest["kind"], manifest["metadata"]
         request = _Request(

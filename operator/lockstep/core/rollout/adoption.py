@@ -27,8 +27,8 @@ _BUDGET: Final = "PodDisruptionBudget"
 def left(view: View) -> tuple[ChildRef, ...]:
     """What a Decision would take over now."""
     callers = Foreign("Service", view.observed.key.name)
-    taken = (ChildRef(callers.kind, callers.name),) if callers in view.observed.foreign else ()
-    return (*view.observed.unowned, *taken)
+    conflict = (ChildRef(callers.kind, callers.name),) if callers in view.observed.foreign else ()
+    return (*view.observed.unowned, *conflict)
 
 
 def blocks(view: View) -> bool:

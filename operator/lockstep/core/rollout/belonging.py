@@ -27,13 +27,13 @@ SKEW: Final = timedelta(seconds=30)
 
 
 class Belonging(Enum):
-    """``MADE`` from the template; ``TAKEN_IN``: the ReplicaSet counts it and did not make it.
+    """``MADE`` from the template; ``ADOPTED``: the ReplicaSet counts it and did not make it.
 
     ``LEFT`` by a ReplicaSet that is gone: it goes as well. ``STRANGE``: somebody else's.
     """
 
     MADE = "made"
-    TAKEN_IN = "taken in"
+    ADOPTED = "adopted"
     LEFT = "left"
     STRANGE = "strange"
 
@@ -48,7 +48,7 @@ def belonging(pod: Pod, child: ChildReplicaSet | None, name: str, mark: str) -> 
         mark: What the revision's template is marked with; empty: it is from before there was one.
     """
     if child and pod.owner_uid == child.uid:
-        return Belonging.MADE if _made(child, pod, mark) else Belonging.TAKEN_IN
+        return Belonging.MADE if _made(child, pod, mark) else Belonging.ADOPTED
     once = pod.owner == name or pod.owner.startswith(f"{name}-")
     return Belonging.LEFT if pod.generated and once else Belonging.STRANGE
 

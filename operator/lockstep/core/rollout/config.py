@@ -158,9 +158,9 @@ def _wishes(view: View, revision: str) -> Iterator[_Wish]:
 
 def _copyable(view: View, wish: _Wish) -> bool:
     """Whether the copy can be made: its name is free and its source still has that content."""
-    taken = any((it.kind, it.name) == (_KIND, wish.wanted.name) for it in view.observed.foreign)
+    conflict = any((it.kind, it.name) == (_KIND, wish.wanted.name) for it in view.observed.foreign)
     same = view.observed.configs.get(wish.wanted.source) == wish.wanted.digest
-    return wish.found is None and same and not taken
+    return wish.found is None and same and not conflict
 
 
 def _stored(view: View, assessment: Assessment) -> Iterator[StoreConfig]:

@@ -27,7 +27,7 @@ MOST_WAITING: Final = 64
 _BACK: Final = frozenset({Act.ABORT, Act.REJECT})
 
 
-def taken(view: View) -> View:
+def with_decisions(view: View) -> View:
     """The status after the Decisions that nobody took yet, each once and in their order.
 
     The spec comes first: where it changed in the same pass, they meet what it has made.

@@ -25,10 +25,10 @@ from lockstep.core.rollout.view import Assessment, DesiredState, View
 NOBODY = Arm(revision="")
 
 
-def answer(view: View, candidate: Arm) -> Assessment:
+def assess(view: View, candidate: Arm) -> Assessment:
     """Bring the first revision up, with the gates before its first caller where they are asked."""
     if is_gated_first(view):
-        return trial.answer(view, NOBODY, candidate)
+        return trial.assess(view, NOBODY, candidate)
     return _direct(_clocked(proving.smoked(view, candidate), candidate), candidate)
 
 

@@ -369,7 +369,7 @@ def refused_for_now(version: str, problem: str, by: Cause) -> str:
     )
 
 
-def taken(foreign: Foreign) -> str:
+def name_conflict(foreign: Foreign) -> str:
     said = f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone"
     if foreign.kind == "Service":
         return (
@@ -431,7 +431,7 @@ def autoscaler_on_child(name: str, autoscaler: Autoscaler) -> str:
     )
 
 
-def budget_taken(foreign: Foreign) -> str:
+def budget_conflict(foreign: Foreign) -> str:
     return (
         f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone "
         "and the pods have no other budget; delete or rename it to have ours, rollouts go on"

@@ -144,7 +144,7 @@ def needs(observed: Observed, now: datetime) -> Needs:
     """What this pass has to ask before ``plan`` can decide."""
     if isinstance(observed.spec, Unreadable):
         return Needs()
-    view = look(observed, observed.spec, now)
+    view = view_of(observed, observed.spec, now)
     return replace(_needs(view), events=causes.question(view))
 
 
@@ -167,12 +167,12 @@ def plan(observed: Observed, now: datetime) -> Plan:
     """
     if isinstance(observed.spec, Unreadable):
         return report.unreadable(observed, observed.spec, now)
-    view = look(observed, observed.spec, now)
-    return report.plan(view, answer(view))
+    view = view_of(observed, observed.spec, now)
+    return report.plan(view, assess(view))
 
 
 @of_last
-def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
+def view_of(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
     """The facts, with the status brought up to what the spec asks for now."""
     view = View(
         observed=observed,
@@ -184,7 +184,7 @@ def look(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
     known = keeping.old(adoption.ended(_recovered(causes.told(view))))
     kept = keeping.failed(_rejection_cleared(known), view.routing)
     recalled = leaving.updated(_recalled(kept))
-    return ports.renewed(deciding.taken(recalled))
+    return ports.renewed(deciding.with_decisions(recalled))
 
 
 def _recovered(view: View) -> View:
@@ -315,7 +315,7 @@ def _lost(view: View, stable: RevisionStatus) -> bool:
     return asking.template(view, stable.revision) is None
 
 
-def answer(view: View) -> Assessment:
+def assess(view: View) -> Assessment:
     """Answer the situation; every arm keeps callers served."""
     match classify(view):
         case Unowned() | Taken() as owned:
@@ -329,9 +329,9 @@ def answer(view: View) -> Assessment:
         case Settled():
             return _settled(view)
         case First(candidate):
-            return first.answer(view, candidate)
+            return first.assess(view, candidate)
         case OnTrial(stable, candidate):
-            return trial.answer(view, stable, candidate)
+            return trial.assess(view, stable, candidate)
         case Held() | Unstartable() as waiting:
             return _not_started(view, waiting)
         case Untried():
@@ -373,7 +373,7 @@ def _standing(
 def _not_ours(view: View, owned: Unowned | Taken) -> Assessment:
     if isinstance(owned, Unowned):
         return adoption.standing(view)
-    message = messages.taken(owned.foreign)
+    message = messages.name_conflict(owned.foreign)
     return Assessment(
         status=view.status,
         phase=Phase.DEGRADED,
@@ -406,7 +406,7 @@ def _start(view: View) -> Assessment:
     if known is None and result and result.problem and not _makes_room(view, result):
         problem = quantities.named(result.problem, view.wanted.inputs["template"])
         return _refused(view, problem, result.cause)
-    return answer(outcome.begun(view, returns.described(view)))
+    return assess(outcome.begun(view, returns.described(view)))
 
 
 def _makes_room(view: View, result: DryRunResult) -> bool:

@@ -188,9 +188,9 @@ def _together(stable: Side, candidate: Side) -> Iterator[ServedPort]:
 
 def _is_free(port: ServedPort, candidate: Side) -> bool:
     """Whether a port that only stable has may stay beside the candidate's."""
-    taken = {(it.port, it.protocol) for it in candidate.ports}
+    served = {(it.port, it.protocol) for it in candidate.ports}
     names = {it.name for it in candidate.ports}
-    unlike = (port.port, port.protocol) not in taken and port.name not in names
+    unlike = (port.port, port.protocol) not in served and port.name not in names
     return unlike and candidate.listens(port)
 
 

@@ -100,8 +100,8 @@ def resolve(
     for revision in known:
         if _describes(revision.inputs, asked):
             return Wanted(revision.revision, asked, revision)
-    taken = {revision.revision for revision in known}
-    name = _id_before(asked, live) or _new_id(of, asked, taken)
+    used = {revision.revision for revision in known}
+    name = _id_before(asked, live) or _new_id(of, asked, used)
     rebuilt = (it for it in found if (it.scheme, it.revision) == (REBUILT, name))
     return Wanted(name, asked, next(rebuilt, None))
 
@@ -127,11 +127,11 @@ def _id_before(asked: Manifest, live: Sequence[str]) -> str | None:
     return name if name in live else None
 
 
-def _new_id(of: Key, asked: Manifest, taken: set[str]) -> str:
+def _new_id(of: Key, asked: Manifest, used: set[str]) -> str:
     digest = _digest(f"{SCHEME}\n{of.named}", asked)
     starts = range(0, len(digest) - _ID_LENGTH, _ID_LENGTH)
     candidates = (digest[start : start + _ID_LENGTH] for start in starts)
-    return next(name for name in candidates if name not in taken)
+    return next(name for name in candidates if name not in used)
 
 
 def _digest(salt: str, content: Manifest) -> str:

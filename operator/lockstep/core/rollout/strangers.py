@@ -33,19 +33,19 @@ def conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     staying = [pod for pod in view.observed.strangers if not pod.terminating]
     if staying:
         yield Reason.STRANGE_PODS, _strange(view.observed.key.name, staying)
-    taken_in = [pod for arm in view.observed.arms.values() for pod in _taken_in(arm)]
-    if taken_in:
-        yield Reason.ADOPTED_PODS, _adopted(taken_in)
+    adopted = [pod for arm in view.observed.arms.values() for pod in _adopted_in(arm)]
+    if adopted:
+        yield Reason.ADOPTED_PODS, _adopted_said(adopted)
 
 
 def replaced(view: View, actions: Iterable[Action]) -> Iterator[Pod]:
     """Pods made by hand that these actions take away."""
     removed = {it.uid for it in actions if isinstance(it, RemovePod)}
     for arm in view.observed.arms.values():
-        yield from (pod for pod in _taken_in(arm) if pod.uid in removed)
+        yield from (pod for pod in _adopted_in(arm) if pod.uid in removed)
 
 
-def _taken_in(arm: Arm) -> Iterator[Pod]:
+def _adopted_in(arm: Arm) -> Iterator[Pod]:
     child = arm.replica_set
     for pod in arm.pods:
         if child and pod.owner_uid == child.uid and not pod.made and not pod.terminating:
@@ -62,7 +62,7 @@ def _strange(name: str, pods: Sequence[Pod]) -> str:
     )
 
 
-def _adopted(pods: Sequence[Pod]) -> str:
+def _adopted_said(pods: Sequence[Pod]) -> str:
     was, fate = ("were", "they prove") if len(pods) > 1 else ("was", "it proves")
     replaced = "are replaced" if len(pods) > 1 else "is replaced"
     return (

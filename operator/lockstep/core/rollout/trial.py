@@ -52,7 +52,7 @@ from lockstep.core.rollout.stages import (
 from lockstep.core.rollout.view import Assessment, View, soonest
 
 
-def answer(view: View, stable: Arm, candidate: Arm) -> Assessment:
+def assess(view: View, stable: Arm, candidate: Arm) -> Assessment:
     """Answer a pass of a trial."""
     trial = _trial(view, stable, candidate)
     match classify(trial):
@@ -407,4 +407,4 @@ def _onwards(trial: Trial) -> Assessment:
         return outcome.promote(trial.view)
     status = StageStatus(name=walked[following].name, index=following)
     view = trial.view.with_status(stage=status, gates=())
-    return answer(view, trial.stable, trial.candidate)
+    return assess(view, trial.stable, trial.candidate)

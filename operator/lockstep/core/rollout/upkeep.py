@@ -131,7 +131,7 @@ def _conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     yield from adoption.conflicts(view)
     foreign = _foreign_budget(view)
     if foreign:
-        yield Reason.NAME_TAKEN, messages.budget_taken(foreign)
+        yield Reason.NAME_TAKEN, messages.budget_conflict(foreign)
 
 
 def orphaned(view: View) -> Claim | None:

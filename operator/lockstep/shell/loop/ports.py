@@ -16,7 +16,7 @@ class World(Protocol):
     Every method may raise TransientError; nothing is half-done then, and repeating is safe.
     """
 
-    async def look(self, key: Key) -> Observed | None:
+    async def observe(self, key: Key) -> Observed | None:
         """What is known now, without answers; None when the ModelDeployment is gone or going."""
         ...
 
@@ -39,7 +39,7 @@ class World(Protocol):
             How long until it wants to be asked again, if at all.
 
         Raises:
-            LostRaceError: Somebody wrote the object after ``look``; the pass ends, nothing is done.
+            LostRaceError: Somebody wrote the object meanwhile; the pass ends, nothing is done.
         """
         ...
 
@@ -47,11 +47,11 @@ class World(Protocol):
         """Carry out one action; carrying it out again changes nothing.
 
         Returns:
-            How long until it may be tried again where it is refused, which the next ``look`` has
+            How long until it may be tried again where it is refused, which the next ``observe`` has
             in ``refused``; None when it is done.
 
         Raises:
-            ForeignObjectError: The name is taken. The next ``look`` has it in ``foreign``.
+            ForeignObjectError: The name is taken. The next ``observe`` has it in ``foreign``.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""The walk of one pass: look, ask, plan, store, act, tell. Always in this order, never back.
+"""The walk of one pass: observe, ask, plan, store, act, tell. Always in this order, never back.
 
 Store comes before act: with the memory of a rollback lost between the two, traffic went back to a
-condemned candidate in 111 of 500 simulated rollouts; this way round, in none.
+rejected candidate in 111 of 500 simulated rollouts; this way round, in none.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ async def reconcile(
         ForeignObjectError: A name that we need is taken; the next pass knows it.
     """
     at = at or Whereabouts()
-    seen = await world.look(key)
+    seen = await world.observe(key)
     now = clock()
     if seen is None:
         return Waits(written=await world.dismiss(key, now))

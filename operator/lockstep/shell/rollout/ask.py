@@ -86,14 +86,14 @@ class Ask:
         if sum(map(bool, (needs.questions, needs.smoke, needs.dry_run, needs.events))) > 1:
             answers, smoke, dry_run, said = await asyncio.gather(
                 self._measure(key, needs.questions),
-                self._smokes.answer(key, needs.smoke),
+                self._smokes.result(key, needs.smoke),
                 self._dry_run(needs.dry_run),
                 self._listen(needs.events),
             )
             return Answers(metrics=answers, smoke=smoke, dry_run=dry_run, said=said)
         return Answers(  # most passes ask nothing: four tasks would cost more than their plan
             metrics=await self._measure(key, needs.questions),
-            smoke=await self._smokes.answer(key, needs.smoke),
+            smoke=await self._smokes.result(key, needs.smoke),
             dry_run=await self._dry_run(needs.dry_run),
             said=await self._listen(needs.events),
         )

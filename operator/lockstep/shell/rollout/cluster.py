@@ -18,14 +18,14 @@ from lockstep.shell.rollout.tell import Tell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    observe: Observe
+    observing: Observe
     asking: Ask
     storing: Store
     acting: Act
     telling: Tell
 
-    async def look(self, key: Key) -> Observed | None:
-        seen = await self.observe.look(key)
+    async def observe(self, key: Key) -> Observed | None:
+        seen = await self.observing.observe(key)
         if seen is None:
             self.asking.forget(key)
         return seen

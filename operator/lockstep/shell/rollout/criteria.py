@@ -144,7 +144,7 @@ class CriteriaStatus:
             },
             "status": {**gone, **status},
         }
-        answer = await self._kube.answer(manifest)
+        answer = await self._kube.patch_status(manifest)
         self._sent[record.meta.uid] = status
         if answer:
             self._caches.on_write_response(answer)

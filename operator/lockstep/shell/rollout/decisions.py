@@ -34,7 +34,7 @@ def waiting(caches: Caches, of: Key) -> tuple[Decided, ...]:
 async def answer(caches: Caches, kube: Kube, of: Key, action: AnswerDecision) -> None:
     """Write what became of a Decision; one that is gone needs no answer."""
     manifest = decisions.render(of.namespace, action)
-    answered = await kube.answer(manifest)
+    answered = await kube.patch_status(manifest)
     if answered is not None:
         caches.read(PLURAL, answered)
         _LOG.info("answered Decision %s: %s", action.name, action.outcome)

@@ -72,7 +72,7 @@ class Observe:
         self._clock = clock
         self._configs = configs
 
-    async def look(self, key: Key) -> Observed | None:
+    async def observe(self, key: Key) -> Observed | None:
         """What is known of ``key`` now; None when it is gone or going."""
         record = self._caches.model_deployments.get(key.named)
         if record is None or record.meta.terminating:
@@ -92,7 +92,7 @@ class Observe:
         owner = budget_and_owners.owner(key, record.meta.uid, record.spec)
         status, stepped = self._status(key, record)
         stored, forged = self._stored(owner, status)
-        if not self._configs.look(key, config_maps.templates(record, stored)):
+        if not self._configs.follow(key, config_maps.templates(record, stored)):
             return None
         arms, strangers = self._arms(owner, record, {it.revision: it for it in stored})
         callers, preview = services.find(

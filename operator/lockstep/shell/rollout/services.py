@@ -75,7 +75,7 @@ def _seen(
     noop = memory.was_noop(owner.key, uid, seen.meta.version)
     redirected = routing is None or seen.redirected
     ours = memory.accepted(owner.key, uid, _told(seen))
-    as_asked = ours is not None and ours["look"] == services.look(rendered)
+    as_asked = ours is not None and ours["compared"] == services.compared(rendered)
     stands = noop or as_asked or services.stands(rendered, seen)
     return CallerService(
         uid=uid,
@@ -144,7 +144,7 @@ async def _put(
 
 def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:
     """Remember what became of our own write, where that is not what we asked for."""
-    ours: Manifest = {"look": services.look(manifest), "ports": services.ports(manifest)}
+    ours: Manifest = {"compared": services.compared(manifest), "ports": services.ports(manifest)}
     found = services.prune(answer)
     same = alike(ours["ports"], found.ports) and services.stands(manifest, found)
     if not same and not found.astray:
@@ -152,7 +152,7 @@ def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) 
 
 
 def _told(seen: ServiceRecord) -> Manifest:
-    return {"look": seen.body, "ports": seen.ports}
+    return {"compared": seen.body, "ports": seen.ports}
 
 
 async def _bring(kube: Kube, manifest: Manifest, known: ServiceRecord) -> Manifest:

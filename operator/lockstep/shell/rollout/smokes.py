@@ -46,7 +46,7 @@ class SmokeTests:
         self._rooms: dict[str, asyncio.Semaphore] = {}
         self._tests: Counter[str] = Counter()
 
-    async def answer(self, key: Key, test: Smoke | None) -> SmokeResult | None:
+    async def result(self, key: Key, test: Smoke | None) -> SmokeResult | None:
         """The answer to ``test``, once; None while there is none. Another test ends this one."""
         known = self._known.get(key)
         if known is not None and known.test != test:

@@ -33,7 +33,7 @@ class Configs:
         self._places: dict[_At, Place] = {}
         self._reads: dict[Key, frozenset[Source]] = {}
 
-    def look(self, key: Key, templates: Iterable[object]) -> bool:
+    def follow(self, key: Key, templates: Iterable[object]) -> bool:
         """Watch what these templates read and nothing else; whether all of it was seen once."""
         reads = [read.source for it in templates for read in config.reads(it)[: config.MOST]]
         self._follow(key, frozenset(source for source in reads if source.possible))

@@ -171,7 +171,7 @@ DECISION: Manifest = {
 
 async def test_an_answer_is_for_one_uid() -> None:
     async with kube(Say(body=DECISION)) as (client, server):
-        assert await client.answer(DECISION) == DECISION
+        assert await client.patch_status(DECISION) == DECISION
     (asked,) = server.asked
     assert asked.path.endswith("/namespaces/pay/decisions/hold/status")
     assert asked.headers["content-type"] == "application/merge-patch+json"
@@ -181,7 +181,7 @@ async def test_an_answer_is_for_one_uid() -> None:
 @pytest.mark.parametrize("code", [404, 409])
 async def test_who_is_gone_needs_no_answer(code: int) -> None:
     async with kube(status(code, "Gone")) as (client, _):
-        assert await client.answer(DECISION) is None
+        assert await client.patch_status(DECISION) is None
 
 
 async def test_delete_is_for_one_uid() -> None:
@@ -248,7 +248,7 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "apply": lambda client: client.apply(DEPLOYMENT, "uid-r1"),
     "delete": lambda client: client.delete("ReplicaSet", "pay", "x", "u"),
     "status": lambda client: client.put_status("pay", "fraud", "1", {}),
-    "answer": lambda client: client.answer(DECISION),
+    "patch_status": lambda client: client.patch_status(DECISION),
     "events": lambda client: client.events("pay", {}),
     "served": lambda client: client.served(),
 }

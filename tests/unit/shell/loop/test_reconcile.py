@@ -42,7 +42,7 @@ class DictWorld:
             raise self.error
         self.log.append(name)
 
-    async def look(self, key: Key) -> Observed | None:
+    async def observe(self, key: Key) -> Observed | None:
         assert key == FRAUD
         self._step("look")
         return self.seen

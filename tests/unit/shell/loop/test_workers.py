@@ -35,7 +35,7 @@ class Thinking:
     passes: list[Key] = field(default_factory=list)
     done: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def look(self, key: Key) -> Observed | None:
+    async def observe(self, key: Key) -> Observed | None:
         self.passes.append(key)
         async with self.done:
             self.done.notify_all()
@@ -201,7 +201,7 @@ async def test_a_pass_under_way_may_end_when_work_stops() -> None:
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     class Slow(Thinking):
-        async def look(self, key: Key) -> Observed | None:
+        async def observe(self, key: Key) -> Observed | None:
             assert key == FRAUD
             begun.set()
             await go_on.wait()
@@ -220,8 +220,8 @@ async def test_a_pass_that_takes_too_long_is_ended_and_said_and_stops_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Hangs(Thinking):
-        async def look(self, key: Key) -> Observed | None:
-            found = await super().look(key)
+        async def observe(self, key: Key) -> Observed | None:
+            found = await super().observe(key)
             if key == FRAUD:
                 await asyncio.Event().wait()
             return found
@@ -241,8 +241,8 @@ async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> No
     again = asyncio.Event()
 
     class Hangs(Thinking):
-        async def look(self, key: Key) -> Observed | None:
-            found = await super().look(key)
+        async def observe(self, key: Key) -> Observed | None:
+            found = await super().observe(key)
             if len(self.passes) != 4 and not again.is_set():
                 await asyncio.Event().wait()
             return found
@@ -270,7 +270,7 @@ async def test_a_pass_that_does_not_end_is_cut_off() -> None:
     begun = asyncio.Event()
 
     class Endless(Thinking):
-        async def look(self, key: Key) -> Observed | None:
+        async def observe(self, key: Key) -> Observed | None:
             assert key == FRAUD
             begun.set()
             await asyncio.Event().wait()

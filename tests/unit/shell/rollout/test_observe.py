@@ -77,13 +77,13 @@ def drifted(seen: Observed) -> bool:
 
 
 async def test_what_is_not_there_is_not_seen() -> None:
-    assert await Bench().observe.look(FRAUD) is None
+    assert await Bench().observe.observe(FRAUD) is None
 
 
 async def test_what_is_going_is_left_alone() -> None:
     raw = model_deployment()
     raw["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert await Bench().see(raw).observe.look(FRAUD) is None
+    assert await Bench().see(raw).observe.observe(FRAUD) is None
 
 
 async def test_arms_have_their_deployment_and_their_pods() -> None:

@@ -87,7 +87,7 @@ class Passes:
         bench = self.bench
         bench.kube.log.clear()
         world = Cluster(
-            observe=bench.observe,
+            observing=bench.observe,
             asking=cast("Ask", Silent()),
             storing=bench.store,
             acting=bench.act,

@@ -61,19 +61,19 @@ async def _settled() -> None:
 async def test_a_pod_that_does_not_answer_holds_nobody_up_and_its_answer_rings() -> None:
     pods = Pods()
     tests, rang = smoke_tests(pods)
-    assert await tests.answer(FRAUD, TEST) is None
-    assert await tests.answer(FRAUD, TEST) is None, "the next pass does not wait for it either"
+    assert await tests.result(FRAUD, TEST) is None
+    assert await tests.result(FRAUD, TEST) is None, "the next pass does not wait for it either"
     pods.may.set()
     await _settled()
     assert (len(pods.asked), rang) == (1, [FRAUD])
-    assert await tests.answer(FRAUD, TEST) == RIGHT
+    assert await tests.result(FRAUD, TEST) == RIGHT
 
 
 async def test_a_quick_answer_needs_no_other_pass() -> None:
     pods = Pods()
     pods.may.set()
     tests, rang = smoke_tests(pods)
-    assert await tests.answer(FRAUD, TEST) == RIGHT
+    assert await tests.result(FRAUD, TEST) == RIGHT
     await _settled()
     assert rang == []
 
@@ -83,18 +83,18 @@ async def test_an_answer_is_given_once() -> None:
     pods.may.set()
     tests, _ = smoke_tests(pods)
     for _ in range(2):
-        await tests.answer(FRAUD, TEST)
+        await tests.result(FRAUD, TEST)
     assert len(pods.asked) == 2
 
 
 async def test_another_test_ends_the_one_under_way() -> None:
     pods = Pods()
     tests, rang = smoke_tests(pods)
-    await tests.answer(FRAUD, TEST)
-    await tests.answer(FRAUD, replace(TEST, pod_uid="u2"))
+    await tests.result(FRAUD, TEST)
+    await tests.result(FRAUD, replace(TEST, pod_uid="u2"))
     await _settled()
     assert ([it.pod_uid for it in pods.asked], pods.under_way, rang) == (["u1", "u2"], 1, [])
-    assert await tests.answer(FRAUD, None) is None
+    assert await tests.result(FRAUD, None) is None
     await _settled()
     assert (pods.under_way, rang) == (0, [])
 
@@ -102,7 +102,7 @@ async def test_another_test_ends_the_one_under_way() -> None:
 async def test_what_is_gone_is_asked_no_more() -> None:
     pods = Pods()
     tests, rang = smoke_tests(pods)
-    await tests.answer(FRAUD, TEST)
+    await tests.result(FRAUD, TEST)
     tests.forget(FRAUD)
     await _settled()
     assert (pods.under_way, rang) == (0, [])
@@ -112,9 +112,9 @@ async def test_one_namespace_leaves_room_for_others() -> None:
     pods = Pods()
     tests, _ = smoke_tests(pods)
     for number in range(40):
-        await tests.answer(Key("ModelDeployment", "hang", f"m{number}"), TEST)
+        await tests.result(Key("ModelDeployment", "hang", f"m{number}"), TEST)
     assert pods.most == AT_ONCE_OF_ONE_NAMESPACE
-    await tests.answer(FRAUD, TEST)
+    await tests.result(FRAUD, TEST)
     assert pods.most == AT_ONCE_OF_ONE_NAMESPACE + 1
     await tests.stop()
     assert pods.under_way == 0
@@ -124,6 +124,6 @@ async def test_all_together_are_bounded() -> None:
     pods = Pods()
     tests, _ = smoke_tests(pods)
     for number in range(2 * AT_ONCE):
-        await tests.answer(Key("ModelDeployment", f"ns{number // 4}", f"m{number}"), TEST)
+        await tests.result(Key("ModelDeployment", f"ns{number // 4}", f"m{number}"), TEST)
     assert pods.most == AT_ONCE
     await tests.stop()
