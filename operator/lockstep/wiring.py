@@ -37,6 +37,7 @@ from lockstep.shell.rollout.act import Act
 from lockstep.shell.rollout.ask import Ask
 from lockstep.shell.rollout.cluster import Cluster
 from lockstep.shell.rollout.criteria import CriteriaStatus
+from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.measure import Measure
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.rollout.observe import Observe
@@ -101,7 +102,8 @@ async def _operator(
     configs = Configs(named, caches)
     telling = Tell(memory, kube, metrics, clock)
     world = Cluster(
-        observing=Observe(caches, memory, kube, router, clock, configs),
+        following=Follow(caches, memory, kube, clock, configs),
+        observing=Observe(caches, memory, router, clock, configs),
         asking=Ask(Measure(prometheus, caches), smokes, kube, metrics),
         storing=Store(caches, memory, kube),
         acting=Act(caches, memory, kube, router, clock),

@@ -24,6 +24,7 @@ from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout.act import Act
 from lockstep.shell.rollout.ask import Ask
 from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.rollout.observe import Observe
 from lockstep.shell.rollout.smokes import SmokeTests
@@ -178,15 +179,11 @@ class World:
 
     def __post_init__(self) -> None:
         client, router = cast("Kube", self.kube), ReplicaRatio()
+        clock = Clock(self._clock, lambda: self._clock() - NOW)
+        configs = Configs(NothingThere(), self.caches)
         self.steps = Cluster(
-            observing=Observe(
-                self.caches,
-                self.memory,
-                client,
-                router,
-                Clock(self._clock, lambda: self._clock() - NOW),
-                Configs(NothingThere(), self.caches),
-            ),
+            following=Follow(self.caches, self.memory, client, clock, configs),
+            observing=Observe(self.caches, self.memory, router, clock, configs),
             asking=Ask(
                 Asks(self.answering, probing=False),
                 SmokeTests(Asks(self.answering, probing=True), self.caches),

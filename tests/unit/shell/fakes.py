@@ -19,6 +19,7 @@ from lockstep.core.rollout.observed import Observed
 from lockstep.errors import ForeignObjectError, LostRaceError
 from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout.act import Act
+from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.rollout.observe import Observe
 from lockstep.shell.rollout.store import Store
@@ -219,10 +220,14 @@ class Bench:
         return cast("Kube", self.kube)
 
     @property
-    def observe(self) -> Observe:
-        router = ReplicaRatio()
+    def follow(self) -> Follow:
         clock = Clock(self._clock, lambda: self._clock() - NOW)
-        return Observe(self.caches, self.memory, self.client, router, clock, self.configs)
+        return Follow(self.caches, self.memory, self.client, clock, self.configs)
+
+    @property
+    def observe(self) -> Observe:
+        clock = Clock(self._clock, lambda: self._clock() - NOW)
+        return Observe(self.caches, self.memory, ReplicaRatio(), clock, self.configs)
 
     @property
     def store(self) -> Store:
@@ -247,9 +252,9 @@ class Bench:
         self.now += timedelta(**by)
 
     async def look(self) -> Observed:
-        seen = await self.observe.observe(FRAUD)
-        assert seen is not None
-        return seen
+        followed = await self.follow.follow(FRAUD)
+        assert followed is not None
+        return self.observe.observe(followed)
 
 
 def status(**fields: Any) -> Manifest:

@@ -341,6 +341,7 @@ async def test_what_a_broken_pass_stored_is_told_by_the_next() -> None:
     bench = Bench().see(model_deployment())
     seen = await bench.look()
     cluster = Cluster(
+        following=bench.follow,
         observing=bench.observe,
         asking=Ask(
             Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
@@ -495,5 +496,5 @@ async def test_memory_of_what_is_gone_is_let_go() -> None:
     await bench.store.store(await bench.look(), plan(phase=Phase.HEALTHY), NOW)
     raw = bench.kube.objects["ModelDeployment", "fraud"]
     bench.caches.read("modeldeployments", raw, "DELETED")
-    assert await bench.observe.observe(FRAUD) is None
+    assert await bench.follow.follow(FRAUD) is None
     assert not bench.memory.versions

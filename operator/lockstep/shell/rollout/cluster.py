@@ -1,4 +1,4 @@
-"""The real World: five steps put together. Each lives in its own file."""
+"""The real World: the steps put together. Each lives in its own file."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from lockstep.core.rollout.observed import Answers, Observed
 from lockstep.errors import RefusedError
 from lockstep.shell.rollout.act import Act
 from lockstep.shell.rollout.ask import Ask
+from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.observe import Observe
 from lockstep.shell.rollout.store import Store
 from lockstep.shell.rollout.tell import Tell
@@ -18,6 +19,7 @@ from lockstep.shell.rollout.tell import Tell
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
+    following: Follow
     observing: Observe
     asking: Ask
     storing: Store
@@ -25,10 +27,11 @@ class Cluster:
     telling: Tell
 
     async def observe(self, key: Key) -> Observed | None:
-        seen = await self.observing.observe(key)
-        if seen is None:
+        followed = await self.following.follow(key)
+        if followed is None:
             self.asking.forget(key)
-        return seen
+            return None
+        return self.observing.observe(followed)
 
     async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
         return await self.acting.dismiss(key, now)

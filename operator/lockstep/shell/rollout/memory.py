@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from lockstep.adapters.kubernetes import drift
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.facts import Foreign
@@ -68,6 +69,15 @@ class Memory:
 
     def matches(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
         return self.matched.get(key, {}).get(uid) == (ours, theirs)
+
+    def stands(self, key: Key, uid: str, ours: Manifest, theirs: Manifest) -> bool:
+        """Compared field by field only when either side is another than when it last matched."""
+        if self.matches(key, uid, ours, theirs):
+            return True
+        stands = drift.stands(ours, theirs)
+        if stands:
+            self.note_match(key, uid, ours, theirs)
+        return stands
 
     def accepted(self, key: Key, uid: str, theirs: Manifest) -> Manifest | None:
         """What we asked for when a child came to look like this; None where that is not known."""

@@ -36,14 +36,14 @@ class Configs:
     def follow(self, key: Key, templates: Iterable[object]) -> bool:
         """Watch what these templates read and nothing else; whether all of it was seen once."""
         reads = [read.source for it in templates for read in config.reads(it)[: config.MOST]]
-        self._follow(key, frozenset(source for source in reads if source.possible))
+        self._join(key, frozenset(source for source in reads if source.possible))
         return all(
             self._places[key.namespace, it.kind].known(it.name) for it in self._reads.get(key, ())
         )
 
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
-        self._follow(key, frozenset())
+        self._join(key, frozenset())
 
     def digests(self, key: Key) -> dict[str, str]:
         """Content digest of each ConfigMap that is read and exists."""
@@ -75,7 +75,7 @@ class Configs:
         sources = sorted(self._reads.get(key, ()))
         return [(it, self._places[key.namespace, it.kind].last(it.name)) for it in sources]
 
-    def _follow(self, key: Key, sources: frozenset[Source]) -> None:
+    def _join(self, key: Key, sources: frozenset[Source]) -> None:
         before = self._reads.pop(key, frozenset())
         if sources:
             self._reads[key] = sources
@@ -104,4 +104,4 @@ class Configs:
         if self._places.get((place.namespace, place.kind)) is place:
             for reader in place.readers():
                 others = (it for it in self._reads[reader] if it.kind is not place.kind)
-                self._follow(reader, frozenset(others))
+                self._join(reader, frozenset(others))

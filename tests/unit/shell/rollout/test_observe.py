@@ -1,7 +1,7 @@
 """From caches to one frozen Observed."""
 
 import copy
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ from lockstep.core.rollout.children import controller_revision
 from lockstep.core.rollout.observed import CallerService, Observed
 from lockstep.core.rollout.routing import Nobody, Only
 from lockstep.errors import InvariantError
+from lockstep.shell.rollout.follow import FOREIGN_BELIEVED
 from lockstep.shell.rollout.memory import Pending
-from lockstep.shell.rollout.observe import FOREIGN_BELIEVED
 from tests.unit.shell.fakes import NOW, Bench, status
 from tests.unit.shell.written import (
     FRAUD,
@@ -77,13 +77,13 @@ def drifted(seen: Observed) -> bool:
 
 
 async def test_what_is_not_there_is_not_seen() -> None:
-    assert await Bench().observe.observe(FRAUD) is None
+    assert await Bench().follow.follow(FRAUD) is None
 
 
 async def test_what_is_going_is_left_alone() -> None:
     raw = model_deployment()
     raw["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert await Bench().see(raw).observe.observe(FRAUD) is None
+    assert await Bench().see(raw).follow.follow(FRAUD) is None
 
 
 async def test_arms_have_their_deployment_and_their_pods() -> None:
@@ -342,6 +342,23 @@ async def test_looking_twice_sees_the_same() -> None:
     first = await bench.look()
     assert replace(first) == await bench.look()
     assert bench.kube.log == []
+
+
+def remembered(bench: Bench) -> dict[str, Any]:
+    kept = {it.name: getattr(bench.memory, it.name) for it in fields(bench.memory)}
+    return copy.deepcopy({name: it for name, it in kept.items() if isinstance(it, dict)})
+
+
+async def test_observing_only_reads() -> None:
+    bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1), pod())
+    bench.memory.note_conflict(FRAUD, Foreign("Service", "fraud"), bench.now)
+    await bench.look()
+    followed = await bench.follow.follow(FRAUD)
+    assert followed is not None
+    bench.later(hours=1)
+    before = remembered(bench)
+    assert bench.observe.observe(followed) == bench.observe.observe(followed)
+    assert (remembered(bench), bench.kube.log) == (before, [])
 
 
 async def test_children_that_are_gone_are_not_remembered() -> None:

@@ -87,6 +87,7 @@ class Passes:
         bench = self.bench
         bench.kube.log.clear()
         world = Cluster(
+            following=bench.follow,
             observing=bench.observe,
             asking=cast("Ask", Silent()),
             storing=bench.store,

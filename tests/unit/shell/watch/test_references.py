@@ -206,10 +206,10 @@ async def test_a_watch_that_crashed_begins_anew_with_the_next_pass(room: Room) -
 async def test_a_pass_waits_for_the_first_sight_without_a_word() -> None:
     raw = model_deployment(template=reading(SETTINGS, CREDENTIAL))
     bench = Bench().see(raw)
-    assert await bench.observe.observe(FRAUD) is None
+    assert await bench.follow.follow(FRAUD) is None
     await asyncio.sleep(0)
     await bench.shown.show("pay", SETTINGS, settings())
-    assert await bench.observe.observe(FRAUD) is None
+    assert await bench.follow.follow(FRAUD) is None
     secret = {"metadata": {"name": "key", "uid": "s", "resourceVersion": "7"}}
     await bench.shown.show("pay", CREDENTIAL, secret)
     seen = await bench.look()
@@ -221,10 +221,10 @@ async def test_a_pass_waits_for_the_first_sight_without_a_word() -> None:
 
 async def test_a_model_deployment_that_is_gone_reads_nothing_any_more() -> None:
     bench = Bench().see(model_deployment(template=reading(SETTINGS)))
-    await bench.observe.observe(FRAUD)
+    await bench.follow.follow(FRAUD)
     await asyncio.sleep(0)
     bench.caches.read("modeldeployments", model_deployment(11), "DELETED")
-    await bench.observe.observe(FRAUD)
+    await bench.follow.follow(FRAUD)
     await asyncio.sleep(0)
     assert not bench.shown.under_way
 
