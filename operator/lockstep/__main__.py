@@ -19,7 +19,7 @@ async def _main(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await wiring.run(settings, handlers.REGISTRY, stop)
+        await wiring.run(settings, handlers.registry, stop)
     except LockstepError as error:
         logging.getLogger(__name__).critical("the operator ends: %s", error)
         return 1

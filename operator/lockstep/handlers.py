@@ -4,22 +4,27 @@ Only ``on.event``: everything else of kopf writes finalizers or annotations to u
 needs those writes to come back.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Collection, Iterator
 
 import kopf
 
-from lockstep.api import decision, exit_criteria, model_deployment
-from lockstep.api.base import GROUP, VERSION
+from lockstep.api.resources import Watch
 from lockstep.shell.process.health import WATCH_SECONDS
-from lockstep.shell.watch.caches import (
-    AUTOSCALERS,
-    CHILDREN,
-    LABEL_SELECTOR,
-)
 from lockstep.shell.watch.watch_thread import WatchContext
 
-REGISTRY: Final = kopf.OperatorRegistry()
+
+def registry(watches: Collection[Watch]) -> kopf.OperatorRegistry:
+    """What makes kopf list and watch these, no resource twice."""
+    made = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=made)
+    async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
+        tame(settings, watches)
+
+    kopf.on.login(registry=made)(login)
+    for watch in watches:
+        kopf.on.event(watch.group, watch.version, watch.plural, registry=made)(watched)
+    return made
 
 
 class _ForEver:
@@ -32,12 +37,7 @@ class _ForEver:
             delay = min(delay * 2, 15.0)
 
 
-@kopf.on.startup(registry=REGISTRY)
-async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
-    tame(settings)
-
-
-def tame(settings: kopf.OperatorSettings) -> None:
+def tame(settings: kopf.OperatorSettings, watches: Collection[Watch]) -> None:
     """What kopf may do: watch, with selectors on the server, and nothing else."""
     settings.posting.enabled = False
     settings.scanning.disabled = True  # our CRDs are there before kopf starts
@@ -50,26 +50,15 @@ def tame(settings: kopf.OperatorSettings) -> None:
     settings.networking.request_timeout = 60
     settings.networking.connect_timeout = 10
     settings.networking.error_backoffs = _ForEver()
-    for plural, (group, version) in CHILDREN.items():
-        settings.watching.label_selectors[group, version, plural] = LABEL_SELECTOR
+    for group, version, plural, selector in watches:
+        if selector:
+            settings.watching.label_selectors[group, version, plural] = selector
 
 
-@kopf.on.login(registry=REGISTRY)
 async def login(memo: kopf.Memo, **_: object) -> kopf.AiohttpSession:
     context: WatchContext = memo.context
     return await context.login()
 
 
-@kopf.on.event(GROUP, VERSION, model_deployment.PLURAL, registry=REGISTRY)
-@kopf.on.event(GROUP, VERSION, exit_criteria.PLURAL, registry=REGISTRY)
-@kopf.on.event(GROUP, VERSION, exit_criteria.CLUSTER_PLURAL, registry=REGISTRY)
-@kopf.on.event(GROUP, VERSION, decision.PLURAL, registry=REGISTRY)
-@kopf.on.event("apps", "v1", "replicasets", registry=REGISTRY)
-@kopf.on.event("apps", "v1", "controllerrevisions", registry=REGISTRY)
-@kopf.on.event("", "v1", "services", registry=REGISTRY)
-@kopf.on.event("", "v1", "pods", registry=REGISTRY)
-@kopf.on.event("", "v1", "configmaps", registry=REGISTRY)
-@kopf.on.event("policy", "v1", "poddisruptionbudgets", registry=REGISTRY)
-@kopf.on.event("autoscaling", "v2", AUTOSCALERS, registry=REGISTRY)
 async def watched(**_: object) -> None:
-    """What makes kopf list and watch these; its events were read before they get here."""
+    """Its events were read before they get here."""

@@ -6,13 +6,11 @@ import socket
 import sys
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
-
-import kopf
 
 from lockstep.adapters.routers.registry import ROUTERS
 from lockstep.clients import probes
@@ -48,9 +46,11 @@ from lockstep.shell.rollout.tell import Tell
 from lockstep.shell.telemetry.metrics import Metrics
 from lockstep.shell.telemetry.objects import ObjectMetrics
 from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.informers import Informer
 from lockstep.shell.watch.references import Configs
 from lockstep.shell.watch.thread_handoff import ThreadHandoff
-from lockstep.shell.watch.watch_thread import WatchContext, WatchThread
+from lockstep.shell.watch.watch_thread import RegistryOf, WatchContext
+from lockstep.shell.watch.watching import Watching
 
 DEEPEST_JSON: Final = 50_000
 """The API server lets in objects that nest 10,000 levels deep. Python reads no more than 1,000
@@ -59,18 +59,21 @@ unless told otherwise, and one such object would end every list and watch of its
 
 async def run(
     settings: Settings,
-    registry: kopf.OperatorRegistry,
+    registry_of: RegistryOf,
     stop: asyncio.Event,
     thinking: Planner = planner,
+    others: Collection[Informer] = (),
 ) -> None:
     """Run one operator until ``stop``; it lives in this event loop and one thread beside it.
+
+    ``others`` are watched as well.
 
     Raises:
         InvariantError: It cannot go on; the process should end and be started again.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST_JSON))
     way = await connection.connect(settings.kubeconfig, user_agent())
-    async with _operator(settings, registry, way, thinking) as life:
+    async with _operator(settings, registry_of, way, thinking, others) as life:
         await life.live(stop)
 
 
@@ -83,7 +86,11 @@ def user_agent() -> str:
 
 @asynccontextmanager
 async def _operator(
-    settings: Settings, registry: kopf.OperatorRegistry, way: Connection, thinking: Planner
+    settings: Settings,
+    registry_of: RegistryOf,
+    way: Connection,
+    thinking: Planner,
+    others: Collection[Informer],
 ) -> AsyncIterator[Manager]:
     """All parts, put together; everything that has to be closed is closed at the end."""
     metrics, memory, clock = Metrics(), Memory(), Clock()
@@ -96,6 +103,8 @@ async def _operator(
         settings.prometheus_url, timeout=timedelta(seconds=settings.prometheus_timeout_seconds)
     )
     caches = Caches(settings.namespaces)
+    for informer in others:
+        caches.add(informer)
     router = ROUTERS["ReplicaRatio"]
     smokes = SmokeTests(SmokeClient(user_agent()), caches)
     named = NamedWatches(way, metrics.requested)
@@ -140,8 +149,12 @@ async def _operator(
             yield Manager(
                 kube=kube,
                 caches=caches,
-                watch_thread=WatchThread(
-                    registry, _context(way, caches, health, metrics), settings.namespaces
+                watching=Watching(
+                    discovery=kube,
+                    informers=caches,
+                    registry_of=registry_of,
+                    context=_context(way, caches, health, metrics),
+                    namespaces=settings.namespaces,
                 ),
                 lease=lease,
                 work=work,
@@ -163,7 +176,7 @@ def _context(way: Connection, caches: Caches, health: Health, metrics: Metrics) 
     """What kopf's thread hears is handed to this event loop, in order."""
     here = ThreadHandoff(asyncio.get_running_loop()).there
     watch_events = WatchEvents(
-        plurals=frozenset(plural for plural, _ in caches.scopes),
+        watches=frozenset(it.watch for it in caches.informers),
         seen=caches.seen,
         on_list=here(caches.on_list),
         on_event=here(caches.on_event),

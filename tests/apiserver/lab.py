@@ -18,6 +18,7 @@ from lockstep.clients.kubernetes.connection import connect
 from lockstep.core.key import Key
 from lockstep.core.rollout import revision
 from lockstep.settings import Settings
+from lockstep.shell.watch.informers import Informer
 from tests.apiserver.api import APPLY, GROUP, Api, Manifest
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.prometheus import Prometheus
@@ -57,6 +58,7 @@ class Lab:
         self.probe_port = 0
         self.api_timeout = 10.0
         self.neighbours: tuple[str, ...] = ()
+        self.others: tuple[Informer, ...] = ()
 
     # What users do.
 
@@ -243,7 +245,7 @@ class Lab:
     def start(self) -> None:
         self._stop = asyncio.Event()
         self._operator = asyncio.create_task(
-            wiring.run(self.settings(), handlers.REGISTRY, self._stop)
+            wiring.run(self.settings(), handlers.registry, self._stop, others=self.others)
         )
 
     async def stop(self) -> None:

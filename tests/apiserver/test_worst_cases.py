@@ -63,7 +63,7 @@ class WorstLab(Lab):
     def start(self) -> None:
         self._stop = asyncio.Event()
         self._operator = asyncio.create_task(
-            wiring.run(self.settings(), handlers.REGISTRY, self._stop, self.thinking)
+            wiring.run(self.settings(), handlers.registry, self._stop, self.thinking)
         )
 
 

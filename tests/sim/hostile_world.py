@@ -10,7 +10,8 @@ from typing import Any, cast
 from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
-from lockstep.clients.kubernetes.api import PATHS, Kube
+from lockstep.api.resources import BY_KIND
+from lockstep.clients.kubernetes.api import Kube
 from lockstep.clients.kubernetes.named_watches import Place
 from lockstep.core.config import Kind, Source
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
@@ -202,7 +203,7 @@ class World:
         """Objects of the API server's that were listed."""
         for raw in raws:
             self.kube.objects[raw["kind"], raw["metadata"]["name"]] = raw
-            self.caches.read(PATHS[raw["kind"]][1], raw)
+            self.caches.read(BY_KIND[raw["kind"]].plural, raw)
 
     async def turn(self) -> Waits:
         """One pass; the pods that were asked for are ready at the next."""

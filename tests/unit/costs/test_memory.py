@@ -15,6 +15,7 @@ from lockstep.core.rollout import revision
 from lockstep.core.rollout.actions import StoreRevision
 from lockstep.core.rollout.children import controller_revision, replica_set
 from lockstep.shell.watch.caches import Caches
+from tests.unit.shell.fakes import watch
 from tests.unit.shell.written import OWNER, TEMPLATE, model_deployment, standing
 
 TEXTS: Final = 20_000
@@ -54,8 +55,8 @@ ORDERS: Final = {", ".join(order): order for order in itertools.permutations(OBJ
 def _listed(order: tuple[str, ...]) -> Caches:
     caches = Caches(())
     for plural in order:
-        found = [caches.seen(plural, json.loads(text)) for text in OBJECTS[plural]]
-        caches.on_list(plural, "", [it for it in found if it], 100)
+        found = [caches.seen(watch(plural), json.loads(text)) for text in OBJECTS[plural]]
+        caches.on_list(watch(plural), "", [it for it in found if it], 100)
     return caches
 
 

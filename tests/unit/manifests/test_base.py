@@ -1,5 +1,5 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from lockstep.api.base import GROUP
+from lockstep.api.resources import RESOURCES, Resource
 from lockstep.settings import Settings
-from lockstep.shell.watch.caches import CHILDREN, OWN
 from tests.e2e.deploy import IMAGE, NAMESPACE
 from tests.e2e.rbac import Right, granted
 
@@ -166,11 +166,21 @@ def test_the_environment_of_the_container_is_known() -> None:
     assert names <= set(Settings.model_fields)
 
 
-def test_everything_watched_may_be_listed_and_watched() -> None:
-    ours = {f"{plural}.{GROUP}" for plural in OWN}
-    children = {f"{plural}.{group}".rstrip(".") for plural, (group, _) in CHILDREN.items()}
-    wanted = {Right(it, verb) for it in ours | children for verb in ("list", "watch")}
-    assert wanted <= RIGHTS
+def wanted(resources: Iterable[Resource]) -> Iterator[Right]:
+    """The rights that the operator's own table of resources asks for."""
+    for it in resources:
+        group = f".{it.group}" if it.group else ""
+        for verb in it.verbs:
+            one = it.named and verb != "create"  # creating cannot be limited to a name
+            namespace = NAMESPACE if it.named else ""
+            yield Right(f"{it.plural}{group}", verb, namespace, SETTINGS.lease_name if one else "")
+        for verb in it.status_verbs:
+            yield Right(f"{it.plural}/status{group}", verb)
+
+
+def test_the_roles_grant_what_the_table_of_resources_asks_for_and_nothing_else() -> None:
+    assert set(wanted(RESOURCES)) - RIGHTS == set(), "asked for and not granted"
+    assert RIGHTS - set(wanted(RESOURCES)) == set(), "granted and not asked for"
 
 
 def test_users_objects_and_the_content_of_secrets_are_out_of_reach() -> None:
@@ -211,10 +221,9 @@ def test_in_some_namespaces_it_is_bound_in_each_of_them_and_nowhere_else() -> No
 
 
 def test_in_some_namespaces_it_reads_what_belongs_to_none() -> None:
-    rules = [it["rules"] for it in read_all(NAMESPACED) if it["kind"] == "ClusterRole"]
-    criteria = {
-        "apiGroups": [GROUP],
-        "resources": ["clusterexitcriteria"],
-        "verbs": ["list", "watch"],
-    }
-    assert rules == [[criteria]]
+    everywhere = {it for it in wanted(cluster_wide()) if "/" not in it.resource}
+    assert granted(read_all(NAMESPACED)) == everywhere
+
+
+def cluster_wide() -> list[Resource]:
+    return [it for it in RESOURCES if it.selectors and not it.namespaced]

@@ -11,7 +11,8 @@ from lockstep.adapters.kubernetes.refusals import Refusal
 from lockstep.adapters.routers.replica_ratio import ReplicaRatio
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
-from lockstep.clients.kubernetes.api import PATHS, Kube
+from lockstep.api.resources import BY_KIND, RESOURCES, Watch
+from lockstep.clients.kubernetes.api import Kube
 from lockstep.clients.kubernetes.named_watches import Place
 from lockstep.core.config import Kind, Source
 from lockstep.core.plan import Plan
@@ -245,7 +246,7 @@ class Bench:
         """Objects that stand on the API server and were noticed."""
         for raw in raws:
             self.kube.have(raw)
-            self.caches.read(PATHS[raw["kind"]][1], raw)
+            self.caches.read(BY_KIND[raw["kind"]].plural, raw)
         return self
 
     def later(self, **by: float) -> None:
@@ -265,6 +266,11 @@ def plan(**fields: Any) -> Plan:
     return Plan(status=ModelDeploymentStatus(**fields))
 
 
+def watch(plural: str) -> Watch:
+    """The watch of a resource for ModelDeployments."""
+    return next(it.watches[0] for it in RESOURCES if it.plural == plural)
+
+
 def kept(caches: Caches, plural: str, *raws: Any) -> list[Seen[Any]]:
     """What is kept of objects on their way into ``caches``, as a list has them."""
-    return [seen for raw in raws if (seen := caches.seen(plural, raw))]
+    return [seen for raw in raws if (seen := caches.seen(watch(plural), raw))]

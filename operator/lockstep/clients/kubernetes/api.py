@@ -19,7 +19,8 @@ from yarl import URL
 from lockstep.adapters.kubernetes import refusals
 from lockstep.adapters.kubernetes.meta import MANAGER, meta
 from lockstep.adapters.kubernetes.refusals import Refusal
-from lockstep.api.base import API_VERSION, GROUP, VERSION, Manifest
+from lockstep.api.base import API_VERSION, Manifest
+from lockstep.api.resources import APPLY, BY_KIND, JSON, MERGE
 from lockstep.clients.kubernetes.connection import Connection
 from lockstep.core.refusals import cause
 from lockstep.errors import (
@@ -31,12 +32,7 @@ from lockstep.errors import (
     TransientError,
 )
 
-_JSON: Final = "application/json"
-_MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
-_APPLY: Final = "application/apply-patch+yaml"
-_YAML: Final = "application/yaml"
-_REVISION: Final = "ControllerRevision"
 _SOON: Final = timedelta(seconds=1)
 _AT_ONCE: Final = timedelta(milliseconds=100)
 _PUT_OFF: Final = {429, 500, 502, 503}
@@ -49,21 +45,6 @@ _NO_ANSWER: Final = {401, 408, 429, 502, 503}
 Count = Callable[[str, str, str], None]
 """Told of every request: verb, resource, HTTP code (or ``none`` when there was no answer)."""
 
-PATHS: Final[Mapping[str, tuple[str, str]]] = {
-    "ModelDeployment": (f"/apis/{API_VERSION}", "modeldeployments"),
-    "Decision": (f"/apis/{API_VERSION}", "decisions"),
-    "ExitCriteria": (f"/apis/{API_VERSION}", "exitcriteria"),
-    "ClusterExitCriteria": (f"/apis/{API_VERSION}", "clusterexitcriteria"),
-    "ReplicaSet": ("/apis/apps/v1", "replicasets"),
-    "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
-    "Service": ("/api/v1", "services"),
-    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
-    "Pod": ("/api/v1", "pods"),
-    "ConfigMap": ("/api/v1", "configmaps"),
-    "Event": ("/api/v1", "events"),
-    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
@@ -73,7 +54,7 @@ class _Request:
     path: str
     query: Mapping[str, str]
     body: Manifest | None = None
-    content_type: str = _JSON
+    content_type: str = JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +98,20 @@ class Kube:
     async def close(self) -> None:
         await self._session.close()
 
-    async def served(self) -> frozenset[str]:
-        """Plural names of our kinds that the API server serves; empty without the CRDs."""
-        request = _Request(
-            verb="get",
-            method="GET",
-            resource="discovery",
-            path=f"/apis/{GROUP}/{VERSION}",
-            query={},
-        )
+    async def groups(self) -> frozenset[str]:
+        """Groups that the API server serves, whatever of them."""
+        reply = await self._discover("/apis")
+        return frozenset(group["name"] for group in reply.get("groups", ()))
+
+    async def served(self, group: str, version: str) -> frozenset[str]:
+        """Plural names of what the API server serves of a group and version; empty for none."""
+        reply = await self._discover(f"/apis/{group}/{version}")
+        return frozenset(resource["name"] for resource in reply.get("resources", ()))
+
+    async def _discover(self, path: str) -> Manifest:
+        request = _Request(verb="get", method="GET", resource="discovery", path=path, query={})
         reply = await self._send(request)
-        if reply.code == HTTPStatus.NOT_FOUND:
-            return frozenset()
-        _expect(reply, request)
-        return frozenset(resource["name"] for resource in reply.body.get("resources", ()))
+        return {} if reply.code == HTTPStatus.NOT_FOUND else _expect(reply, request)
 
     async def read(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """One object as it is now; None when there is none."""
@@ -168,7 +149,7 @@ class Kube:
             raise TransientError(f"{kind} {name} is just going", retry_after=_SOON)
         if known.owner_uid != owner_uid:
             raise ForeignObjectError(kind, name)
-        if kind == _REVISION:  # its data is what it is
+        if BY_KIND[kind].patch == MERGE:  # only its labels could have been changed
             labels = manifest["metadata"]["labels"]
             return await self.merge(manifest, {"metadata": {"uid": known.uid, "labels": labels}})
         return await self.apply(manifest, known.uid)
@@ -180,13 +161,13 @@ class Kube:
             manifest,
             {**manifest, "metadata": metadata},
             {"fieldManager": MANAGER, "force": "true"},
-            _APPLY,
+            APPLY,
         )
         return await self._guarded(request)
 
     async def merge(self, manifest: Manifest, patch: Manifest) -> Manifest:
         """Change single fields of the object that ``manifest`` names."""
-        return await self._guarded(_patch(manifest, patch, {"fieldManager": MANAGER}, _MERGE))
+        return await self._guarded(_patch(manifest, patch, {"fieldManager": MANAGER}, MERGE))
 
     async def merge_items(self, manifest: Manifest, patch: Manifest) -> Manifest:
         """Like ``merge``, but of a list only the items that the patch names are changed."""
@@ -254,11 +235,11 @@ class Kube:
         request = _Request(
             verb="patch",
             method="PATCH",
-            resource=f"{PATHS[kind][1]}/status",
+            resource=f"{BY_KIND[kind].plural}/status",
             path=_path(kind, metadata["namespace"], f"{metadata['name']}/status"),
             query={"fieldManager": MANAGER},
             body={"metadata": {"uid": metadata["uid"]}, "status": manifest["status"]},
-            content_type=_MERGE,
+            content_type=MERGE,
         )
         reply = await self._send(request)
         return None if reply.code in {404, 409} else _expect(reply, request)
@@ -304,7 +285,7 @@ class Kube:
         query = f"?{urlencode(request.query)}" if request.query else ""
         headers = {
             **await self._connection.headers(),
-            "Accept": _JSON,
+            "Accept": JSON,
             "Content-Type": request.content_type,
         }
         code = "none"
@@ -332,9 +313,9 @@ def _text(body: Manifest) -> str:
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:
-    api, plural = PATHS[kind]
+    resource = BY_KIND[kind]
     where = f"namespaces/{namespace}/" if namespace else ""
-    return f"{api}/{where}{plural}" + (f"/{name}" if name else "")
+    return f"{resource.api}/{where}{resource.plural}" + (f"/{name}" if name else "")
 
 
 def _request(
@@ -343,7 +324,7 @@ def _request(
     return _Request(
         verb=verb,
         method=method,
-        resource=PATHS[kind][1],
+        resource=BY_KIND[kind].plural,
         path=_path(kind, namespace, name),
         query={"fieldManager": MANAGER} if verb == "update" else {},
         body=body,
@@ -351,21 +332,15 @@ def _request(
 
 
 def _create(manifest: Manifest, query: Mapping[str, str]) -> _Request:
-    """A POST.
-
-    The API server compares a ControllerRevision's immutable data byte by byte: sent as JSON it is
-    kept as we wrote it and differs from the server's own form in every later patch, so that not
-    even the garbage collector could orphan it. Sent as YAML it is put into that form at once.
-    """
     kind = manifest["kind"]
     return _Request(
         verb="create",
         method="POST",
-        resource=PATHS[kind][1],
+        resource=BY_KIND[kind].plural,
         path=_path(kind, manifest["metadata"]["namespace"]),
         query=query,
         body=manifest,
-        content_type=_YAML if kind == _REVISION else _JSON,
+        content_type=BY_KIND[kind].body,
     )
 
 
@@ -376,7 +351,7 @@ def _patch(
     return _Request(
         verb="patch",
         method="PATCH",
-        resource=PATHS[kind][1],
+        resource=BY_KIND[kind].plural,
         path=_path(kind, metadata["namespace"], metadata["name"]),
         query=query,
         body=body,

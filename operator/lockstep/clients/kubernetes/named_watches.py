@@ -20,6 +20,7 @@ from typing import Final, Protocol
 import aiohttp
 
 from lockstep.api.base import Manifest
+from lockstep.api.resources import BY_KIND
 from lockstep.clients.kubernetes.api import Count
 from lockstep.clients.kubernetes.connection import Connection
 from lockstep.core.backoff import backoff
@@ -48,7 +49,6 @@ _SETTLED: Final = timedelta(seconds=5)
 _JSON: Final = "application/json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 """No fallback to whole objects: a server that cannot leave the content out says 406."""
-_PLURALS: Final[Mapping[Kind, str]] = {Kind.CONFIG_MAP: "configmaps", Kind.SECRET: "secrets"}
 _SENTENCE: Final = 300
 
 
@@ -73,11 +73,11 @@ class _Target:
 
     @property
     def plural(self) -> str:
-        return _PLURALS[self.kind]
+        return BY_KIND[self.kind].plural
 
     @property
     def path(self) -> str:
-        return f"/api/v1/namespaces/{self.namespace}/{self.plural}"
+        return f"{BY_KIND[self.kind].api}/namespaces/{self.namespace}/{self.plural}"
 
     def __str__(self) -> str:
         return f"{self.plural} in {self.namespace}"

@@ -23,6 +23,7 @@ from yarl import URL
 
 from lockstep.adapters.kubernetes.meta import version
 from lockstep.api.base import Manifest
+from lockstep.api.resources import EVERYTHING, Watch
 from lockstep.clients.kubernetes import listing
 from lockstep.clients.kubernetes.api import Count
 from lockstep.clients.kubernetes.connection import Connection
@@ -37,53 +38,54 @@ _EXCERPT: Final = 200
 _PAUSE_SECONDS: Final = 1.0
 _TOO_OLD: Final = b'{"type":"ERROR","object":{"code":410}}\n'
 
-Seen = Callable[[str, Manifest], Any]
+Seen = Callable[[Watch, Manifest], Any]
 """Makes of an object what is kept of it, None where that is nothing; the object is let go."""
 
-OnList = Callable[[str, str, list[Any], int], None]
-"""Told of a whole list: plural, namespace (empty: all), what was kept, the list's version."""
+OnList = Callable[[Watch, str, list[Any], int], None]
+"""Told of a whole list: watch, namespace (empty: all), what was kept, the list's version."""
 
-OnEvent = Callable[[str, str, Any], None]
-"""Told of one event of a watch: plural, ADDED, MODIFIED or DELETED, what was kept."""
+OnEvent = Callable[[Watch, str, Any], None]
+"""Told of one event of a watch: watch, ADDED, MODIFIED or DELETED, what was kept."""
 
-Connected = Callable[[str, str], None]
-"""Told when the API server has accepted a watch: plural, namespace (empty: all)."""
+Connected = Callable[[Watch, str], None]
+"""Told when the API server has accepted a watch: watch, namespace (empty: all)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a GET reads: a resource, in a namespace or in all of them."""
+    """What a GET reads: what a watch is about, in a namespace or in all of them."""
 
-    plural: str
+    watch: Watch
     namespace: str
-    watch: bool
+    streams: bool
     page: bool
 
 
 def target(url: URL) -> Target:
     """Read a request's URL: ``/apis/apps/v1/namespaces/payments/deployments?watch=true``."""
-    parts = url.path.strip("/").split("/")
+    root, *parts = url.path.strip("/").split("/")
+    group = parts.pop(0) if root == "apis" and parts else ""
+    version, plural = (parts[0], parts[-1]) if len(parts) > 1 else ("", "")
     namespaced = "namespaces" in parts[:-2]
-    namespace = parts[parts.index("namespaces") + 1] if namespaced else ""
     return Target(
-        plural=parts[-1],
-        namespace=namespace,
-        watch=url.query.get("watch") == "true",
+        watch=Watch(group, version, plural, url.query.get("labelSelector", EVERYTHING)),
+        namespace=parts[parts.index("namespaces") + 1] if namespaced else "",
+        streams=url.query.get("watch") == "true",
         page="continue" in url.query,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchEvents:
-    """Listens to a session; ``plurals`` are the resources that matter."""
+    """Listens to a session; ``watches`` are those that matter."""
 
-    plurals: frozenset[str]
+    watches: frozenset[Watch]
     seen: Seen
     on_list: OnList
     on_event: OnEvent
     connected: Connected
     count: Count
-    _pages: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    _pages: dict[tuple[Watch, str], list[Any]] = field(default_factory=dict)
 
     async def session(self, connection: Connection) -> aiohttp.ClientSession:
         """A session with today's credentials; whoever asked for it closes it."""
@@ -103,11 +105,11 @@ class WatchEvents:
     ) -> aiohttp.ClientResponse:
         """The answer to a list or watch, in a form that kopf goes on after."""
         to, response = target(request.url), await handler(request)
-        if to.plural not in self.plurals or _kopf_asks_again(response):
+        if to.watch not in self.watches or _kopf_asks_again(response):
             return response
-        if to.watch:
+        if to.streams:
             refused = response.status != _OK
-            lines = _Lines(response.content, to.plural, self._event, refused=refused)
+            lines = _Lines(response.content, to.watch, self._event, refused=refused)
             response.content, response.status = cast("Any", lines), _OK
             return response
         metadata = await self._listed(to, response)
@@ -118,23 +120,23 @@ class WatchEvents:
         """Take a page, object by object; gives the metadata of the list."""
         kept: list[Any] = []
         try:
-            metadata = await _page(response, partial(self._keep, to.plural, kept))
+            metadata = await _page(response, partial(self._keep, to.watch, kept))
         except NoListError as error:
-            what = f"the list of {to.plural} was answered with HTTP {response.status}"
+            what = f"the list of {to.watch.plural} was answered with HTTP {response.status}"
             await _pause(what, error.said)
             raise aiohttp.ClientPayloadError("not a list") from error
         self._take(to, metadata, kept)
         return metadata
 
-    def _keep(self, plural: str, kept: list[Any], raw: Manifest) -> None:
-        seen = self.seen(plural, raw)
+    def _keep(self, watch: Watch, kept: list[Any], raw: Manifest) -> None:
+        seen = self.seen(watch, raw)
         if seen is not None:
             kept.append(seen)
 
-    def _event(self, plural: str, kind: str, raw: Manifest) -> None:
-        seen = self.seen(plural, raw)
+    def _event(self, watch: Watch, kind: str, raw: Manifest) -> None:
+        seen = self.seen(watch, raw)
         if seen is not None:
-            self.on_event(plural, kind, seen)
+            self.on_event(watch, kind, seen)
 
     async def _answered(
         self,
@@ -144,8 +146,8 @@ class WatchEvents:
     ) -> None:
         to = target(params.url)
         self._count(to, str(params.response.status))
-        if to.watch and params.response.status == _OK:
-            self.connected(to.plural, to.namespace)
+        if to.streams and to.watch in self.watches and params.response.status == _OK:
+            self.connected(to.watch, to.namespace)
 
     async def _failed(
         self,
@@ -158,14 +160,14 @@ class WatchEvents:
 
     def _count(self, to: Target, code: str) -> None:
         """Whatever is not a resource of ours is kopf finding out what the API server serves."""
-        if to.plural not in self.plurals:
+        if to.watch not in self.watches:
             self.count("get", "discovery", code)
         else:
-            self.count("watch" if to.watch else "list", to.plural, code)
+            self.count("watch" if to.streams else "list", to.watch.plural, code)
 
     def _take(self, to: Target, metadata: Manifest, kept: list[Any]) -> None:
         """Tell of a list once its last page is there."""
-        where = (to.plural, to.namespace)
+        where = (to.watch, to.namespace)
         items = [*(self._pages.pop(where, []) if to.page else []), *kept]
         if metadata.get("continue"):
             self._pages[where] = items
@@ -202,10 +204,10 @@ class _Lines(_Instead):
     """
 
     def __init__(
-        self, content: aiohttp.StreamReader, plural: str, on_event: OnEvent, *, refused: bool
+        self, content: aiohttp.StreamReader, watch: Watch, on_event: OnEvent, *, refused: bool
     ) -> None:
         super().__init__(content)
-        self._plural = plural
+        self._watch = watch
         self._on_event = on_event
         self._refused = refused
 
@@ -217,13 +219,13 @@ class _Lines(_Instead):
             for line in filter(None, lines):
                 said = self._said(line)
                 if said is None:
-                    await _pause(f"the watch of {self._plural} went wrong", _text(line))
+                    await _pause(f"the watch of {self._watch.plural} went wrong", _text(line))
                     yield _TOO_OLD
                     return
             if said:
                 yield said  # of the last line: what kopf remembers is how far it has come
         if self._refused or not (rest == b"" or rest.startswith(b"{")):
-            await _pause(f"the watch of {self._plural} went wrong", _text(rest))
+            await _pause(f"the watch of {self._watch.plural} went wrong", _text(rest))
             yield _TOO_OLD
 
     def _said(self, line: bytes) -> bytes | None:
@@ -239,7 +241,7 @@ class _Lines(_Instead):
                 "type": "ADDED" | "MODIFIED" | "DELETED" as kind,
                 "object": {"metadata": {"name": str(), "resourceVersion": str(so_far)}} as raw,
             }:
-                self._on_event(self._plural, kind, raw)
+                self._on_event(self._watch, kind, raw)
                 return _bookmark(so_far)
             case _:
                 return None

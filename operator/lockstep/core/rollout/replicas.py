@@ -1,7 +1,7 @@
 """How many pods each arm gets. Arithmetic only: weights become counts, counts become steps."""
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 APPROXIMATE_ABOVE: Final = 10
@@ -114,7 +114,7 @@ def too_far(weight: int, room: Room) -> bool:
 def replicas_that_do(weight: int, room: Room) -> int | None:
     """The smallest ``replicas`` above the present ones at which ``weight`` is met well enough."""
     for replicas in range(room.replicas + 1, _MOST_REPLICAS):
-        if not too_far(weight, replace(room, replicas=replicas)):
+        if not too_far(weight, Room(replicas=replicas, max_surge=room.max_surge, keep=room.keep)):
             return replicas
     return None
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from lockstep.shell.watch.caches import Caches
+from lockstep.api.resources import Watch
+from lockstep.shell.watch.informers import Informers, Scope
 
 WATCH_SECONDS: Final = 240
 """How long one watch request lasts; a new one follows at once."""
@@ -18,15 +19,15 @@ class Health:
     ``deaf`` names what users' ConfigMaps and Secrets are not watched any more.
     """
 
-    def __init__(self, caches: Caches, deaf: Callable[[], list[str]]) -> None:
-        self._caches = caches
+    def __init__(self, informers: Informers, deaf: Callable[[], list[str]]) -> None:
+        self._informers = informers
         self._deaf = deaf
-        self._connected: dict[tuple[str, str], float] = {}
+        self._connected: dict[Scope, float] = {}
         self.standing = "starting"
 
-    def connected(self, plural: str, namespace: str) -> None:
+    def connected(self, watch: Watch, namespace: str) -> None:
         """A watch was accepted by the API server."""
-        self._connected[plural, namespace] = asyncio.get_running_loop().time()
+        self._connected[watch, namespace] = asyncio.get_running_loop().time()
 
     def healthy(self) -> list[str]:
         """Answering at all shows that the event loop turns; what one object does says nothing.
@@ -36,15 +37,15 @@ class Health:
         return [f"{what} are not watched any more" for what in (*self._silent(), *self._deaf())]
 
     def ready(self) -> list[str]:
-        if not self._caches.complete:
-            return [f"not listed yet: {', '.join(self._caches.missing)}"]
+        if not self._informers.complete:
+            return [f"not listed yet: {', '.join(self._informers.missing)}"]
         return ["the lease was not read yet"] if self.standing == "starting" else []
 
     def _silent(self) -> list[str]:
         """A watch that once stood and was not renewed: nothing of that kind is noticed any more."""
         limit = asyncio.get_running_loop().time() - _SILENT_SECONDS
         return [
-            f"{plural} in {namespace or 'all namespaces'}"
-            for (plural, namespace), since in self._connected.items()
-            if (plural, namespace) in self._caches.scopes and since < limit
+            f"{watch.plural} in {namespace or 'all namespaces'}"
+            for (watch, namespace), since in self._connected.items()
+            if since < limit
         ]

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from lockstep.api.base import GROUP, VERSION
+from lockstep.api.resources import RESOURCES
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.clients.kubernetes.lease import Lease
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.loop.workers import WorkerPool
 from lockstep.shell.process.health import Health
 from lockstep.shell.rollout.criteria import CriteriaStatus
-from lockstep.shell.watch.caches import OWN, Caches
-from lockstep.shell.watch.watch_thread import WatchThread
+from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.watching import Watching
 
 _LOG: Final = logging.getLogger(__name__)
+_OWN: Final = frozenset(it.plural for it in RESOURCES if it.group == GROUP)
 _POLL: Final = timedelta(seconds=2)
 
 
@@ -24,7 +27,7 @@ _POLL: Final = timedelta(seconds=2)
 class Manager:
     kube: Kube
     caches: Caches
-    watch_thread: WatchThread
+    watching: Watching
     lease: Lease
     work: WorkerPool
     criteria: CriteriaStatus
@@ -41,7 +44,7 @@ class Manager:
         """
         if not await self._unless(stop, self._crds()):
             return
-        listening = asyncio.create_task(self.watch_thread.listen())
+        listening = asyncio.create_task(self.watching.listen())
         leading = asyncio.create_task(self._lead())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -85,9 +88,9 @@ class Manager:
         said = False
         while True:
             try:
-                missing = OWN - await self.kube.served()
+                missing = _OWN - await self.kube.served(GROUP, VERSION)
             except TransientError as error:
-                missing = OWN
+                missing = _OWN
                 _LOG.warning("%s", error)
             if not missing:
                 return

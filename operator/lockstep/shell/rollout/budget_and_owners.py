@@ -11,7 +11,8 @@ from lockstep.adapters.kubernetes.meta import Meta, meta
 from lockstep.adapters.merge_patch import merge_patch
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
-from lockstep.clients.kubernetes.api import PATHS, Kube
+from lockstep.api.resources import BY_KIND, RESOURCES
+from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import names
 from lockstep.core.facts import (
     ChildRef,
@@ -37,15 +38,10 @@ from lockstep.core.rollout.observed import (
     Budget,
 )
 from lockstep.shell.rollout.memory import Memory
-from lockstep.shell.watch.caches import CHILDREN, Caches
+from lockstep.shell.watch.caches import Caches
 
 _LOG: Final = logging.getLogger(__name__)
-_NOT_OURS: Final = frozenset({"pods"})  # they belong to a ReplicaSet
-_KINDS: Final = {
-    plural: kind
-    for kind, (_, plural) in PATHS.items()
-    if plural in CHILDREN and plural not in _NOT_OURS
-}
+_KINDS: Final = {it.plural: it.kind for it in RESOURCES if it.child}
 
 Upkeep = PutBudget | RemoveBudget | SetOwnership
 
@@ -186,7 +182,7 @@ async def _set_ownership(
 
 
 def _known_uid(caches: Caches, key: Key, child: ChildRef) -> str:
-    records = caches.children(PATHS[child.kind][1], key)
+    records = caches.children(BY_KIND[child.kind].plural, key)
     return next((str(it.meta.uid) for it in records if it.meta.name == child.name), "")
 
 

@@ -1,7 +1,6 @@
-"""Everything that is watched, and who has to be told when it changes."""
+"""What is watched for ModelDeployments, and which of them has to be told when it changes."""
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from lockstep.adapters.kubernetes import (
@@ -23,43 +22,25 @@ from lockstep.adapters.kubernetes.exit_criteria import (
 from lockstep.adapters.kubernetes.meta import Meta
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.adapters.kubernetes.replica_sets import ReplicaSetRecord
-from lockstep.api import decision, exit_criteria, model_deployment
-from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
+from lockstep.api import model_deployment, resources
+from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
-from lockstep.clients.kubernetes.api import PATHS
+from lockstep.api.resources import BY_KIND, Resource
 from lockstep.core import names
 from lockstep.core.key import Key, Named
-from lockstep.shell.watch.cache import Cache, Seen
+from lockstep.shell.watch.cache import Cache, Record
+from lockstep.shell.watch.informers import Informer, Informers
 
-MODEL_DEPLOYMENTS: Final = model_deployment.PLURAL
-CLUSTER_SCOPED: Final = frozenset({exit_criteria.CLUSTER_PLURAL})
-CHILDREN: Final[Mapping[str, tuple[str, str]]] = {
-    "replicasets": ("apps", "v1"),
-    "controllerrevisions": ("apps", "v1"),
-    "services": ("", "v1"),
-    "poddisruptionbudgets": ("policy", "v1"),
-    "pods": ("", "v1"),
-    "configmaps": ("", "v1"),
-}
-"""Group and version of the child resources that are watched, by our label only."""
-
-LABEL_SELECTOR: Final = DEPLOYMENT_LABEL
-CRITERIA: Final = frozenset({exit_criteria.PLURAL, exit_criteria.CLUSTER_PLURAL})
-OWN: Final = CRITERIA | {MODEL_DEPLOYMENTS, decision.PLURAL}
-OWN_GROUP: Final = GROUP
-AUTOSCALERS: Final = "horizontalpodautoscalers"
+MODEL_DEPLOYMENTS: Final = resources.MODEL_DEPLOYMENT.plural
 
 Enqueue = Callable[[Key], None]
 
 
-class Caches:
-    """One cache per resource; ``on_list`` and ``on_event`` fill it and enqueue whom it concerns.
-
-    ``namespaces`` empty: all of them. ``complete`` once every resource was listed everywhere:
-    before that a child that is only not listed yet would look as if it did not exist.
-    """
+class Caches(Informers):
+    """One cache per resource; what changes in one enqueues whom it concerns."""
 
     def __init__(self, namespaces: Iterable[str]) -> None:
+        super().__init__(namespaces)
         self.enqueue: Enqueue = _nobody
         self.model_deployments = Cache(model_deployments.prune, model_deployments.renew)
         self.exit_criteria = Cache(prune_exit_criteria)
@@ -67,7 +48,6 @@ class Caches:
         self.decisions = Cache(decisions.prune, over=decisions.answered)
         self.replica_sets = Cache(
             replica_sets.prune,
-            replica_sets.renew,
             sharing=lambda it: replica_sets.sharing(it, self._template(it.meta)),
         )
         self.revisions = Cache(
@@ -79,66 +59,31 @@ class Caches:
         self.autoscalers = Cache(autoscalers.prune)
         self.pods = Cache(pods.prune)
         self.copies = Cache(config_maps.prune)
-        self._by_plural: dict[str, Cache[Any]] = {
-            MODEL_DEPLOYMENTS: self.model_deployments,
-            exit_criteria.PLURAL: self.exit_criteria,
-            exit_criteria.CLUSTER_PLURAL: self.cluster_exit_criteria,
-            decision.PLURAL: self.decisions,
-            "replicasets": self.replica_sets,
-            "controllerrevisions": self.revisions,
-            "services": self.services,
-            "poddisruptionbudgets": self.budgets,
-            AUTOSCALERS: self.autoscalers,
-            "pods": self.pods,
-            "configmaps": self.copies,
-        }
-        self.completed = asyncio.Event()
-        self._missing = _scopes(self._by_plural, tuple(namespaces))
-        self.scopes = frozenset(self._missing)
-
-    @property
-    def complete(self) -> bool:
-        return not self._missing
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Resources that were not listed yet."""
-        return tuple(sorted({plural for plural, _ in self._missing}))
+        self._keep(resources.MODEL_DEPLOYMENT, self.model_deployments, self._tell, self._share)
+        self._keep(resources.EXIT_CRITERIA, self.exit_criteria, self._tell_users)
+        self._keep(
+            resources.CLUSTER_EXIT_CRITERIA, self.cluster_exit_criteria, self._tell_all_users
+        )
+        for resource, cache in (
+            (resources.DECISION, self.decisions),
+            (resources.REPLICA_SET, self.replica_sets),
+            (resources.CONTROLLER_REVISION, self.revisions),
+            (resources.SERVICE, self.services),
+            (resources.POD_DISRUPTION_BUDGET, self.budgets),
+            (resources.AUTOSCALER, self.autoscalers),
+            (resources.POD, self.pods),
+            (resources.CONFIG_MAP, self.copies),
+        ):
+            self._keep(resource, cache, self._tell_owner)
+        self._by_plural = {it.resource.plural: it for it in self.informers}
 
     def keys(self) -> tuple[Key, ...]:
         """Every ModelDeployment there is."""
         return tuple(_key(record) for record in self.model_deployments)
 
-    def seen(self, plural: str, raw: Manifest) -> Seen[Any] | None:
-        """Read an object, in whatever thread, so that no more than is needed is kept of it."""
-        return self._by_plural[plural].seen(raw)
-
-    def on_list(
-        self, plural: str, namespace: str, found: Sequence[Seen[Any]], version: int
-    ) -> None:
-        """Take a whole list: what is not in it is gone."""
-        for record in self._by_plural[plural].replace(namespace, found, version):
-            self._tell(plural, record)
-        if plural == MODEL_DEPLOYMENTS:  # their children may have been listed before them
-            self.revisions.share()
-            self.replica_sets.share()
-        self._missing.discard((plural, namespace))
-        if self.complete:
-            self.completed.set()
-
-    def on_event(self, plural: str, kind: str, seen: Seen[Any]) -> None:
-        """Take one event of a watch: ADDED, MODIFIED or DELETED."""
-        cache = self._by_plural[plural]
-        before = cache.get(seen.at)
-        record = cache.drop(seen) if kind == "DELETED" else cache.take(seen)
-        if record:
-            self._tell(plural, record)
-            if before and before.meta.parent != record.meta.parent:
-                self._tell(plural, before)
-
     def children(self, plural: str, key: Key) -> tuple[Any, ...]:
         """Every record of one child resource that carries the label of this ModelDeployment."""
-        return self._by_plural[plural].children(key)
+        return self._by_plural[plural].cache.children(key)
 
     def sets(self, key: Key, owner_uid: str) -> tuple[ReplicaSetRecord, ...]:
         """What the owner's revisions have their pods from."""
@@ -147,7 +92,7 @@ class Caches:
 
     def on_write_response(self, raw: Manifest) -> None:
         """Take the answer to our own write at once; a status enqueues nothing."""
-        plural = PATHS[raw["kind"]][1]
+        plural = BY_KIND[raw["kind"]].plural
         if plural == MODEL_DEPLOYMENTS:
             self.model_deployments.put(raw)
         else:
@@ -155,9 +100,10 @@ class Caches:
 
     def read(self, plural: str, raw: Manifest, kind: str = "MODIFIED") -> None:
         """Take an object that was read just now, as if a watch had told of it."""
-        seen = self.seen(plural, raw)
+        watch = self._by_plural[plural].watch
+        seen = self.seen(watch, raw)
         if seen:
-            self.on_event(plural, kind, seen)
+            self.on_event(watch, kind, seen)
 
     def criteria(self, key: Key, ref: CriteriaRef) -> CriteriaRecord | None:
         """The exit criteria that a ModelDeployment means by ``ref``."""
@@ -177,21 +123,39 @@ class Caches:
         sibling = others[0][1] if others else {}
         return own or (written.template if written else sibling)
 
-    def _tell(self, plural: str, record: Any) -> None:  # noqa: ANN401 (any cache's record)
-        if plural == MODEL_DEPLOYMENTS:
-            self.enqueue(_key(record))
-        elif plural in CRITERIA:
-            self._tell_users(plural, record)
-        elif record.meta.parent:
+    def _keep(
+        self,
+        resource: Resource,
+        cache: Cache[Any],
+        tell: Callable[[Any], None],
+        listed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """What ModelDeployments have to do with is the first watch of each resource."""
+        watch = resource.watches[0]
+        self.add(Informer(resource=resource, watch=watch, cache=cache, tell=tell, listed=listed))
+
+    def _share(self) -> None:
+        """Their children may have been listed before them."""
+        self.revisions.share()
+        self.replica_sets.share()
+
+    def _tell(self, record: ModelDeploymentRecord) -> None:
+        self.enqueue(_key(record))
+
+    def _tell_owner(self, record: Record) -> None:
+        if record.meta.parent:
             self.enqueue(record.meta.parent)
 
-    def _tell_users(self, plural: str, record: CriteriaRecord) -> None:
-        cluster = plural in CLUSTER_SCOPED
-        kind = CriteriaKind.CLUSTER if cluster else CriteriaKind.NAMESPACED
-        ref = CriteriaRef.model_construct(kind=kind, name=record.meta.name)
+    def _tell_users(self, record: CriteriaRecord) -> None:
+        ref = _ref(CriteriaKind.NAMESPACED, record)
         for user in self.model_deployments:
-            near = cluster or user.meta.namespace == record.meta.namespace
-            if near and ref in user.criteria():
+            if user.meta.namespace == record.meta.namespace and ref in user.criteria():
+                self.enqueue(_key(user))
+
+    def _tell_all_users(self, record: CriteriaRecord) -> None:
+        ref = _ref(CriteriaKind.CLUSTER, record)
+        for user in self.model_deployments:
+            if ref in user.criteria():
                 self.enqueue(_key(user))
 
 
@@ -207,10 +171,5 @@ def _key(record: ModelDeploymentRecord) -> Key:
     return Key(model_deployment.KIND, record.meta.namespace, record.meta.name)
 
 
-def _scopes(plurals: Iterable[str], namespaces: tuple[str, ...]) -> set[tuple[str, str]]:
-    everywhere = ("",)
-    return {
-        (plural, namespace)
-        for plural in plurals
-        for namespace in (everywhere if plural in CLUSTER_SCOPED else namespaces or everywhere)
-    }
+def _ref(kind: CriteriaKind, record: CriteriaRecord) -> CriteriaRef:
+    return CriteriaRef.model_construct(kind=kind, name=record.meta.name)

@@ -1,12 +1,15 @@
 """kopf in a thread of its own, as it is embedded: its signals, tasks and watches stay there.
 
+It watches a resource once, by all selectors that it is given together: who watches one resource by
+two labels needs it twice.
+
 What it hears is handed over to the operator's event loop, in order.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -14,6 +17,7 @@ from typing import Final
 import aiohttp
 import kopf
 
+from lockstep.api.resources import Watch
 from lockstep.clients.kubernetes.connection import Connection
 from lockstep.clients.kubernetes.watches import WatchEvents
 from lockstep.errors import InvariantError
@@ -34,6 +38,22 @@ class WatchContext:
         await self.connection.renew()
         session: aiohttp.ClientSession = await self.watch_events.session(self.connection)
         return kopf.AiohttpSession(server=self.connection.server, aiohttp_session=session)
+
+
+RegistryOf = Callable[[Collection[Watch]], kopf.OperatorRegistry]
+"""Makes the handlers by which kopf watches these, each resource once."""
+
+
+def apart(watches: Iterable[Watch]) -> list[tuple[Watch, ...]]:
+    """As few groups as there can be, in each of which no resource comes twice."""
+    groups: list[dict[Watch, Watch]] = []
+    for watch in watches:
+        resource = watch._replace(selector="")
+        group = next((it for it in groups if resource not in it), None)
+        if group is None:
+            groups.append(group := {})
+        group[resource] = watch
+    return [tuple(group.values()) for group in groups]
 
 
 class WatchThread:

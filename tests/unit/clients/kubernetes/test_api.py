@@ -250,7 +250,7 @@ CALLS: dict[str, Callable[[Kube], Awaitable[object]]] = {
     "status": lambda client: client.put_status("pay", "fraud", "1", {}),
     "patch_status": lambda client: client.patch_status(DECISION),
     "events": lambda client: client.events("pay", {}),
-    "served": lambda client: client.served(),
+    "served": lambda client: client.served("lockstep.dev", "v1alpha1"),
 }
 UNWELL: dict[str, tuple[Say, float, int]] = {
     "429 with a long wait": (Say(code=429, body={}, headers={"Retry-After": "7"}), 7, 1),
@@ -344,8 +344,14 @@ async def test_what_nobody_foresaw_is_a_broken_promise() -> None:
             await client.apply(DEPLOYMENT, "uid-r1")
 
 
-async def test_which_of_our_kinds_are_served() -> None:
+async def test_which_kinds_of_a_group_are_served() -> None:
     served = {"resources": [{"name": "modeldeployments"}, {"name": "modeldeployments/status"}]}
     async with kube(Say(body=served), status(404, "NotFound")) as (client, _):
-        assert "modeldeployments" in await client.served()
-        assert await client.served() == frozenset()
+        assert "modeldeployments" in await client.served("lockstep.dev", "v1alpha1")
+        assert await client.served("lockstep.dev", "v1alpha1") == frozenset()
+
+
+async def test_which_groups_are_served() -> None:
+    groups = {"groups": [{"name": "apps", "versions": []}, {"name": "lockstep.dev"}]}
+    async with kube(Say(body=groups)) as (client, _):
+        assert await client.groups() == {"apps", "lockstep.dev"}

@@ -11,6 +11,7 @@ import pytest
 from yarl import URL
 
 from lockstep.api.base import Manifest
+from lockstep.api.resources import Watch
 from lockstep.clients.kubernetes.watches import (
     Target,
     WatchEvents,
@@ -18,14 +19,20 @@ from lockstep.clients.kubernetes.watches import (
 )
 from tests.unit.clients.scripted import Say, Scripted, connection, scripted
 
+PODS = Watch("", "v1", "pods")
 TARGETS: dict[str, tuple[str, Target]] = {
-    "everywhere": ("/api/v1/pods?limit=500", Target("pods", "", watch=False, page=False)),
+    "everywhere": ("/api/v1/pods?limit=500", Target(PODS, "", streams=False, page=False)),
     "one namespace": (
         "/apis/apps/v1/namespaces/pay/replicasets?watch=true",
-        Target("replicasets", "pay", watch=True, page=False)),
-    "a further page": ("/api/v1/pods?continue=abc", Target("pods", "", watch=False, page=True)),
+        Target(Watch("apps", "v1", "replicasets"), "pay", streams=True, page=False)),
+    "a further page": ("/api/v1/pods?continue=abc", Target(PODS, "", streams=False, page=True)),
+    "what has a label": (
+        "/api/v1/pods?labelSelector=a.dev%2Fb&watch=true",
+        Target(Watch("", "v1", "pods", "a.dev/b"), "", streams=True, page=False)),
+    "a version of a group": (
+        "/apis/apps/v1", Target(Watch("apps", "", ""), "", streams=False, page=False)),
     "namespaces themselves": (
-        "/api/v1/namespaces", Target("namespaces", "", watch=False, page=False)),
+        "/api/v1/namespaces", Target(Watch("", "v1", "namespaces"), "", streams=False, page=False)),
 }  # fmt: skip
 
 
@@ -37,8 +44,8 @@ def test_target(url: str, expected: Target) -> None:
 @dataclass
 class Ears:
     lists: list[tuple[Any, ...]] = field(default_factory=list)
-    events: list[tuple[str, str, Manifest]] = field(default_factory=list)
-    watches: list[tuple[str, str]] = field(default_factory=list)
+    events: list[tuple[Watch, str, Manifest]] = field(default_factory=list)
+    watches: list[tuple[Watch, str]] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
 
 
@@ -48,7 +55,7 @@ async def watch_events(
 ) -> AsyncIterator[tuple[aiohttp.ClientSession, Scripted, Ears]]:
     ears = Ears()
     listener = WatchEvents(
-        plurals=frozenset({"pods"}),
+        watches=frozenset({PODS}),
         seen=lambda _, raw: None if raw["metadata"]["name"] == "odd" else raw,
         on_list=lambda *told: ears.lists.append(told),
         on_event=lambda *told: ears.events.append(told),
@@ -79,7 +86,7 @@ async def get(session: aiohttp.ClientSession, server: Scripted, path: str) -> No
 async def test_a_list_is_told_as_a_whole() -> None:
     async with watch_events(page("a", "b")) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
-    assert ears.lists == [("pods", "", pods("a", "b"), 7)]
+    assert ears.lists == [(PODS, "", pods("a", "b"), 7)]
     assert ears.counted == ["list pods 200"]
     assert server.asked[0].headers["authorization"] == "bearer secret"
 
@@ -87,7 +94,7 @@ async def test_a_list_is_told_as_a_whole() -> None:
 async def test_an_empty_list_is_told_too() -> None:
     async with watch_events(page()) as (session, server, ears):
         await get(session, server, "/api/v1/namespaces/pay/pods")
-    assert ears.lists == [("pods", "pay", [], 7)]
+    assert ears.lists == [(PODS, "pay", [], 7)]
 
 
 async def test_pages_are_told_together_once_the_last_has_come() -> None:
@@ -97,7 +104,7 @@ async def test_pages_are_told_together_once_the_last_has_come() -> None:
         await get(session, server, "/api/v1/pods?continue=x")
         assert ears.lists == []
         await get(session, server, "/api/v1/pods?continue=y")
-    assert ears.lists == [("pods", "", pods("a", "b", "c"), 7)]
+    assert ears.lists == [(PODS, "", pods("a", "b", "c"), 7)]
 
 
 async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
@@ -106,13 +113,13 @@ async def test_a_list_that_was_begun_anew_forgets_its_first_pages() -> None:
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods")
         await get(session, server, "/api/v1/pods?continue=y")
-    assert ears.lists == [("pods", "", pods("a", "b"), 7)]
+    assert ears.lists == [(PODS, "", pods("a", "b"), 7)]
 
 
 async def test_what_nothing_is_kept_of_is_not_told() -> None:
     async with watch_events(page("a", "odd")) as (session, server, ears):
         await get(session, server, "/api/v1/pods")
-    assert ears.lists == [("pods", "", pods("a"), 7)]
+    assert ears.lists == [(PODS, "", pods("a"), 7)]
 
 
 async def test_an_error_is_no_list() -> None:
@@ -126,7 +133,7 @@ async def test_a_watch_that_was_accepted_is_told() -> None:
     async with watch_events(Say(), Say(code=429)) as (session, server, ears):
         await get(session, server, "/api/v1/pods?watch=true")
         await get(session, server, "/api/v1/pods?watch=true")
-    assert ears.watches == [("pods", "")]
+    assert ears.watches == [(PODS, "")]
     assert (ears.lists, ears.counted) == ([], ["watch pods 200", "watch pods 429"])
 
 

@@ -12,39 +12,37 @@ import pytest
 from pydantic import ValidationError
 
 from lockstep import handlers
+from lockstep.api.resources import RESOURCES, Watch
 from lockstep.clients import probes
 from lockstep.settings import Settings
 from lockstep.shell.process.health import Health
 from lockstep.shell.telemetry import logs
 from lockstep.shell.telemetry.metrics import Metrics
-from lockstep.shell.watch.caches import (
-    AUTOSCALERS,
-    CHILDREN,
-    OWN,
-    Caches,
-)
+from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.written import FRAUD
 
 
 def test_the_door_only_listens() -> None:
-    registry = handlers.REGISTRY
+    watches = [watch for it in RESOURCES for watch in it.watches]
+    registry = handlers.registry(watches)
     watched = {
-        handler.selector.any_name
+        (handler.selector.group, handler.selector.version, handler.selector.any_name)
         for handler in registry._watching.get_all_handlers()
         if handler.selector
     }
-    assert watched == {*CHILDREN, *OWN, AUTOSCALERS}
+    assert watched == {(it.group, it.version, it.plural) for it in watches}
     for other in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert list(other.get_all_handlers()) == []
 
 
 def test_children_are_filtered_on_the_server() -> None:
     settings = kopf.OperatorSettings()
-    handlers.tame(settings)
-    for plural, (group, version) in CHILDREN.items():
+    watches = [watch for it in RESOURCES for watch in it.watches]
+    handlers.tame(settings, watches)
+    for group, version, plural, selector in watches:
         resource = kopf.Resource(group=group, version=version, plural=plural)
         selectors = settings.watching.label_selectors.collect(resource)
-        assert selectors == ["lockstep.dev/deployment"]
+        assert selectors == [*filter(None, [selector])]
     assert not settings.posting.enabled
     assert settings.scanning.disabled
 
@@ -109,8 +107,7 @@ async def test_a_watch_that_stood_and_was_not_renewed_is_unhealthy(
     named: list[str] = []
     health = Health(Caches(()), lambda: named)
     assert health.healthy() == []
-    health.connected("pods", "")
-    health.connected("secrets", "")
+    health.connected(Watch("", "v1", "pods"), "")
     assert health.healthy() == []
     loop = asyncio.get_running_loop()
     now = loop.time()

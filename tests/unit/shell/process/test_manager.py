@@ -13,14 +13,15 @@ from lockstep.core.key import Key
 from lockstep.errors import InvariantError, TransientError
 from lockstep.shell.loop.queue import Queue
 from lockstep.shell.loop.workers import WorkerPool
+from lockstep.shell.process import manager
 from lockstep.shell.process.health import Health
 from lockstep.shell.process.manager import Manager
 from lockstep.shell.rollout.criteria import CriteriaStatus
 from lockstep.shell.rollout.verdicts import LastVerdicts
 from lockstep.shell.telemetry.metrics import Metrics
-from lockstep.shell.watch.caches import OWN, Caches
-from lockstep.shell.watch.watch_thread import WatchThread
-from tests.unit.shell.fakes import kept
+from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.watching import Watching
+from tests.unit.shell.fakes import kept, watch
 from tests.unit.shell.loop.test_workers import Thinking, nothing
 from tests.unit.shell.written import FRAUD, model_deployment
 
@@ -31,7 +32,7 @@ SOON = 5.0
 class Stage:
     """The API server, the lease and kopf, as far as a life needs them."""
 
-    served: list[frozenset[str] | Exception] = field(default_factory=lambda: [OWN])
+    served: list[frozenset[str] | Exception] = field(default_factory=lambda: [manager._OWN])
     log: list[str] = field(default_factory=list)
     free: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,7 +61,7 @@ class Api:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
 
-    async def served(self) -> frozenset[str]:
+    async def served(self, *_: str) -> frozenset[str]:
         answers = self.stage.served
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
@@ -85,7 +86,7 @@ class Theatre:
         self.life = Manager(
             kube=cast("Kube", Api(stage)),
             caches=self.caches,
-            watch_thread=cast("WatchThread", stage),
+            watching=cast("Watching", stage),
             lease=cast("Lease", stage),
             work=self.work,
             criteria=CriteriaStatus(self.caches, LastVerdicts(), cast("Kube", Api(stage))),
@@ -95,9 +96,9 @@ class Theatre:
         )
 
     def listed(self) -> None:
-        for plural, namespace in self.caches.scopes:
-            raws = [model_deployment()] if plural == "modeldeployments" else []
-            self.caches.on_list(plural, namespace, kept(self.caches, plural, *raws), 50)
+        for it, namespace in self.caches.scopes:
+            raws = [model_deployment()] if it.plural == "modeldeployments" else []
+            self.caches.on_list(it, namespace, kept(self.caches, it.plural, *raws), 50)
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ async def test_nothing_is_decided_before_everything_was_listed(theatre: Theatre)
     living = asyncio.create_task(theatre.life.live(theatre.stop))
     await until(theatre.stage.log, "listening")
     found = kept(theatre.caches, "modeldeployments", model_deployment())
-    theatre.caches.on_list("modeldeployments", "", found, 50)
+    theatre.caches.on_list(watch("modeldeployments"), "", found, 50)
     theatre.work.enqueue(FRAUD)
     assert theatre.health.ready() != []
     assert theatre.thinking.passes == []
@@ -186,7 +187,7 @@ async def test_an_operator_that_hears_nothing_any_more_ends(theatre: Theatre) ->
 
 
 async def test_it_waits_for_its_crds(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Stage([frozenset(), TransientError("away"), OWN])
+    stage = Stage([frozenset(), TransientError("away"), manager._OWN])
     theatre = Theatre(stage, monkeypatch)
     living = asyncio.create_task(theatre.life.live(theatre.stop))
     await until(stage.log, "listening")

@@ -1,9 +1,10 @@
 """Who is rung for what, and when everything has been seen."""
 
 from lockstep.api.base import Manifest
+from lockstep.api.resources import RESOURCES
 from lockstep.core.key import Key
 from lockstep.shell.watch.caches import Caches
-from tests.unit.shell.fakes import kept
+from tests.unit.shell.fakes import kept, watch
 from tests.unit.shell.written import FRAUD, callers, child, model_deployment
 
 CHURN = Key("ModelDeployment", "pay", "churn")
@@ -68,26 +69,31 @@ def test_cluster_criteria_ring_in_every_namespace() -> None:
 
 def test_it_is_complete_once_every_resource_was_listed_in_every_namespace() -> None:
     caches = Caches(("a", "b"))
-    assert ("clusterexitcriteria", "") in caches.scopes
-    for plural, namespace in sorted(caches.scopes):
+    assert (watch("clusterexitcriteria"), "") in caches.scopes
+    for it, namespace in sorted(caches.scopes):
         assert not caches.complete
-        assert plural in caches.missing
-        caches.on_list(plural, namespace, [], 1)
+        assert it.plural in caches.missing
+        caches.on_list(it, namespace, [], 1)
     assert caches.complete
     assert caches.completed.is_set()
 
 
 def test_events_alone_never_make_it_complete() -> None:
     caches = Caches(())
-    for plural, _ in caches.scopes:
+    for it, _ in caches.scopes:
         raw = {"metadata": {"name": "x", "namespace": "pay", "resourceVersion": "1"}}
-        caches.read(plural, raw, "DELETED")
+        caches.read(it.plural, raw, "DELETED")
     assert not caches.complete
 
 
 def test_a_later_list_rings_for_what_vanished() -> None:
     caches = Caches(())
-    caches.on_list("replicasets", "", kept(caches, "replicasets", child()), 50)
+    caches.on_list(watch("replicasets"), "", kept(caches, "replicasets", child()), 50)
     bells = rung(caches)
-    caches.on_list("replicasets", "", [], 60)
+    caches.on_list(watch("replicasets"), "", [], 60)
     assert bells == [FRAUD]
+
+
+def test_every_watch_of_the_table_has_a_cache() -> None:
+    watches = {it for resource in RESOURCES for it in resource.watches}
+    assert {it.watch for it in Caches(()).informers} == watches

@@ -7,7 +7,8 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import kopf
@@ -15,11 +16,17 @@ import pytest
 from aiohttp import web
 
 from lockstep import handlers
-from lockstep.api.base import Manifest
+from lockstep.adapters.kubernetes import pods, services
+from lockstep.api.base import DEPLOYMENT_LABEL, GROUP, Manifest
+from lockstep.api.resources import POD, RESOURCES, Resource, Watch
+from lockstep.clients.kubernetes.api import Kube
 from lockstep.clients.kubernetes.watches import WatchEvents
 from lockstep.errors import InvariantError
-from lockstep.shell.watch.caches import OWN, Caches
-from lockstep.shell.watch.watch_thread import WatchContext, WatchThread
+from lockstep.shell.watch.cache import Cache
+from lockstep.shell.watch.caches import Caches
+from lockstep.shell.watch.informers import Informer
+from lockstep.shell.watch.watch_thread import WatchContext, apart
+from lockstep.shell.watch.watching import Watching
 from tests.unit.clients.scripted import connection
 from tests.unit.shell.written import FRAUD, child, model_deployment
 
@@ -31,10 +38,11 @@ SERVED = {
     "/apis/apps/v1": ("replicasets", "deployments", "controllerrevisions"),
     "/apis/policy/v1": ("poddisruptionbudgets",),
     "/apis/autoscaling/v2": ("horizontalpodautoscalers",),
-    "/apis/lockstep.dev/v1alpha1": tuple(OWN),
+    "/apis/lockstep.dev/v1alpha1": tuple(it.plural for it in RESOURCES if it.group == GROUP),
     "/apis/apiextensions.k8s.io/v1": ("customresourcedefinitions",),
 }
-GROUPS = tuple(path.removeprefix("/apis/") for path in SERVED if path.startswith("/apis/"))
+DISCOVERY = 3
+"""Slashes in the path of a group and version."""
 GONE: Manifest = {"type": "ERROR", "object": {"code": 410, "message": "too old"}}
 
 
@@ -47,6 +55,7 @@ class TinyApi:
     lists: list[str] = field(default_factory=list)
     queries: dict[str, dict[str, str]] = field(default_factory=dict)
     wrong: list[web.Response] = field(default_factory=list)
+    served: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(SERVED))
     version: int = 100
     url: str = ""
 
@@ -57,13 +66,15 @@ class TinyApi:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path
-        plural = path.rsplit("/", 1)[-1]
+        plural = _told_of(request)
         if path == "/api":
             return web.json_response({"versions": ["v1"]})
         if path == "/apis":
-            return web.json_response({"groups": [_group(name) for name in GROUPS]})
-        if path in SERVED:
-            return web.json_response({"resources": [_resource(name) for name in SERVED[path]]})
+            return web.json_response({"groups": [*map(_group, self.served)]})
+        if path in self.served:
+            return web.json_response({"resources": [*map(_resource, self.served[path])]})
+        if path.startswith("/apis/") and path.count("/") == DISCOVERY:
+            raise web.HTTPNotFound
         if request.query.get("watch"):
             return await self._watch(request, plural)
         self.lists.append(plural)
@@ -87,8 +98,15 @@ class TinyApi:
         return response
 
 
-def _group(name: str) -> Manifest:
-    group, version = name.split("/")
+def _told_of(request: web.Request) -> str:
+    """The resource, with the label that it is watched by if that is not ModelDeployments'."""
+    selector = request.query.get("labelSelector", DEPLOYMENT_LABEL)
+    other = "" if selector == DEPLOYMENT_LABEL else f"?{selector}"
+    return request.path.rsplit("/", 1)[-1] + other
+
+
+def _group(path: str) -> Manifest:
+    group, version = path.split("/")[-2:]
     return {
         "name": group,
         "versions": [{"version": version}],
@@ -134,28 +152,44 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    api: TinyApi, monkeypatch: pytest.MonkeyPatch, namespaces: tuple[str, ...] = ()
+    api: TinyApi,
+    monkeypatch: pytest.MonkeyPatch,
+    namespaces: tuple[str, ...] = (),
+    others: tuple[Informer, ...] = (),
 ) -> AsyncIterator[Listener]:
     async def known(*_: object) -> None:
         """There is no file to read credentials from."""
 
     monkeypatch.setattr("lockstep.clients.kubernetes.connection._load", known)
+    often = timedelta(milliseconds=50)
+    monkeypatch.setattr("lockstep.shell.watch.watching._OPTIONAL_EVERY", often)
     caches, loop = Caches(namespaces), asyncio.get_running_loop()
+    for informer in others:
+        caches.add(informer)
     watch_events = WatchEvents(
-        plurals=frozenset(plural for plural, _ in caches.scopes),
+        watches=frozenset(it.watch for it in caches.informers),
         seen=caches.seen,
         on_list=lambda *told: _there(loop, caches.on_list, *told),
         on_event=lambda *told: _there(loop, caches.on_event, *told),
         connected=lambda *_: None,
         count=lambda *_: None,
     )
-    context = WatchContext(connection=connection(api.url), watch_events=watch_events)
-    task = asyncio.create_task(WatchThread(handlers.REGISTRY, context, namespaces).listen())
+    way = connection(api.url)
+    kube = Kube(way, lambda *_: None, connections=1, timeout=timedelta(seconds=SOON))
+    watching = Watching(
+        discovery=kube,
+        informers=caches,
+        registry_of=handlers.registry,
+        context=WatchContext(connection=way, watch_events=watch_events),
+        namespaces=namespaces,
+    )
+    task = asyncio.create_task(watching.listen())
     try:
         yield Listener(caches, task)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await kube.close()
 
 
 def _there(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *told: object) -> None:
@@ -176,7 +210,7 @@ async def test_everything_is_seen_before_it_is_called_complete(
             await listener.until(lambda: listener.caches.complete)
             assert names(listener.caches) == ["fraud-r1", "fraud-r2"]
             assert listener.caches.keys() == (FRAUD,)
-    assert sorted(api.lists) == sorted({plural for plural, _ in listener.caches.scopes})
+    assert sorted(api.lists) == sorted({watch.plural for watch, _ in listener.caches.scopes})
     assert api.queries["replicasets"]["labelSelector"] == "lockstep.dev/deployment"
     assert "labelSelector" not in api.queries["modeldeployments"]
 
@@ -272,7 +306,7 @@ async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.Monke
 
 
 async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "REGISTRY", kopf.OperatorRegistry())  # knows no way to log in
+    monkeypatch.setattr(handlers, "registry", lambda _: kopf.OperatorRegistry())  # no way to log in
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
         with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
             await asyncio.wait_for(asyncio.shield(listener.task), SOON)
@@ -295,3 +329,71 @@ async def test_what_kopf_leaves_behind_is_told_in_a_line(
     (told,) = (it for it in caplog.records if "never retrieved" in it.getMessage())
     assert "no credentials" in told.getMessage()
     assert told.exc_info is None, "a traceback parses source, perhaps in the middle of a parse"
+
+
+ROUTE = Resource(
+    group="routes.example.com",
+    version="v1",
+    plural="routes",
+    kind="Route",
+    selectors=("",),
+    optional=True,
+)
+TRIALS = "example.com/trial"
+
+
+def informer(resource: Resource, selector: str, cache: Cache[Any]) -> Informer:
+    (watch,) = (it for it in resource.watches if it.selector == selector)
+    return Informer(resource=resource, watch=watch, cache=cache, tell=lambda _: None)
+
+
+async def test_an_optional_resource_that_is_not_served_keeps_nobody_waiting_and_may_come_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    routes = informer(ROUTE, "", Cache(services.prune))
+    async with tiny_api() as api, listening(api, monkeypatch, others=(routes,)) as listener:
+        await listener.until(lambda: listener.caches.complete)
+        assert "routes" not in api.lists
+        api.objects["routes"] = [child("r1")]
+        api.served["/apis/routes.example.com/v1"] = ("routes",)
+        await listener.until(lambda: bool(api.streams["routes"]) and len(routes.cache) == 1)
+        api.say("routes", {"type": "ADDED", "object": child("r2", version=101)})
+        await listener.until(lambda: len(routes.cache) == 2)
+    assert len(api.lists) == len(set(api.lists)), "what was watched already was left alone"
+
+
+async def test_an_optional_resource_that_is_served_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    routes = informer(ROUTE, "", Cache(services.prune))
+    async with tiny_api() as api:
+        api.served["/apis/routes.example.com/v1"] = ("routes",)
+        api.objects["routes"] = [child("r1")]
+        async with listening(api, monkeypatch, others=(routes,)) as listener:
+            await listener.until(lambda: listener.caches.complete)
+            assert len(routes.cache) == 1
+
+
+async def test_pods_are_watched_by_the_label_of_each_kind_on_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = replace(POD, selectors=(*POD.selectors, TRIALS))
+    trials = informer(both, TRIALS, Cache(pods.prune))
+    async with tiny_api() as api:
+        api.objects["pods"] = [child("r1")]
+        api.objects[f"pods?{TRIALS}"] = [child("t1"), child("t2")]
+        async with listening(api, monkeypatch, others=(trials,)) as listener:
+            await listener.until(lambda: listener.caches.complete)
+            assert (len(listener.caches.pods), len(trials.cache)) == (1, 2)
+            await listener.until(lambda: bool(api.streams["pods"]))
+            api.say("pods", {"type": "DELETED", "object": child("r1", version=101)})
+            await listener.until(lambda: not len(listener.caches.pods))
+            assert len(trials.cache) == 2
+
+
+def test_watches_are_put_apart_only_where_they_share_a_resource() -> None:
+    by_deployment, by_trial = (Watch("", "v1", "pods", it) for it in (DEPLOYMENT_LABEL, TRIALS))
+    one, other = Watch("", "v1", "services"), Watch("example.com", "v1", "services")
+    assert apart([by_deployment, one, other]) == [(by_deployment, one, other)]
+    assert apart([by_deployment, by_trial, one]) == [(by_deployment, one), (by_trial,)]
+    assert len(apart(watch for it in RESOURCES for watch in it.watches)) == 1
