@@ -12,7 +12,7 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from lockstep.adapters.routers.registry import ROUTERS
+from lockstep.adapters.routers.registry import ROUTERS, kinds
 from lockstep.clients import probes
 from lockstep.clients.kubernetes import connection
 from lockstep.clients.kubernetes.api import Kube
@@ -102,20 +102,19 @@ async def _operator(
     prometheus = PrometheusClient(
         settings.prometheus_url, timeout=timedelta(seconds=settings.prometheus_timeout_seconds)
     )
-    caches = Caches(settings.namespaces)
+    caches = Caches(settings.namespaces, kinds(ROUTERS))
     for informer in others:
         caches.add(informer)
-    router = ROUTERS["ReplicaRatio"]
     smokes = SmokeTests(SmokeClient(user_agent()), caches)
     named = NamedWatches(way, metrics.requested)
     configs = Configs(named, caches)
     telling = Tell(memory, kube, metrics, clock)
     world = Cluster(
         following=Follow(caches, memory, kube, clock, configs),
-        observing=Observe(caches, memory, router, clock, configs),
+        observing=Observe(caches, memory, ROUTERS, clock, configs),
         asking=Ask(Measure(prometheus, caches), smokes, kube, metrics),
         storing=Store(caches, memory, kube),
-        acting=Act(caches, memory, kube, router, clock),
+        acting=Act(caches, memory, kube, ROUTERS, clock),
         telling=telling,
     )
     work = WorkerPool(queue, caches, world, thinking, metrics, clock)

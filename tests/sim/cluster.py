@@ -19,7 +19,7 @@ from lockstep.core.rollout.observed import (
     Ended,
     Pod,
 )
-from lockstep.core.rollout.routing import reaches
+from lockstep.core.rollout.routing import Routing, reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import SERVICE, Objects
 from tests.sim.promises import keep
@@ -57,6 +57,8 @@ NOT_CREATED: Final = Trouble(
 class Weather:
     """How late the parts are, in seconds, and how often pods get sick; ``places`` for pods.
 
+    ``plane``: a data plane that splits by weight, from what it is told to what it does, and once
+    more to what it says.
     ``drain``: for how long a pod goes on answering after it was told to go. ``held``: how often one
     stays all the same, answering nobody, until somebody removes it.
     """
@@ -65,6 +67,7 @@ class Weather:
     controller: tuple[float, float] = (0.3, 0.3)
     start: tuple[float, float] = (8.0, 8.0)
     proxy: tuple[float, float] = (1.0, 1.0)
+    plane: tuple[float, float] = (1.0, 3.0)
     sickness: float = 0.0
     places: int | None = None
     drain: tuple[float, float] = (5.0, 6.0)
@@ -111,6 +114,7 @@ class Cluster:
         self.quota: int | None = None
         self.most = 0
         self.gates = False
+        self.led: Routing | None = None
         self.endpoints: frozenset[str] = frozenset()
         self.reached_since: dict[str, float] = {}
         self.previewed_since: dict[str, float] = {}
@@ -206,7 +210,28 @@ class Cluster:
             self.objects.drop(SERVICE)
         else:
             self.objects.put(SERVICE, service)
+            if service.pending:
+                self._after_the_plane(lambda: self._led(service))
         self._reroute()
+
+    def _after_the_plane(self, happening: Callable[[], None]) -> None:
+        self.agenda.after(self.rng.uniform(*self.weather.plane), happening)
+
+    def _led(self, told: CallerService) -> None:
+        """The data plane does what it was told, unless it was told something else meanwhile."""
+        if self.service() == told and not self._put_off(lambda: self._led(told)):
+            self.led = told.routing
+            self._after_the_plane(lambda: self._confirmed(told))
+            self._reroute()
+
+    def _confirmed(self, told: CallerService) -> None:
+        if self.service() == told and not self._put_off(lambda: self._confirmed(told)):
+            self.objects.put(SERVICE, replace(told, pending=False))
+
+    def routing(self) -> Routing | None:
+        """Whom callers are led to: by a data plane that has taken in something, or a selector."""
+        service = self.service()
+        return self.led or (service.routing if service and not service.pending else None)
 
     def hears(self, revision: str, port: int | str) -> bool:
         """Whether a revision's pods listen there."""
@@ -490,20 +515,19 @@ class Cluster:
 
     def selected(self) -> list[Pod]:
         """Pods that answer and that the Service selects as it stands."""
-        service = self.service()
-        routing = service.routing if service else None
+        routing = self.routing()
         return [it for it in self.pods() if it.ready and reaches(routing, it.revision)]
 
     def _open_gates(self) -> None:
         """A load balancer takes in what the Service selects, ready or not, and says so."""
-        service = self.service()
+        routing = self.routing()
         for pod in self.pods():
-            if pod.held and service and reaches(service.routing, pod.revision):
+            if pod.held and reaches(routing, pod.revision):
                 self.agenda.after(2.0, functools.partial(self._open, pod.name))
 
     def _open(self, name: str) -> None:
-        pod, service = self._standing(name), self.service()
-        if pod and pod.held and service and reaches(service.routing, pod.revision):
+        pod = self._standing(name)
+        if pod and pod.held and reaches(self.routing(), pod.revision):
             self._start(name)
 
     def _reroute(self) -> None:

@@ -19,8 +19,10 @@ from lockstep.core.rollout.actions import (
     NotePorts,
     PruneConfig,
     PruneRevision,
+    PutArmService,
     PutBudget,
     PutReplicaSet,
+    RemoveArmService,
     RemoveBudget,
     RemovePod,
     RemovePreview,
@@ -35,6 +37,7 @@ from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import (
     Answers,
     Arm,
+    ArmService,
     Budget,
     CallerService,
     Decided,
@@ -45,8 +48,8 @@ from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, Tra
 from lockstep.shell.rollout.refusals import Refusals
 from tests.sim.cluster import Cluster
 from tests.sim.deciders import AUTHOR, DECISIONS
-from tests.sim.obey import carried_out
-from tests.sim.objects import ALIENS, PREVIEW, RESOURCE, SERVICE, Objects
+from tests.sim.obey import carried_out, is_weighted
+from tests.sim.objects import ALIENS, ARM_SERVICES, PREVIEW, RESOURCE, SERVICE, Objects
 from tests.sim.parts import Parts
 from tests.sim.promises import keep
 from tests.sim.resource import Resource, wire
@@ -105,6 +108,7 @@ class Hands:
             arms=self._arms(),
             service=service,
             preview=self.objects.cache.get(PREVIEW),
+            arm_services=tuple(self.objects.of(ARM_SERVICES, cached=True).values()),
             stored=tuple(self.objects.of("stored", cached=True).values()),
             criteria=self.objects.cache.get(("criteria", ""), {}),
             foreign=tuple(self.foreign),
@@ -217,8 +221,8 @@ class Hands:
                 self._size(action)
             case SetTraffic():
                 self._route(action)
-            case SetPreview() | RemovePreview():
-                self._preview(action)
+            case SetPreview() | RemovePreview() | PutArmService() | RemoveArmService():
+                self._of_one_revision(action)
             case PutBudget() | RemoveBudget() | SetOwnership():
                 assert self._standing is not None
                 self.budget = carried_out(self._standing, action).budget
@@ -242,6 +246,14 @@ class Hands:
                 self._write(lambda: self.cluster.terminate(name))
                 self.objects.learn(("pods", name))
 
+    def _of_one_revision(
+        self, action: SetPreview | RemovePreview | PutArmService | RemoveArmService
+    ) -> None:
+        if isinstance(action, PutArmService | RemoveArmService):
+            self._arm_service(action)
+        else:
+            self._preview(action)
+
     def _preview(self, action: SetPreview | RemovePreview) -> None:
         if isinstance(action, RemovePreview):
             self._write(lambda: self.objects.drop(PREVIEW))
@@ -251,6 +263,16 @@ class Hands:
             self._refuse_foreign("Service", preview_name(KEY.name))
             self._write(lambda: self.objects.put(PREVIEW, preview))
         self.objects.learn(PREVIEW)
+
+    def _arm_service(self, action: PutArmService | RemoveArmService) -> None:
+        key = (ARM_SERVICES, action.revision)
+        if isinstance(action, RemoveArmService):
+            self._write(lambda: self.objects.drop(key))
+        else:
+            self._refuse_foreign("Service", f"{KEY.name}-{action.revision}")
+            there = ArmService(revision=action.revision, ports=action.ports)
+            self._write(lambda: self.objects.put(key, there))
+        self.objects.learn(key)
 
     def _answer(self, action: AnswerDecision) -> None:
         held: Decided | None = self.objects.truth.get((DECISIONS, action.uid))
@@ -298,7 +320,9 @@ class Hands:
             raise TransientError("the Service is gone")
         self._refuse_foreign("Service", KEY.name)
         uid = self.cluster.uid_of_service()
-        service = CallerService(uid=uid, routing=action.routing, ports=action.ports)
+        assert self._standing is not None
+        waits = is_weighted(self._standing)
+        service = CallerService(uid=uid, routing=action.routing, ports=action.ports, pending=waits)
         self._write(lambda: self.cluster.route(service))
         self.objects.learn(SERVICE)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from lockstep.adapters.kubernetes.refusals import Refusal
-from lockstep.adapters.routers.replica_ratio import ReplicaRatio
+from lockstep.adapters.routers.registry import ROUTERS
 from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, Manifest
 from lockstep.api.resources import BY_KIND
 from lockstep.clients.kubernetes.api import Kube
@@ -179,12 +179,12 @@ class World:
     metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
-        client, router = cast("Kube", self.kube), ReplicaRatio()
+        client = cast("Kube", self.kube)
         clock = Clock(self._clock, lambda: self._clock() - NOW)
         configs = Configs(NothingThere(), self.caches)
         self.steps = Cluster(
             following=Follow(self.caches, self.memory, client, clock, configs),
-            observing=Observe(self.caches, self.memory, router, clock, configs),
+            observing=Observe(self.caches, self.memory, ROUTERS, clock, configs),
             asking=Ask(
                 Asks(self.answering, probing=False),
                 SmokeTests(Asks(self.answering, probing=True), self.caches),
@@ -192,7 +192,7 @@ class World:
                 self.metrics,
             ),
             storing=Store(self.caches, self.memory, client),
-            acting=Act(self.caches, self.memory, client, router, self._clock),
+            acting=Act(self.caches, self.memory, client, ROUTERS, self._clock),
             telling=Tell(self.memory, client, self.metrics, self._clock),
         )
 

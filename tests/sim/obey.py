@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import child_name
 from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (
@@ -11,8 +12,10 @@ from lockstep.core.rollout.actions import (
     NotePorts,
     PruneConfig,
     PruneRevision,
+    PutArmService,
     PutBudget,
     PutReplicaSet,
+    RemoveArmService,
     RemoveBudget,
     RemovePod,
     RemovePreview,
@@ -25,6 +28,7 @@ from lockstep.core.rollout.actions import (
 )
 from lockstep.core.rollout.observed import (
     Arm,
+    ArmService,
     Budget,
     CallerService,
     ChildReplicaSet,
@@ -54,20 +58,46 @@ def carried_out(observed: Observed, action: Action) -> Observed:
             return _with(observed, _sized(observed, action))
         case SetTraffic(routing=routing, ports=ports):
             uid = observed.service.uid if observed.service else "s"
-            service = CallerService(uid=uid, routing=routing, ports=ports)
+            waits = is_weighted(observed)
+            service = CallerService(uid=uid, routing=routing, ports=ports, pending=waits)
             return replace(observed, service=service)
-        case SetPreview(revision=revision, ports=ports):
-            uid = observed.preview.uid if observed.preview else "v"
-            preview = CallerService(uid=uid, routing=Only(revision), ports=ports)
-            return replace(observed, preview=preview)
-        case RemovePreview():
-            return replace(observed, preview=None)
+        case SetPreview() | RemovePreview() | PutArmService() | RemoveArmService():
+            return _of_one_revision(observed, action)
         case PutBudget() | RemoveBudget() | SetOwnership():
             return _kept_up(observed, action)
         case StoreConfig() | PruneConfig():
             return replace(observed, copies=tuple(_copies(observed, action)))
         case AnswerDecision() | PruneRevision():
             return _over(observed, action)
+
+
+def is_weighted(observed: Observed) -> bool:
+    """Whether a data plane splits requests; it confirms later what it is told."""
+    spec = observed.spec
+    return isinstance(spec, ModelDeploymentSpec) and spec.traffic_method.weighted
+
+
+def _of_one_revision(
+    observed: Observed, action: SetPreview | RemovePreview | PutArmService | RemoveArmService
+) -> Observed:
+    match action:
+        case SetPreview(revision=revision, ports=ports):
+            uid = observed.preview.uid if observed.preview else "v"
+            preview = CallerService(uid=uid, routing=Only(revision), ports=ports)
+            return replace(observed, preview=preview)
+        case RemovePreview():
+            return replace(observed, preview=None)
+        case PutArmService() | RemoveArmService():
+            return replace(observed, arm_services=_arm_services(observed, action))
+
+
+def _arm_services(
+    observed: Observed, action: PutArmService | RemoveArmService
+) -> tuple[ArmService, ...]:
+    others = tuple(it for it in observed.arm_services if it.revision != action.revision)
+    if isinstance(action, RemoveArmService):
+        return others
+    return (*others, ArmService(revision=action.revision, ports=action.ports))
 
 
 def _over(observed: Observed, action: AnswerDecision | PruneRevision) -> Observed:

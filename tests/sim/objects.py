@@ -13,6 +13,8 @@ Id = tuple[str, str]
 RESOURCE: Final[Id] = ("resource", "")
 SERVICE: Final[Id] = ("service", "")
 PREVIEW: Final[Id] = ("preview", "")
+ARM_SERVICES: Final = "arm services"
+"""The kind of Services of single revisions, where a data plane splits by weight."""
 ALIENS: Final = "aliens"
 """The kind of pods that have our labels and are somebody else's."""
 

@@ -25,7 +25,7 @@ from lockstep.core.rollout.actions import (
 )
 from lockstep.core.rollout.observed import Arm, Observed
 from lockstep.core.rollout.replicas import Counts, share
-from lockstep.core.rollout.routing import Everyone, Only, Routing, reaches
+from lockstep.core.rollout.routing import Everyone, Only, Routing, Shares, reaches
 from lockstep.core.rollout.stages import INITIAL, WHOLE, max_surge, room, steps
 from tests.sim.obey import carried_out
 from tests.sim.resource import wire
@@ -503,7 +503,7 @@ def is_held_up(now: Standing) -> bool:
     """
     stable, candidate, stage = now.status.stable, now.status.candidate, now.status.stage
     held = now.spec.paused or now.status.hold or now.spec.rollback_to
-    if not (stable and candidate and stage) or held or now.routing == Everyone():
+    if not (stable and candidate and stage) or held or isinstance(now.routing, Everyone | Shares):
         return False
     walked = steps(now.spec, candidate)
     step = walked[min(stage.index, len(walked) - 1)]

@@ -25,13 +25,13 @@ from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.loop.ports import Planner
 from lockstep.shell.loop.reconcile import Waits, reconcile
 from lockstep.shell.rollout.refusals import Refusals
-from tests.sim import deciders, feet, promises
+from tests.sim import deciders, feet, promises, weights
 from tests.sim.agenda import Agenda
 from tests.sim.changes import SpecChanges, changed_spec
 from tests.sim.cluster import Cluster, Weather
 from tests.sim.hands import CrashError, Hands, Watcher
 from tests.sim.obey import carried_out, obey
-from tests.sim.objects import ALIENS, RESOURCE, Objects
+from tests.sim.objects import ALIENS, ARM_SERVICES, RESOURCE, Objects
 from tests.sim.parts import ALLOWED, Parts
 from tests.sim.promises import BrokenPromiseError, keep
 from tests.sim.resource import Resource, wire
@@ -274,6 +274,10 @@ class Story:
             for name in {*children, *pods}
         }
 
+    def arm_services(self) -> frozenset[str]:
+        """The revisions that have a Service of their own."""
+        return frozenset(self.objects.of(ARM_SERVICES))
+
     def _watch(self) -> None:
         """After everything that happens: the promises about the world as it is."""
         if self.cluster.endpoints and self.cluster.unanswered():
@@ -284,12 +288,11 @@ class Story:
             return
         self._checked = version
         self._kept(lambda: self._once.watch(self.status))
-        service = self.cluster.service()
         standing = promises.Standing(
             spec=self.spec,
             status=self.status,
             arms=self.arms(),
-            routing=service.routing if service else None,
+            routing=self.cluster.routing(),
             proven=frozenset(self.parts.proven),
             misled=tuple(self.cluster.misled()),
             edited=self.agenda.seconds < self.edited_at + FOLLOW_SECONDS,
@@ -297,6 +300,7 @@ class Story:
         if self.meddled_at is None:
             for promise in promises.OF_MOMENTS:
                 self._kept(functools.partial(promise, standing))
+            self._kept(lambda: weights.of_moments(standing, self.arm_services()))
         refused = len(self.hands.held) > 0
         strange = any(it.ready for it in self.objects.of(ALIENS).values())
         excused = refused or strange or self.meddled_at is not None
@@ -359,6 +363,7 @@ class Story:
         decided = self.thinking.decided
         for promise in promises.OF_ACTIONS:
             self._kept(functools.partial(promise, standing, decided, action))
+        self._kept(lambda: weights.of_actions(standing, decided, action))
         self._kept(
             lambda: promises.callers_do_not_return_to_the_rejected(standing, action, self._recalled)
         )

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lockstep.core.plan import Plan
-from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, Shares
 from tests.sim.agenda import Agenda
 from tests.sim.written import revision_of
 
@@ -71,6 +71,8 @@ def _callers(routing: Routing | None) -> str:
             return "everyone"
         case Only(revision):
             return f"only {short(revision)}"
+        case Shares(percent):
+            return " ".join(f"{short(revision)} {share}%" for revision, share in percent)
 
 
 def _pods(story: "Story") -> str:

@@ -29,6 +29,7 @@ from lockstep.api.base import (
 )
 from lockstep.api.json_path import JSON_PATH_LENGTH, JSON_PATH_PATTERN, JSON_PATH_SENTENCE
 from lockstep.api.service import LONGEST_KEY, Service
+from lockstep.api.traffic import REPLICA_RATIO, TrafficMethod
 
 KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
@@ -487,6 +488,11 @@ class ModelDeploymentSpec(Spec):
     terminationGracePeriodSeconds is the longest there is place for."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Old revisions that are remembered."""
+
+    @property
+    def traffic_method(self) -> TrafficMethod:
+        """How its callers are split; there is no field yet that would say another one."""
+        return REPLICA_RATIO
 
     RULES: ClassVar[Rules] = (
         Rule(

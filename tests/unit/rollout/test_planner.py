@@ -24,8 +24,10 @@ from lockstep.core.rollout.actions import (
     NotePorts,
     PruneConfig,
     PruneRevision,
+    PutArmService,
     PutBudget,
     PutReplicaSet,
+    RemoveArmService,
     RemoveBudget,
     RemovePod,
     RemovePreview,
@@ -45,7 +47,7 @@ from lockstep.core.rollout.observed import (
 )
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.proving import judged_by
-from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, Shares
 from tests.unit.rollout.worlds import (
     NOW,
     V1,
@@ -86,6 +88,8 @@ _VERBS: dict[type[Action], str] = {
     AnswerDecision: "answer",
     PruneRevision: "forget",
     NotePorts: "note ports of",
+    PutArmService: "Service",
+    RemoveArmService: "no Service",
 }
 
 
@@ -104,6 +108,8 @@ def say(action: Action) -> str:
             return f"preview {VERSIONS[name][0]}"
         case RemovePreview():
             return "no preview"
+        case PutArmService(revision=name) | RemoveArmService(name):
+            return f"{_VERBS[type(action)]} {VERSIONS[name][0]}"
         case PutBudget() | RemoveBudget() | SetOwnership() | StoreConfig() | PruneConfig():
             return type(action).__name__
         case AnswerDecision(name=name) | PruneRevision(name) | NotePorts(name):
@@ -118,6 +124,8 @@ def _callers(routing: Routing) -> str:
             return "both"
         case Only(name):
             return VERSIONS[name][0]
+        case Shares(percent):
+            return " ".join(f"{VERSIONS[name][0]}:{share}%" for name, share in percent)
 
 
 def did(decided: Plan) -> str:

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from lockstep.adapters.kubernetes.model_deployments import write_status
 from lockstep.adapters.kubernetes.refusals import Refusal
-from lockstep.adapters.routers.replica_ratio import ReplicaRatio
+from lockstep.adapters.routers.base import Router
+from lockstep.adapters.routers.registry import ROUTERS
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.api.resources import BY_KIND, RESOURCES, Watch
@@ -208,6 +209,7 @@ class Bench:
     memory: Memory = field(default_factory=Memory)
     caches: Caches = field(default_factory=lambda: Caches(()))
     metrics: Metrics = field(default_factory=Metrics)
+    routers: Mapping[str, Router] = field(default_factory=lambda: ROUTERS)
 
     def __post_init__(self) -> None:
         self.shown = Shown()
@@ -228,7 +230,7 @@ class Bench:
     @property
     def observe(self) -> Observe:
         clock = Clock(self._clock, lambda: self._clock() - NOW)
-        return Observe(self.caches, self.memory, ReplicaRatio(), clock, self.configs)
+        return Observe(self.caches, self.memory, self.routers, clock, self.configs)
 
     @property
     def store(self) -> Store:
@@ -236,7 +238,7 @@ class Bench:
 
     @property
     def act(self) -> Act:
-        return Act(self.caches, self.memory, self.client, ReplicaRatio(), self._clock)
+        return Act(self.caches, self.memory, self.client, self.routers, self._clock)
 
     @property
     def tell(self) -> Tell:

@@ -3,37 +3,32 @@
 It splits new connections and nothing else: a kept-alive one stays with its pod.
 """
 
-from collections.abc import Mapping
-from typing import Final, assert_never
+from collections.abc import Mapping, Sequence
 
-from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL
-from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
-
-_NOBODY: Final = "none"  # no revision is called so: they are hexadecimal
+from lockstep.adapters.kubernetes import selectors
+from lockstep.adapters.routers.base import Reading, Rendered
+from lockstep.api.base import Manifest
+from lockstep.api.service import Ports
+from lockstep.api.traffic import REPLICA_RATIO
+from lockstep.core.facts import ChildRef
+from lockstep.core.rollout.children.owner import Owner
+from lockstep.core.rollout.routing import Routing
 
 
 class ReplicaRatio:
-    """Router by label selector."""
+    """Router by label selector; it has no objects but the callers' Service."""
 
-    def render(self, name: str, routing: Routing) -> dict[str, str]:
-        everyone = {DEPLOYMENT_LABEL: name}
-        match routing:
-            case Nobody():
-                return {**everyone, REVISION_LABEL: _NOBODY}
-            case Only(revision):
-                return {**everyone, REVISION_LABEL: revision}
-            case Everyone():
-                return everyone
-            case other:
-                assert_never(other)
+    method = REPLICA_RATIO
 
-    def read(self, name: str, selector: Mapping[str, str]) -> Routing | None:
-        rest = dict(selector)
-        if rest.pop(DEPLOYMENT_LABEL, None) != name:
-            return None
-        revision = rest.pop(REVISION_LABEL, None)
-        if rest:
-            return None
-        if revision is None:
-            return Everyone()
-        return Nobody() if revision == _NOBODY else Only(revision)
+    def refs(self, name: str) -> Sequence[ChildRef]:
+        del name
+        return ()
+
+    def render(self, owner: Owner, routing: Routing, ports: Ports) -> Rendered:
+        del ports
+        return Rendered(selectors.selector(owner.key.name, routing))
+
+    def read(self, name: str, selector: Mapping[str, str], found: Sequence[Manifest]) -> Reading:
+        del found
+        reached = selectors.read(name, selector)
+        return Reading(reached, reached)

@@ -86,6 +86,23 @@ class SetTraffic:
     service: Service = PLAIN
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutArmService:
+    """Let a data plane reach one revision; it goes before any share of the requests does."""
+
+    revision: str
+    ports: Ports
+    exists: bool
+    service: Service = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveArmService:
+    """No request may be sent to this revision any more, as the data plane has confirmed."""
+
+    revision: str
+
+
 @dataclass(frozen=True, slots=True)
 class PruneRevision:
     """Forget an old revision that nothing refers to; ``name`` is its ControllerRevision's."""
@@ -163,6 +180,8 @@ Action = (
     | RemoveReplicaSet
     | RemovePod
     | SetTraffic
+    | PutArmService
+    | RemoveArmService
     | SetPreview
     | RemovePreview
     | PutBudget

@@ -34,6 +34,8 @@ def behind(view: View, stable: Arm, candidate: Arm, target: Counts) -> str:
     ):
         if arm.present > count:
             return f"{name} has {arm.present} pods, going to {count}{places(view, arm, count)}"
+    if view.pending:
+        return "the data plane has not confirmed the weights that it was given"
     return "the Service does not reach the candidate yet"
 
 

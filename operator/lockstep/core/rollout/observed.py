@@ -223,7 +223,8 @@ class CallerService:
     ``drifted``: what is ours in it and the same for all revisions is not as we would write it.
     ``edited``: somebody else has written some of its ports. ``astray``: callers are sent to no pod
     of ours, or to pods that are not ready, whatever it selects. ``elsewhere``: what it
-    selects by is nothing that we write.
+    selects by is nothing that we write. ``pending``: ``routing`` is written, and the data plane has
+    not confirmed it; who only selects pods has nothing to confirm.
     """
 
     uid: str
@@ -233,7 +234,17 @@ class CallerService:
     edited: bool = False
     astray: bool = False
     elsewhere: bool = False
+    pending: bool = False
     hand: Hand | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmService:
+    """The Service of one revision, through which a data plane that splits by weight reaches it."""
+
+    revision: str
+    ports: Ports = ()
+    drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,6 +365,7 @@ class Observed:
         author: Who last changed the spec; empty where nobody stamped it.
         authors: Who changed what runs since the last revision was completed.
         preview: The Service through which only the candidate is reached.
+        arm_services: Those of single revisions, where a data plane splits by weight.
         configs: Content digest of each ConfigMap that the template reads and that exists.
         edits: Of the same ConfigMaps, for people: they decide nothing.
         copies: Our copies of ConfigMaps, of every revision.
@@ -380,6 +392,7 @@ class Observed:
     authors: tuple[str, ...] = ()
     service: CallerService | None = None
     preview: CallerService | None = None
+    arm_services: tuple[ArmService, ...] = ()
     budget: Budget | None = None
     stored: tuple[StoredRevision, ...] = ()
     criteria: Mapping[CriteriaRef, Criteria | Unreadable] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from lockstep.core.conditions import Claim
 from lockstep.core.last import of_last
 from lockstep.core.rollout import config, messages
 from lockstep.core.rollout.actions import NotePorts
-from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
+from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, Shares, reaches
 from lockstep.core.rollout.stages import WHOLE, max_surge, steps
 from lockstep.core.rollout.view import View
 
@@ -127,7 +127,7 @@ def offered(view: View, routing: Routing) -> Ports:
     match routing:
         case Only(revision):
             return of(view, revision)
-        case Everyone():
+        case Everyone() | Shares():
             return _shared(view)
         case Nobody():
             known = view.status.stable or view.status.candidate

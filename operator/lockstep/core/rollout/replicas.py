@@ -1,7 +1,12 @@
-"""How many pods each arm gets. Arithmetic only: weights become counts, counts become steps."""
+"""How many pods each arm gets. Arithmetic only: weights become counts, counts become steps.
+
+Where the ratio of pods is the share, both arms carry all callers together: whoever shrinks leaves
+``Room.floor`` to the other one's available pods. Where a data plane splits by weight, each arm
+carries its own share, and the counts are only what it needs for that.
+"""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 APPROXIMATE_ABOVE: Final = 10
@@ -25,12 +30,14 @@ class Room:
     ``keep``: stable keeps its size and the candidate comes on top of ``replicas``.
     ``may_lack``: how many available pods below ``replicas`` callers may have to do with, where that
     is said; the last one too.
+    ``weighted``: shares are the data plane's, whatever the ratio of pods.
     """
 
     replicas: int
     max_surge: int
     keep: bool = False
     may_lack: int = 0
+    weighted: bool = False
 
     @property
     def floor(self) -> int:
@@ -52,11 +59,15 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One arm as it is: pods asked for, pods not on their way out, pods that answer."""
+    """One arm as it is: pods asked for, pods not on their way out, pods that answer.
+
+    ``needed``: pods that its share takes, where it has one that is not a ratio of pods.
+    """
 
     wanted: int
     present: int
     available: int
+    needed: int = 0
 
     @property
     def taking(self) -> int:
@@ -82,6 +93,9 @@ def split(weight: int, room: Room) -> Counts:
     if weight == 100:  # noqa: PLR2004 (percent)
         warm = room.replicas if room.keep else min(1, room.max_surge)
         return Counts(room.replicas, warm)
+    if room.weighted:
+        stable = room.replicas if room.keep else carriers(100 - weight, room)
+        return Counts(carriers(weight, room), stable)
     return min(_ratios(weight, room), key=lambda counts: _distance(counts, weight, room))
 
 
@@ -105,16 +119,38 @@ def _distance(counts: Counts, weight: int, room: Room) -> tuple[float, int]:
     return abs(100 * counts.candidate / total - weight), abs(total - room.replicas)
 
 
+def carriers(percent: int, room: Room) -> int:
+    """Pods that carry ``percent`` of the callers; one at the least where somebody has to answer."""
+    return max(1, -(-room.floor * percent // 100)) if percent and room.floor else 0
+
+
+def keepers(percent: int, room: Room) -> int:
+    """Pods that an arm with ``percent`` of the callers has to keep.
+
+    Shares are whole percents and pods are not: less than one point of a share is the rounding. Else
+    67% would take three pods of three, where those of 33% take one, and neither arm got on.
+    """
+    return room.floor * (percent - 1) // 100 + 1 if percent and room.floor else 0
+
+
+def carried(pods: int, room: Room) -> int:
+    """Percent of the callers that so many available pods carry: ``carriers`` the other way."""
+    most = 100 * pods // room.floor if room.floor else 100 * pods
+    return min(100, most)
+
+
 def too_far(weight: int, room: Room) -> bool:
     """Whether the closest ratio misses ``weight`` by more than ``APPROXIMATE_ABOVE`` points."""
-    return room.replicas > 0 and abs(share(split(weight, room)) - weight) > APPROXIMATE_ABOVE
+    if room.weighted or not room.replicas:
+        return False
+    return abs(share(split(weight, room)) - weight) > APPROXIMATE_ABOVE
 
 
 @functools.lru_cache(maxsize=1024)
 def replicas_that_do(weight: int, room: Room) -> int | None:
     """The smallest ``replicas`` above the present ones at which ``weight`` is met well enough."""
     for replicas in range(room.replicas + 1, _MOST_REPLICAS):
-        if not too_far(weight, Room(replicas=replicas, max_surge=room.max_surge, keep=room.keep)):
+        if not too_far(weight, replace(room, replicas=replicas)):
             return replicas
     return None
 
@@ -123,7 +159,7 @@ def step(candidate: Side, stable: Side, target: Counts, room: Room, others: int 
     """The next counts to ask for on the way to ``target``; safe to ask for in one go.
 
     Stable grows first, into places that nobody takes; an arm shrinks only as far as the other
-    one's available pods allow.
+    one's available pods allow, or as its own share does.
 
     Args:
         candidate: The candidate as it is.
@@ -137,9 +173,13 @@ def step(candidate: Side, stable: Side, target: Counts, room: Room, others: int 
     places = most - max(stable_grown, stable.present) - others
     candidate_grown = _grow(candidate, target.candidate, places)
     return Counts(
-        candidate=_shrink(candidate_grown, target.candidate, room.floor - stable.available),
-        stable=_shrink(stable_grown, target.stable, room.floor - candidate.available),
+        candidate=_shrink(candidate_grown, target.candidate, _needed(candidate, stable, room)),
+        stable=_shrink(stable_grown, target.stable, _needed(stable, candidate, room)),
     )
+
+
+def _needed(side: Side, other: Side, room: Room) -> int:
+    return side.needed if room.weighted else room.floor - other.available
 
 
 def make_way(candidate: Side, stable: Side, target: Counts, room: Room, others: int) -> Counts:

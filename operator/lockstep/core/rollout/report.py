@@ -34,6 +34,7 @@ from lockstep.core.rollout import (
     ports,
     rebuilding,
     refused,
+    rerouting,
     restart,
     revision,
     settling,
@@ -57,7 +58,15 @@ from lockstep.core.rollout.observed import (
     Observed,
 )
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
-from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
+from lockstep.core.rollout.routing import (
+    Everyone,
+    Nobody,
+    Only,
+    Routing,
+    Shares,
+    reaches,
+    share_of,
+)
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
 from lockstep.core.rollout.view import Assessment, DesiredState, View, soonest
 
@@ -67,6 +76,7 @@ _MESSAGE: Final = 1024
 def plan(view: View, assessment: Assessment) -> Plan:
     """Everything that follows from an assessment."""
     assessment, before = settling.told(view, upkeep.told(view, assessment)), view.observed.status
+    assessment = rerouting.held(view, assessment)
     actions = tuple(_actions(view, assessment))
     assessment = refused.told(view, assessment, actions)
     refusal = refused.claim(view, actions)
@@ -157,18 +167,24 @@ def _weights(view: View, assessment: Assessment) -> Weights | None:
     status = assessment.status
     if status.candidate is None:
         left = _left_behind(view, status.stable)
-        return Weights(desired=0, actual=left) if left else None
+        method = view.spec.traffic_method.name
+        return Weights(desired=0, actual=left, method=method) if left else None
     stage = status.stage
     walked = walk(replace(view, status=status))
     known = stage is not None and stage.index < len(walked)
     desired = walked[stage.index].weight if stage and known else 100
     stable = view.observed.arm(status.stable.revision).ready if status.stable else 0
     candidate = view.observed.arm(status.candidate.revision)
-    return Weights(desired=desired, actual=_actual(view.routing, candidate, stable))
+    actual = _actual(view.routing, candidate, stable)
+    if view.pending and view.observed.status.weights:
+        actual = view.observed.status.weights.actual
+    return Weights(desired=desired, actual=actual, method=view.spec.traffic_method.name)
 
 
 def _left_behind(view: View, stable: RevisionStatus | None) -> int:
     """Percent of callers that still meet an ended trial's pods."""
+    if isinstance(view.routing, Shares):
+        return WHOLE - share_of(view.routing, stable.revision if stable else "")
     reached = {
         arm.revision: arm.ready
         for arm in view.observed.arms.values()
@@ -182,10 +198,8 @@ def _actual(routing: Routing | None, candidate: Arm, stable: int) -> int:
     match routing:
         case Everyone():
             return share(Counts(candidate=candidate.ready, stable=stable))
-        case Only(only) if only == candidate.revision:
-            return 100
         case _:
-            return 0
+            return share_of(routing, candidate.revision)
 
 
 def _answering(view: View, assessment: Assessment) -> int:
@@ -271,7 +285,9 @@ def _actions(view: View, assessment: Assessment) -> Iterator[Action]:
     yield from _store(view, assessment)
     yield from config.actions(view, assessment)
     yield from ports.notes(view, assessment.status)
+    yield from rerouting.opened(view, assessment)
     yield from _traffic(view, assessment.desired.routing)
+    yield from rerouting.closed(view, assessment)
     yield from _preview(view, assessment.desired.preview)
     yield from _removals(view, assessment, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))

@@ -135,7 +135,8 @@ class Trial:
     @property
     def weighed(self) -> bool:
         """Whether whoever shall reach the candidate does, whatever its pods are like."""
-        return self.view.routing == self.desired().routing and self._opened()
+        view = self.view
+        return view.routing == self.desired().routing and not view.pending and self._opened()
 
     @property
     def arrived(self) -> bool:

@@ -201,7 +201,13 @@ def room(spec: ModelDeploymentSpec) -> Room:
     keep = canary.stable_scale is StableScale.KEEP if canary else whole
     rolling = spec.strategy.rolling
     lacks = rolling.max_unavailable if rolling else 0
-    return Room(replicas=spec.replicas, max_surge=max_surge(spec), keep=keep, may_lack=lacks)
+    return Room(
+        replicas=spec.replicas,
+        max_surge=max_surge(spec),
+        keep=keep,
+        may_lack=lacks,
+        weighted=spec.traffic_method.weighted,
+    )
 
 
 def gives_way(spec: ModelDeploymentSpec) -> bool:

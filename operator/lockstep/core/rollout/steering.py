@@ -1,11 +1,30 @@
 """Whom callers reach and how many pods stand, in both directions: onwards and back."""
 
+from dataclasses import replace
+
 from lockstep.api.model_deployment import RollbackSpeed
 from lockstep.core.rollout import keeping, ports, strangers
 from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.proving import proven
-from lockstep.core.rollout.replicas import Counts, Room, Side, make_way, step
-from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, reaches
+from lockstep.core.rollout.replicas import (
+    Counts,
+    Side,
+    carried,
+    keepers,
+    make_way,
+    share,
+    step,
+)
+from lockstep.core.rollout.routing import (
+    Everyone,
+    Nobody,
+    Only,
+    Routing,
+    Shares,
+    reaches,
+    share_of,
+    split,
+)
 from lockstep.core.rollout.stages import WHOLE, Step, max_surge, room
 from lockstep.core.rollout.view import DesiredState, View
 
@@ -51,8 +70,11 @@ def preview(view: View, candidate: Arm) -> str | None:
 
 
 def _side(view: View, arm: Arm, routing: Routing) -> Side:
-    carried = _carried(view, arm, routing)
-    return Side(wanted=arm.wanted, present=_places(view, arm), available=carried)
+    carried, needed = _carried(view, arm, routing), 0
+    if view.weighted:
+        most = max(share_of(view.routing, arm.revision), share_of(routing, arm.revision))
+        needed = keepers(most, room(view.spec))
+    return Side(wanted=arm.wanted, present=_places(view, arm), available=carried, needed=needed)
 
 
 def _carried(view: View, arm: Arm, routing: Routing) -> int:
@@ -73,6 +95,7 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     new; both arms are reached only once no pod of a third revision, or of somebody else, could be.
     A pod that waits for a readiness gate may be selected: nobody is sent to it until the gate is
     open, and some gates open only for pods that callers' Service selects.
+    Where requests are split by weight, a Service of its own leads to each revision.
     """
     if not proven(view):
         return back(view, stable)
@@ -84,6 +107,8 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
         return everybody
     if not (step_.shared and ports.fit(view)):
         return _one_of_both(view, stable, candidate)
+    if view.weighted:
+        return _by_weight(view, stable, candidate, step_.weight) if clear else back(view, stable)
     if _in_the_way(view, stable, candidate) or strangers.beside(view):
         alone = view.routing == everybody and candidate.ready
         unhelped = not stable.ready and candidate.available
@@ -93,12 +118,47 @@ def onwards(view: View, stable: Arm, candidate: Arm, step_: Step) -> Routing:
     return back(view, stable)
 
 
+def _by_weight(view: View, stable: Arm, candidate: Arm, weight: int) -> Routing:
+    """As many requests as the step says and the candidate's pods carry.
+
+    Where the pods of both carry less than there is, each revision gets what its pods are worth.
+    """
+    ours, theirs = _lasting_available(candidate), _lasting_available(stable)
+    if not ours:
+        return back(view, stable)
+    everybody = Only(candidate.revision)
+    if not stable.ready or (view.routing == everybody and not theirs):
+        return everybody
+    worth = share(Counts(candidate=ours, stable=theirs))
+    percent = min(weight, max(carried(ours, room(view.spec)), worth))
+    return split({stable.revision: WHOLE - percent, candidate.revision: percent})
+
+
+def _handed_back_by_weight(view: View, stable: Arm, left: Arm) -> Routing:
+    """Stable gets what its pods carry, and never less than it has."""
+    ours, theirs = _lasting_available(stable), _lasting_available(left)
+    if not (ours and theirs):
+        return back(view, stable)
+    worth = share(Counts(candidate=ours, stable=theirs))
+    most = WHOLE - max(carried(ours, room(view.spec)), worth)
+    percent = min(share_of(view.routing, left.revision), most)
+    return split({stable.revision: WHOLE - percent, left.revision: percent})
+
+
+def _lasting_available(arm: Arm) -> int:
+    """Available pods that are asked for; the others are about to go."""
+    return min(arm.available, arm.wanted)
+
+
 def _one_of_both(view: View, stable: Arm, candidate: Arm) -> Routing:
     """Callers are not to be split; who finds them split already takes no pod from them for it."""
     if _stands_in(view, stable, candidate):
         return Only(candidate.revision)
+    routing = view.routing
     clear = not (_in_the_way(view, stable, candidate) or strangers.beside(view))
-    split_already = view.routing == Everyone() and clear and ports.fit(view)
+    split_already = routing == Everyone() and clear and ports.fit(view)
+    if isinstance(routing, Shares) and ports.fit(view):
+        return _handed_back_by_weight(view, stable, candidate)
     if split_already and stable.available < view.spec.replicas:
         return Everyone()
     return back(view, stable)
@@ -168,8 +228,7 @@ def _replacing(view: View, stable: Arm, routing: Routing) -> DesiredState:
 def _returning(
     view: View, stable: Arm, serving: Arm, routing: Routing, kept: int = 0
 ) -> dict[str, int]:
-    whole = room(view.spec)
-    space = Room(replicas=whole.replicas, max_surge=whole.max_surge, may_lack=whole.may_lack)
+    space = replace(room(view.spec), keep=False)
     target = Counts(candidate=kept, stable=view.spec.replicas)
     named = {stable.revision, serving.revision}
     arms = view.observed.arms.values()
@@ -232,8 +291,11 @@ def handed_back(view: View, stable: Arm, left: Arm, kept: int = 0) -> DesiredSta
 
 def _shared(view: View, stable: Arm, failed: Arm) -> Routing:
     """Both arms, once stable answers and nobody could meet a third revision, or miss a port."""
+    if view.weighted:
+        fit = ports.fit(view)
+        return _handed_back_by_weight(view, stable, failed) if fit else back(view, stable)
     third = _in_the_way(view, stable, failed) or bool(strangers.beside(view))
     if third and view.routing == Only(failed.revision) and failed.ready:
         return Only(failed.revision)
-    split = stable.ready and not third and ports.fit(view)
-    return Everyone() if split else back(view, stable)
+    both = stable.ready and not third and ports.fit(view)
+    return Everyone() if both else back(view, stable)

@@ -76,6 +76,16 @@ class View:
         """Whom callers reach now; None without a Service."""
         return self.observed.service.routing if self.observed.service else None
 
+    @property
+    def weighted(self) -> bool:
+        """Whether a data plane splits requests by weight, whatever the ratio of pods."""
+        return self.spec.traffic_method.weighted
+
+    @property
+    def pending(self) -> bool:
+        """Whether callers may still be where they were before ``routing`` was written."""
+        return self.observed.service is not None and self.observed.service.pending
+
     def with_status(self, **changes: Unpack[StatusChanges]) -> "View":
         """The same facts with another status."""
         return replace(self, status=changed(self.status, **changes))

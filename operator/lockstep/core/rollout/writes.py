@@ -12,8 +12,10 @@ from lockstep.core.rollout.actions import (
     NotePorts,
     PruneConfig,
     PruneRevision,
+    PutArmService,
     PutBudget,
     PutReplicaSet,
+    RemoveArmService,
     RemoveBudget,
     RemovePod,
     RemovePreview,
@@ -25,6 +27,7 @@ from lockstep.core.rollout.actions import (
     StoreRevision,
 )
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.routing import share_of
 
 
 def write(of: Key, action: Action) -> Write:
@@ -36,6 +39,10 @@ def write(of: Key, action: Action) -> Write:
             return _sized(of, action)
         case SetTraffic(exists=exists):
             return Write(_put(exists=exists), "Service", of.name)
+        case PutArmService(revision=revision, exists=exists):
+            return Write(_put(exists=exists), "Service", names.child_name(of.name, revision))
+        case RemoveArmService(revision):
+            return Write(Verb.DELETED, "Service", names.child_name(of.name, revision))
         case SetPreview(exists=exists):
             return Write(_put(exists=exists), "Service", names.preview_name(of.name))
         case RemovePreview():
@@ -92,8 +99,9 @@ def _put(*, exists: bool) -> Verb:
 def rests_on(seen: Observed, action: Action, missing: Sequence[Action]) -> bool:
     """Whether an action has to wait because one of those before it was not carried out.
 
-    No pod is made of a revision that could not be stored, and none goes that callers may still be
-    sent to. Everything else is worth doing by itself.
+    No pod is made of a revision that could not be stored, no request is sent where no Service is,
+    and neither pod nor Service goes that callers may still be sent to. Everything else is worth
+    doing by itself.
     """
     return any(_rests_on(seen, action, it) for it in missing)
 
@@ -102,8 +110,10 @@ def _rests_on(seen: Observed, action: Action, missing: Action) -> bool:
     match missing:
         case StoreRevision(revision=revision) | StoreConfig(revision=revision):
             return isinstance(action, StoreConfig | PutReplicaSet) and action.revision == revision
+        case PutArmService(revision=revision):
+            return isinstance(action, SetTraffic) and share_of(action.routing, revision) > 0
         case SetTraffic(exists=True):  # without a Service nobody is sent anywhere
-            return _takes_pods(seen, action)
+            return isinstance(action, RemoveArmService) or _takes_pods(seen, action)
         case _:
             return False
 

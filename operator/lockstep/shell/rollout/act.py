@@ -1,10 +1,11 @@
 """Act: one action, one request, and its answer into the cache at once. Nothing is decided here."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from lockstep.adapters.routers import registry
 from lockstep.adapters.routers.base import Router
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.facts import Foreign
@@ -15,8 +16,10 @@ from lockstep.core.rollout.actions import (
     NotePorts,
     PruneConfig,
     PruneRevision,
+    PutArmService,
     PutBudget,
     PutReplicaSet,
+    RemoveArmService,
     RemoveBudget,
     RemovePod,
     RemovePreview,
@@ -53,13 +56,13 @@ class Act:
         caches: Caches,
         memory: Memory,
         kube: Kube,
-        router: Router,
+        routers: Mapping[str, Router],
         clock: Callable[[], datetime],
     ) -> None:
         self._caches = caches
         self._memory = memory
         self._kube = kube
-        self._router = router
+        self._routers = routers
         self._clock = clock
 
     async def act(self, seen: Observed, action: Action) -> timedelta | None:
@@ -79,7 +82,7 @@ class Act:
         if left is not None:
             return left
         try:
-            await self._act(owner, action)
+            await self._act(seen, owner, action)
         except RefusedError as error:
             return refusals.refused(seen, action, error, self._clock())
         except ForeignObjectError as error:
@@ -96,7 +99,7 @@ class Act:
         """Refuse the Decisions about a ModelDeployment that does not exist."""
         return await decisions.dismiss(self._caches, self._kube, key, now)
 
-    async def _act(self, owner: Owner, action: Action) -> None:
+    async def _act(self, seen: Observed, owner: Owner, action: Action) -> None:
         match action:
             case StoreRevision():
                 await self._store_revision(owner, action)
@@ -104,10 +107,11 @@ class Act:
                 await self._note_ports(owner.key, action)
             case PutReplicaSet() | RemoveReplicaSet() | RemovePod():
                 await replica_sets.act(self._caches, self._memory, self._kube, owner, action)
-            case SetTraffic() | SetPreview() | RemovePreview():
-                await services.act(
-                    self._caches, self._memory, self._kube, self._router, owner, action
-                )
+            case (
+                SetTraffic() | PutArmService() | RemoveArmService() | SetPreview() | RemovePreview()
+            ):
+                router = registry.chosen(self._routers, seen.spec)
+                await services.act(self._caches, self._memory, self._kube, router, owner, action)
             case PutBudget() | RemoveBudget() | SetOwnership():
                 await budget_and_owners.act(self._caches, self._memory, self._kube, owner, action)
             case StoreConfig() | PruneConfig():

@@ -7,7 +7,7 @@ were taken are looked up once more, users' config is watched, what is there no m
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from lockstep.adapters.kubernetes import config_maps, drift, model_deployments
 from lockstep.adapters.kubernetes.meta import meta
@@ -27,6 +27,7 @@ from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout import budget_and_owners
 from lockstep.shell.rollout.clocks import counted_on
 from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.watch.cache import Cache
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.references import Configs
 
@@ -114,7 +115,12 @@ class Follow:
 
     def _children(self, key: Key) -> set[str]:
         """Uids of all that may differ from what we render."""
-        caches = (self._caches.replica_sets, self._caches.services, self._caches.budgets)
+        caches: tuple[Cache[Any], ...] = (
+            self._caches.replica_sets,
+            self._caches.services,
+            self._caches.budgets,
+            *self._caches.routes.values(),
+        )
         return {record.meta.uid for cache in caches for record in cache.children(key)}
 
     def _stored(

@@ -1,5 +1,6 @@
 """From caches and memory to one frozen Observed: nothing is written, nothing awaited."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lockstep.adapters.kubernetes import drift
@@ -31,11 +32,16 @@ class Observe:
     """The second half of the first step of the walk."""
 
     def __init__(
-        self, caches: Caches, memory: Memory, router: Router, clock: Clock, configs: Configs
+        self,
+        caches: Caches,
+        memory: Memory,
+        routers: Mapping[str, Router],
+        clock: Clock,
+        configs: Configs,
     ) -> None:
         self._caches = caches
         self._memory = memory
-        self._router = router
+        self._routers = routers
         self._clock = clock
         self._configs = configs
 
@@ -45,7 +51,7 @@ class Observe:
         stored = followed.stored
         arms, strangers = self._arms(owner, record, {it.revision: it for it in stored})
         callers, preview = services.find(
-            self._caches, self._memory, self._router, owner, record.spec
+            self._caches, self._memory, self._routers, owner, record.spec
         )
         return Observed(
             key=key,
@@ -60,6 +66,7 @@ class Observe:
             strangers=strangers,
             service=callers,
             preview=preview,
+            arm_services=tuple(services.arms(self._caches, self._memory, owner, record.spec)),
             stored=stored,
             criteria=self._criteria(key, record),
             foreign=followed.foreign,

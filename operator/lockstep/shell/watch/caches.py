@@ -13,6 +13,7 @@ from lockstep.adapters.kubernetes import (
     pods,
     replica_sets,
     services,
+    whole,
 )
 from lockstep.adapters.kubernetes.exit_criteria import (
     CriteriaRecord,
@@ -37,9 +38,12 @@ Enqueue = Callable[[Key], None]
 
 
 class Caches(Informers):
-    """One cache per resource; what changes in one enqueues whom it concerns."""
+    """One cache per resource; what changes in one enqueues whom it concerns.
 
-    def __init__(self, namespaces: Iterable[str]) -> None:
+    ``routes``: by kind, the objects that routers write beside Services, of ``routed`` kinds.
+    """
+
+    def __init__(self, namespaces: Iterable[str], routed: Iterable[str] = ()) -> None:
         super().__init__(namespaces)
         self.enqueue: Enqueue = _nobody
         self.model_deployments = Cache(model_deployments.prune, model_deployments.renew)
@@ -75,6 +79,9 @@ class Caches(Informers):
             (resources.CONFIG_MAP, self.copies),
         ):
             self._keep(resource, cache, self._tell_owner)
+        self.routes = {kind: Cache(whole.prune) for kind in sorted(routed)}
+        for kind, found in self.routes.items():
+            self._keep(BY_KIND[kind], found, self._tell_owner)
         self._by_plural = {it.resource.plural: it for it in self.informers}
 
     def keys(self) -> tuple[Key, ...]:

@@ -15,7 +15,12 @@ def of_preview(asked: Service) -> Service:
 
 
 def service(
-    owner: Owner, name: str, selector: Mapping[str, str], ports: Ports, asked: Service
+    owner: Owner,
+    name: str,
+    selector: Mapping[str, str],
+    ports: Ports,
+    asked: Service,
+    revision: str | None = None,
 ) -> Manifest:
     """Render a Service; other fields stay the cluster's.
 
@@ -25,8 +30,9 @@ def service(
         selector: The router's.
         ports: Of the revisions that it selects, whatever ``asked`` says of ports.
         asked: The rest of what is said of it.
+        revision: Which one it is the Service of, if of a single one.
     """
-    of = metadata(owner, name)
+    of = metadata(owner, name, revision)
     notes = {**asked.annotations, **of.get("annotations", {})}
     return {
         "apiVersion": "v1",
