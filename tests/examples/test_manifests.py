@@ -11,7 +11,8 @@ from examples.demo import manifests
 from lockstep.api.base import PINNED_PATTERN
 from lockstep.api.decision import Act, DecisionSpec
 from lockstep.api.exit_criteria import ExitCriteriaSpec
-from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.gates.stage import problems
 from lockstep.core.names import preview_name

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from lockstep.api.decision import Act
-from lockstep.api.model_deployment import BlueGreen, ModelDeploymentSpec, Strategy
+from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import RevisionStatus
+from lockstep.api.strategy import BlueGreen, Strategy
 from lockstep.core.rollout.stages import FIRST, INITIAL, RETURNED, steps
 
 ROOT = Path(__file__).parents[2]

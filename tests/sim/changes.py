@@ -13,10 +13,10 @@ from lockstep.api.model_deployment import (
     Rollback,
     RollbackWindow,
     SmokeTest,
-    Strategy,
-    Template,
 )
 from lockstep.api.service import Service
+from lockstep.api.strategy import Strategy
+from lockstep.api.template import Template
 
 
 class SpecChanges(TypedDict, total=False):

@@ -12,8 +12,9 @@ from lockstep.api.conditions import OF_THE_PHASE, TOLD, Reason
 from lockstep.api.events import EventReason
 from lockstep.api.exit_criteria import Metric
 from lockstep.api.failures import FailureReason
-from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec, RollbackSpeed
+from lockstep.api.model_deployment import ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (

@@ -8,7 +8,8 @@ from typing import Any, Final
 from lockstep.api.base import Manifest
 from lockstep.api.changes import changed
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec
-from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.strategy import CriteriaKind, CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.key import Key
 from lockstep.core.rollout import revision

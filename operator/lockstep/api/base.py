@@ -4,15 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from operator import not_
 from typing import Annotated, Any, ClassVar, Final, Self
 
-import durationpy
 from pydantic import (
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -48,16 +46,6 @@ PORTS_ANNOTATION: Final = f"{GROUP}/ports"
 TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
 """On a pod: the digest of the rendered template that it was made from."""
 OWN_PREFIX: Final = f"{GROUP}/"
-
-_LONGEST_DURATION: Final = 32
-DURATION_PATTERN: Final = (
-    r"^([0-9]{1,12}(\.[0-9]+)?ms|[0-9]{1,9}(\.[0-9]+)?s|[0-9]{1,7}(\.[0-9]+)?m"
-    r"|[0-9]{1,5}(\.[0-9]+)?h)+$"
-)
-"""No more digits than CEL can add up: what it cannot, it calls a type conversion error."""
-A_DURATION: Final = (
-    "must be a duration such as 90s, 5m or 36h, at most 8760h, a year; there are no days"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,75 +231,8 @@ def blank() -> Any:  # noqa: ANN401 (as pydantic's Field)
     return Field(default="", exclude_if=not_)
 
 
-def parse_duration(text: object) -> timedelta:
-    """Read a Go-style duration such as ``1h30m`` or ``250ms``.
-
-    The pattern is narrower than the library: no sign, no days, nothing between the parts.
-
-    Raises:
-        ValueError: The text is not one.
-    """
-    if isinstance(text, timedelta):
-        return text
-    if not isinstance(text, str) or not _is_duration(text):
-        raise ValueError(A_DURATION)
-    return durationpy.from_str(text)
-
-
-def _is_duration(text: str) -> bool:
-    return len(text) <= _LONGEST_DURATION and re.fullmatch(DURATION_PATTERN, text) is not None
-
-
-def format_duration(value: timedelta) -> str:
-    """Write a duration as Go does, largest unit first: ``1h30m``, ``45s``, ``0s``.
-
-    In whole milliseconds and always with a unit, so that ``parse_duration`` takes it: the library
-    would write ``0``, and ``1.5s`` where we wrote ``1s500ms`` into objects that are stored.
-    """
-    milliseconds = round(value / timedelta(milliseconds=1))
-    parts = []
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
-        count, milliseconds = divmod(milliseconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
-
-
-def whole_seconds(value: timedelta) -> str:
-    """The same without fractions of a second, as people read it."""
-    return format_duration(timedelta(seconds=round(value.total_seconds())))
-
-
-def _at_least(text: str) -> Rule:
-    shortest = parse_duration(text)
-    return Rule(
-        f"!self.matches(r'{DURATION_PATTERN}') || duration(self) >= duration('{text}')",
-        f"must be at least {text}",
-        lambda value: value >= shortest,
-    )
-
-
 def _is_port_name(text: str) -> bool:
     return len(text) <= LONGEST_PORT_NAME and re.fullmatch(PORT_NAME_PATTERN, text) is not None
-
-
-LONGEST: Final = timedelta(hours=8760)
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "maxLength": _LONGEST_DURATION}),
-    Rule(
-        f"self.matches(r'{DURATION_PATTERN}') && duration(self) <= duration('8760h')",
-        A_DURATION,
-        lambda value: value <= LONGEST,
-    ),
-]
-"""A length of time from 0 to a year; on the wire a Go-style string."""
-
-PositiveDuration = Annotated[Duration, _at_least("1ms")]
-"""A length of time above 0; on the wire a Go-style string."""
 
 
 def _wire_time(value: datetime) -> str:
@@ -346,8 +267,6 @@ MAY_BE_NULL: Final[Any] = Field(default=None, json_schema_extra={"nullable": Tru
 """A default of None that people also write as null, which server-side apply does not take for
 absent."""
 
-Interval = Annotated[Duration, _at_least("1s")]
-"""How often something is asked: no team may flood Prometheus."""
 
 DnsLabel = Annotated[
     str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")

@@ -17,7 +17,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from lockstep.api import decision, exit_criteria, model_deployment
-from lockstep.api.base import GROUP, VERSION, Manifest, Rules, format_duration
+from lockstep.api.base import GROUP, VERSION, Manifest, Rules
+from lockstep.api.durations import format_duration
 from lockstep.api.exit_criteria_status import ExitCriteriaStatus
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
-from lockstep.api.base import DnsLabel, Duration, Interval, KeyedBy, Number, Rule, Rules, Spec
+from lockstep.api.base import DnsLabel, KeyedBy, Number, Rule, Rules, Spec
+from lockstep.api.durations import Duration, Interval
 from lockstep.api.model_deployment import FailureAction
 
 KIND = "ExitCriteria"

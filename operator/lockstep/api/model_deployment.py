@@ -1,34 +1,28 @@
 """ModelDeployment: a served model and the way its revisions are rolled out."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
-from pydantic import ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
 from lockstep.api.base import (
-    DURATION_PATTERN,
     MAY_BE_NULL,
-    OWN_PREFIX,
     AwareTime,
-    DnsLabel,
-    Duration,
-    KeyedBy,
     Number,
-    ObjectName,
     PinnedReference,
-    PositiveDuration,
     Rule,
     Rules,
     SemVer,
     Spec,
-    Weight,
     at_admission,
 )
+from lockstep.api.durations import DURATION_PATTERN, Duration, PositiveDuration
 from lockstep.api.json_path import JSON_PATH_LENGTH, JSON_PATH_PATTERN, JSON_PATH_SENTENCE
-from lockstep.api.service import LONGEST_KEY, Service
+from lockstep.api.service import Service
+from lockstep.api.strategy import Strategy
+from lockstep.api.template import Template
 from lockstep.api.traffic import REPLICA_RATIO, TrafficMethod
 
 KIND = "ModelDeployment"
@@ -42,101 +36,6 @@ NAME: Final = Rule(
     "letter: its Services and ReplicaSets are named after it",
     lambda name: len(name) <= LONGEST_NAME and re.fullmatch(_NAME_PATTERN, name) is not None,
 )
-
-
-class Island(Spec):
-    """A typed part of a pod template; what it does not name is kept as written."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-def _at_most(entries: int) -> WithJsonSchema:
-    """A list of objects as Kubernetes has them, for the API server to bound.
-
-    What got in before there was a bound is still read: the operator looks at each entry once.
-    """
-    item = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return WithJsonSchema({"type": "array", "maxItems": entries, "items": item})
-
-
-class Container(Island):
-    """A container as in a Pod; only its image is looked at here."""
-
-    name: DnsLabel
-    """What the container is called; unlike the others of its list."""
-    image: PinnedReference
-    """The image, pinned: `repository[:tag]@sha256:…`."""
-    env: Annotated[Any, _at_most(1024)] = ()
-    """Its environment variables."""
-    env_from: Annotated[Any, _at_most(128)] = ()
-    """ConfigMaps and Secrets that are variables as a whole."""
-    ports: Annotated[Any, _at_most(256)] = ()
-    """The ports that it listens on."""
-    volume_mounts: Annotated[Any, _at_most(256)] = ()
-    """Where it finds the volumes."""
-
-
-class ImageVolumeSource(Island):
-    """An OCI image or artifact that is mounted read-only."""
-
-    reference: PinnedReference
-    """The image or artifact, pinned: `repository[:tag]@sha256:…`."""
-
-
-class Volume(Island):
-    """A volume as in a Pod; only an image in it is looked at here."""
-
-    name: DnsLabel
-    """What the volume is called; unlike the others."""
-    image: ImageVolumeSource | None = None
-    """An OCI image or artifact as a volume."""
-
-
-class PodSpec(Island):
-    """A pod's spec as Kubernetes has it; fields that are not named here are kept as written."""
-
-    containers: Annotated[
-        tuple[Container, ...], Field(min_length=1, max_length=32), KeyedBy(("name",))
-    ]
-    """The containers of the pod."""
-    init_containers: Annotated[tuple[Container, ...], Field(max_length=32), KeyedBy(("name",))] = ()
-    """The containers that run before them."""
-    volumes: Annotated[tuple[Volume, ...], Field(max_length=64), KeyedBy(("name",))] = ()
-    """The volumes that containers may mount."""
-
-
-_SHORT_KEYS: Final = Rule(
-    f"self.all(key, key.size() <= {LONGEST_KEY})",
-    f"a key has at most {LONGEST_KEY} characters",
-    lambda entries: all(len(key) <= LONGEST_KEY for key in entries),
-)
-
-
-class TemplateMetadata(Spec):
-    """What every pod is labelled and annotated with."""
-
-    labels: Annotated[
-        dict[str, Annotated[str, Field(max_length=63)]],
-        Field(max_length=64),
-        _SHORT_KEYS,
-        Rule(
-            f"self.all(key, !key.startsWith('{OWN_PREFIX}'))",
-            f"labels that begin with {OWN_PREFIX} are set by the operator: choose another prefix",
-            lambda labels: not any(key.startswith(OWN_PREFIX) for key in labels),
-        ),
-    ] = Field(default_factory=dict)
-    """Labels of the pods; the operator adds its own."""
-    annotations: Annotated[
-        dict[str, Annotated[str, Field(max_length=16384)]], Field(max_length=64), _SHORT_KEYS
-    ] = Field(default_factory=dict)
-    """Annotations of the pods."""
-
-
-class Template(Spec):
-    """A pod template as in a Deployment."""
-
-    metadata: TemplateMetadata = TemplateMetadata()
-    spec: PodSpec
 
 
 class Model(Spec):
@@ -205,178 +104,6 @@ class SmokeTest(Spec):
     expect: Expectation = Expectation()
     timeout: SmokeTimeout = timedelta(seconds=5)
     """How long the candidate may take to answer. Nobody who answers is asked three times."""
-
-
-class CriteriaKind(StrEnum):
-    NAMESPACED = "ExitCriteria"
-    CLUSTER = "ClusterExitCriteria"
-
-
-class CriteriaRef(Spec):
-    """Criteria that have to pass before the stage may end."""
-
-    kind: CriteriaKind = CriteriaKind.NAMESPACED
-    """ExitCriteria of the same namespace, or ClusterExitCriteria."""
-    name: ObjectName
-    """Name of the criteria."""
-
-
-class Approval(Spec):
-    """People who have to agree before the stage may end; each says so with a Decision."""
-
-    required: Annotated[int, Field(ge=1, le=10)] = 1
-    """How many different people."""
-    groups: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
-        Field(max_length=16),
-    ] = ()
-    """Each of them is in one of these groups; empty: whoever may approve."""
-    expires_after: PositiveDuration = timedelta(hours=72)
-    """How long after it was asked for; then the trial waits for a person to retry the stage."""
-    exclude_author: bool = False
-    """Whether whoever wrote the revision may not approve it."""
-
-
-CRITERIA_TWICE: Final = Rule(
-    "self.all(one, self.exists_one(other, other.name == one.name && "
-    "(has(other.kind) ? other.kind : 'ExitCriteria') "
-    "== (has(one.kind) ? one.kind : 'ExitCriteria')))",
-    "names the same criteria twice",
-    lambda refs: len(set(refs)) == len(refs),
-)
-CriteriaRefs = Annotated[tuple[CriteriaRef, ...], Field(max_length=8), CRITERIA_TWICE]
-
-
-class Stage(Spec):
-    """A weight that is held until soak, gates and approvals allow the next one."""
-
-    name: DnsLabel
-    """What the stage is called; unlike the others."""
-    weight: Weight
-    """Whole percent of new connections that the candidate gets."""
-    soak: Duration = timedelta(0)
-    """The shortest time in the stage; criteria may ask for more."""
-    deadline: PositiveDuration | None = None
-    """The longest time in the stage, then the trial pauses. Default: soak and one hour."""
-    exit_criteria: CriteriaRefs = ()
-    """What has to pass before the stage may end."""
-    approval: Approval | None = MAY_BE_NULL
-    """Who has to agree before the stage may end."""
-
-
-class Bake(Spec):
-    """The time after the last stage in which a failed gate still takes callers back."""
-
-    duration: PositiveDuration
-    """How long stable stays what it was; gates are measured to the end of it."""
-    exit_criteria: CriteriaRefs = ()
-    """What has to hold all the while."""
-
-
-class StableScale(StrEnum):
-    SHRINK = "Shrink"
-    KEEP = "Keep"
-
-
-class Canary(Spec):
-    """Shift callers stage by stage."""
-
-    max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
-    """Pods above `replicas` during a trial; 0 frees a stable pod first, never the last one."""
-    stable_scale: StableScale = StableScale.SHRINK
-    """Shrink: stable gives way to the candidate. Keep: it keeps its size until the end, and the
-    candidate comes on top of it."""
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20), KeyedBy(("name",))]
-    """The stages in their order."""
-    bake: Bake | None = None
-    """After the last stage, with all callers on the candidate."""
-
-
-class PrePromotion(Spec):
-    """What has to pass while nobody but the preview Service reaches the candidate."""
-
-    soak: Duration = timedelta(0)
-    """The shortest time in preview; criteria may ask for more."""
-    deadline: PositiveDuration | None = None
-    """The longest time in preview, then the trial pauses. Default: soak and one hour."""
-    exit_criteria: CriteriaRefs = ()
-    """What has to pass before callers are switched."""
-    approval: Approval | None = MAY_BE_NULL
-    """Who has to agree before callers are switched."""
-
-
-class PostPromotion(Spec):
-    """The time after the switch in which a failed gate still switches callers back."""
-
-    duration: PositiveDuration
-    """How long stable stays what it was; gates are measured to the end of it."""
-    exit_criteria: CriteriaRefs = ()
-    """What has to hold all the while."""
-
-
-class BlueGreen(Spec):
-    """Bring the candidate up beside stable, then switch all callers at once."""
-
-    preview_replicas: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Pods in preview; scaled to `replicas` before the switch. Default: `replicas`."""
-    pre_promotion: PrePromotion = PrePromotion()
-    auto_promote: bool = True
-    """False: callers are switched when a Decision says Promote."""
-    post_promotion: PostPromotion | None = None
-    """After the switch: a failed gate still switches back."""
-    keep_old: Duration = timedelta(minutes=30)
-    """How long the old revision keeps its pods, from the promotion on, for an instant return."""
-
-
-class Rolling(Spec):
-    """No gates, said explicitly: still smoke-tested, fails fast, is recorded.
-
-    `maxSurge: 0` with `maxUnavailable: 1` takes an old pod away before a new one comes. Where
-    `replicas` is 1 that is the only one: callers wait until the new one answers, or until the old
-    revision is back.
-    """
-
-    max_surge: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Pods above `replicas` on the way. Default: a quarter of them, at least 1."""
-    max_unavailable: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Pods below `replicas` that callers may have to do with on the way."""
-
-    RULES: ClassVar[Rules] = (
-        Rule(
-            "!has(self.maxSurge) || self.maxSurge > 0 "
-            "|| has(self.maxUnavailable) && self.maxUnavailable > 0",
-            "maxSurge and maxUnavailable are both 0: no pod could be replaced; maxUnavailable 1 "
-            "lets an old one go first",
-            lambda it: it.max_surge != 0 or it.max_unavailable > 0,
-        ),
-    )
-
-
-class Strategy(Spec):
-    """How a revision reaches callers: exactly one way."""
-
-    canary: Canary | None = None
-    blue_green: BlueGreen | None = None
-    rolling: Rolling | None = None
-
-    RULES: ClassVar[Rules] = (
-        Rule(
-            "[has(self.canary), has(self.blueGreen), has(self.rolling)].filter(it, it).size() == 1",
-            "strategy needs exactly one of canary, blueGreen, rolling",
-            lambda it: [it.canary, it.blue_green, it.rolling].count(None) == 2,  # noqa: PLR2004
-        ),
-    )
-
-    def criteria(self) -> Iterator[CriteriaRef]:
-        """Every reference to exit criteria, wherever it stands."""
-        if self.canary:
-            for stage in self.canary.stages:
-                yield from stage.exit_criteria
-            yield from self.canary.bake.exit_criteria if self.canary.bake else ()
-        if self.blue_green:
-            after = self.blue_green.post_promotion
-            yield from self.blue_green.pre_promotion.exit_criteria
-            yield from after.exit_criteria if after else ()
 
 
 class FailureAction(StrEnum):

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.api import reference_words
-from lockstep.api.base import A_DURATION, GROUP, HOW_TO_PIN, VERSION
+from lockstep.api.base import GROUP, HOW_TO_PIN, VERSION
 from lockstep.api.crds import KINDS, Kind, Schema, described
+from lockstep.api.durations import A_DURATION
 
 _HEAD = "| Field | Type | Default | Range | Meaning |\n|---|---|---|---|---|"
 

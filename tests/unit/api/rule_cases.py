@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lockstep.api.base import A_DURATION, HOW_TO_PIN, NO_SCHEME, NO_SEMVER
+from lockstep.api.base import HOW_TO_PIN, NO_SCHEME, NO_SEMVER
+from lockstep.api.durations import A_DURATION
 from lockstep.api.json_path import JSON_PATH_SENTENCE
 from tests.unit.api.manifests import BLUE_GREEN, GONE, PINNED
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from lockstep.api.base import A_DURATION, format_duration, parse_duration
+from lockstep.api.durations import A_DURATION, format_duration, parse_duration
 
 DOCS: Final = Path(__file__).parents[3] / "docs"
 TABLE: Final = (DOCS / "explanation" / "durations.md").read_text()

@@ -7,7 +7,8 @@ from typing import Any
 
 from lockstep.api.exit_criteria import ClusterExitCriteriaSpec, ExitCriteriaSpec
 from lockstep.api.gate_status import GateStatus
-from lockstep.api.model_deployment import CriteriaRef, FailureAction
+from lockstep.api.model_deployment import FailureAction
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.gates.stage import Judged, NamedCriteria, Trial, judge, questions

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.model_deployment import Stage
+from lockstep.api.strategy import Stage
 from lockstep.core.gates.stage import NamedCriteria, problems, soak
 from tests.unit.gates.stages import cluster_criteria, criteria, metric
 

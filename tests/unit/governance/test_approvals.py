@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.model_deployment import Approval
 from lockstep.api.model_deployment_status import Approved
+from lockstep.api.strategy import Approval
 from lockstep.core.governance import approvals
 from lockstep.core.governance.approvals import Authors
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.failures import FailureReason
 from lockstep.api.gate_status import GateStatus, Verdict
-from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import (
     Kept,
     Leaving,
@@ -22,6 +22,7 @@ from lockstep.api.model_deployment_status import (
     Phase,
     StageStatus,
 )
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria, Trouble
 from lockstep.core.plan import Plan
 from lockstep.core.rollout.needs import Needs

@@ -5,16 +5,12 @@ from typing import Any
 
 import pytest
 
-from lockstep.api.model_deployment import CriteriaKind, CriteriaRef, ModelDeploymentSpec
+from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import StageStatus
+from lockstep.api.strategy import CriteriaKind, CriteriaRef
 from lockstep.core.facts import Foreign
 from lockstep.core.gates.question import Answer
-from lockstep.core.rollout.observed import (
-    Answers,
-    CallerService,
-    Observed,
-    SmokeResult,
-)
+from lockstep.core.rollout.observed import Answers, CallerService, Observed, SmokeResult
 from lockstep.core.rollout.planner import needs, plan, view_of
 from lockstep.core.rollout.routing import Only
 from lockstep.core.rollout.stages import Step, walk

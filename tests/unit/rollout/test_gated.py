@@ -8,8 +8,8 @@ import pytest
 
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.gate_status import Verdict
-from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.model_deployment_status import Phase, StageStatus
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.plan import Plan

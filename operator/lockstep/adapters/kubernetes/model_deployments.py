@@ -10,8 +10,9 @@ from lockstep.adapters.kubernetes.specs import parse, sentence
 from lockstep.adapters.sharing import like
 from lockstep.api.base import Manifest
 from lockstep.api.decision import AUTHOR_ANNOTATION, AUTHORS_ANNOTATION
-from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
+from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Unreadable
 from lockstep.errors import InvariantError
 

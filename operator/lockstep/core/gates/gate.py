@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from lockstep.api.exit_criteria import Metric, MinimumRequests, PrometheusQuery
 from lockstep.api.gate_status import GateStatus
-from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.gates.due import Grid, grid
 from lockstep.core.gates.placeholders import (

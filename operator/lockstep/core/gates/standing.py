@@ -7,7 +7,7 @@ from typing import Final
 from lockstep.api.base import cut
 from lockstep.api.condition import Truth
 from lockstep.api.exit_criteria_status import MOST_USERS, ExitCriteriaStatus, LastVerdict
-from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria, Unreadable
 from lockstep.core.gates.gate import gates_of
 from lockstep.core.gates.mistakes import in_gate

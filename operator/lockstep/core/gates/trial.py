@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from lockstep.api.gate_status import GateStatus
-from lockstep.api.model_deployment import CriteriaRef, FailureAction
+from lockstep.api.model_deployment import FailureAction
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.key import Named
 

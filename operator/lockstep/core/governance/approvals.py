@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from lockstep.api.decision import MORE_AUTHORS
-from lockstep.api.model_deployment import Approval
 from lockstep.api.model_deployment_status import Approved
+from lockstep.api.strategy import Approval
 
 _MACHINES: Final = "system:"
 _STAMP: Final = (

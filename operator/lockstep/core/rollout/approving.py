@@ -6,8 +6,8 @@ Who may agree at all is governance's to say; what follows from it is the trial's
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockstep.api.model_deployment import Approval
 from lockstep.api.model_deployment_status import Approved
+from lockstep.api.strategy import Approval
 from lockstep.core.governance import approvals
 from lockstep.core.rollout.stages import Step
 from lockstep.core.rollout.view import View

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from lockstep.api.base import format_duration
 from lockstep.api.changes import changed
+from lockstep.api.durations import format_duration
 from lockstep.api.events import EventReason
 from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, StageStatus

@@ -7,24 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from lockstep.api.base import format_duration
 from lockstep.api.condition import Condition, Truth
 from lockstep.api.conditions import ConditionReason, ConditionType
+from lockstep.api.durations import format_duration
 from lockstep.api.events import EventReason
 from lockstep.api.history import Became
-from lockstep.api.model_deployment_status import (
-    ModelDeploymentStatus,
-    Outcome,
-    Phase,
-    StageStatus,
-)
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, Outcome, Phase, StageStatus
 from lockstep.core.plan import Event
 from lockstep.core.rollout import messages
-from lockstep.core.rollout.actions import (
-    Action,
-    PutReplicaSet,
-    SetTraffic,
-)
+from lockstep.core.rollout.actions import Action, PutReplicaSet, SetTraffic
 from lockstep.core.rollout.observed import CallerService, Observed
 
 _DECIDED: Final[Mapping[Outcome, EventReason]] = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lockstep.api.base import format_duration
+from lockstep.api.durations import format_duration
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
 from lockstep.core.facts import Trouble, Verb

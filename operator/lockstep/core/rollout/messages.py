@@ -3,22 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lockstep.api.base import API_VERSION, Manifest, format_duration, whole_seconds
+from lockstep.api.base import API_VERSION, Manifest
+from lockstep.api.durations import format_duration, whole_seconds
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import KIND, SmokeTest
-from lockstep.api.model_deployment_status import (
-    Approved,
-    Leaving,
-    RevisionStatus,
-    StageStatus,
-)
+from lockstep.api.model_deployment_status import Approved, Leaving, RevisionStatus, StageStatus
 from lockstep.api.service import ServedPort
-from lockstep.core.facts import (
-    ChildRef,
-    Foreign,
-    Hand,
-    Trouble,
-)
+from lockstep.core.facts import ChildRef, Foreign, Hand, Trouble
 from lockstep.core.gates import stage as gates
 from lockstep.core.governance import approvals
 from lockstep.core.moments import clock
@@ -26,13 +17,7 @@ from lockstep.core.refusals import Cause
 from lockstep.core.rollout import blockers
 from lockstep.core.rollout.approving import Ballot
 from lockstep.core.rollout.failures import Failure, why
-from lockstep.core.rollout.observed import (
-    Arm,
-    Autoscaler,
-    ChildReplicaSet,
-    Pod,
-    StoredRevision,
-)
+from lockstep.core.rollout.observed import Arm, Autoscaler, ChildReplicaSet, Pod, StoredRevision
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.routing import reaches
 from lockstep.core.rollout.stages import (

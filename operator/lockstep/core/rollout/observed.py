@@ -9,13 +9,10 @@ from typing import Final
 from lockstep.api.base import Manifest
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.failures import FailureReason
-from lockstep.api.model_deployment import CriteriaRef, ModelDeploymentSpec
-from lockstep.api.model_deployment_status import (
-    ModelDeploymentStatus,
-    Outcome,
-    SecretSeen,
-)
+from lockstep.api.model_deployment import ModelDeploymentSpec
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, Outcome, SecretSeen
 from lockstep.api.service import Ports
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.config import Keys
 from lockstep.core.facts import (
     ChildRef,

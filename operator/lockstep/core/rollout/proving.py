@@ -3,8 +3,8 @@
 import hashlib
 import json
 
-from lockstep.api.base import whole_seconds
 from lockstep.api.changes import changed
+from lockstep.api.durations import whole_seconds
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core.rollout.observed import Arm

@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from lockstep.api.base import format_duration
 from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
+from lockstep.api.durations import format_duration
 from lockstep.api.history import Became
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import Outage

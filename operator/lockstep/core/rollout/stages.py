@@ -7,23 +7,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from lockstep.api.base import format_duration
 from lockstep.api.changes import changed
 from lockstep.api.condition import Truth
 from lockstep.api.conditions import Reason
-from lockstep.api.model_deployment import (
+from lockstep.api.durations import format_duration
+from lockstep.api.model_deployment import InitialRollout, ModelDeploymentSpec
+from lockstep.api.model_deployment_status import RevisionStatus
+from lockstep.api.strategy import (
     Approval,
     Bake,
     BlueGreen,
     Canary,
     CriteriaRef,
-    InitialRollout,
-    ModelDeploymentSpec,
     PostPromotion,
     StableScale,
     Stage,
 )
-from lockstep.api.model_deployment_status import RevisionStatus
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import Criteria, Unreadable
 from lockstep.core.gates import stage as gates

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from lockstep.api.base import cut, format_duration
+from lockstep.api.base import cut
 from lockstep.api.changes import changed
+from lockstep.api.durations import format_duration
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import (
     MOST_COUNTED,

@@ -16,7 +16,7 @@ from lockstep.adapters.kubernetes import verdicts
 from lockstep.adapters.kubernetes.exit_criteria import CriteriaRecord
 from lockstep.api import model_deployment
 from lockstep.api.base import API_VERSION, Manifest
-from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
+from lockstep.api.strategy import CriteriaKind, CriteriaRef
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.gates.gate import title
 from lockstep.core.gates.last import kept

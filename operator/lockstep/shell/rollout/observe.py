@@ -7,7 +7,7 @@ from lockstep.adapters.kubernetes import drift
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.adapters.kubernetes.replica_sets import ReplicaSetRecord
 from lockstep.adapters.routers.base import Router
-from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria, Hand, Unreadable
 from lockstep.core.key import Key
 from lockstep.core.rollout import belonging

@@ -15,7 +15,7 @@ from lockstep.adapters.kubernetes import model_deployments
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.api import model_deployment
 from lockstep.api.base import Manifest
-from lockstep.api.model_deployment import CriteriaRef
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria, Unreadable
 from lockstep.core.gates.gate import title
 from lockstep.core.gates.thresholds import Limits, limits

@@ -25,8 +25,8 @@ from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.adapters.kubernetes.replica_sets import ReplicaSetRecord
 from lockstep.api import model_deployment, resources
 from lockstep.api.base import Manifest
-from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
 from lockstep.api.resources import BY_KIND, Resource
+from lockstep.api.strategy import CriteriaKind, CriteriaRef
 from lockstep.core import names
 from lockstep.core.key import Key, Named
 from lockstep.shell.watch.cache import Cache, Record

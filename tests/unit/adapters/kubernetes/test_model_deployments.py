@@ -14,12 +14,8 @@ from lockstep.adapters.merge_patch import merge_patch
 from lockstep.api.base import Manifest
 from lockstep.api.condition import Condition, Truth
 from lockstep.api.gate_status import GateStatus, Verdict
-from lockstep.api.model_deployment import CriteriaKind, CriteriaRef
-from lockstep.api.model_deployment_status import (
-    ModelDeploymentStatus,
-    Phase,
-    RevisionStatus,
-)
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase, RevisionStatus
+from lockstep.api.strategy import CriteriaKind, CriteriaRef
 from lockstep.core.facts import Criteria, Unreadable
 from lockstep.errors import InvariantError
 from tests.unit.shell.written import TEMPLATE, model_deployment

@@ -10,9 +10,9 @@ import pytest
 from lockstep.adapters.kubernetes import services
 from lockstep.api.base import Manifest
 from lockstep.api.changes import changed
-from lockstep.api.model_deployment import CriteriaRef
 from lockstep.api.model_deployment_status import Phase
 from lockstep.api.service import Service, alike
+from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Foreign, Unreadable
 from lockstep.core.rollout.actions import StoreRevision
 from lockstep.core.rollout.children import controller_revision
