@@ -11,9 +11,10 @@ from lockstep.api.strategy import CriteriaKind, CriteriaRef
 from lockstep.core.facts import Foreign
 from lockstep.core.gates.question import Answer
 from lockstep.core.rollout.observed import Answers, CallerService, Observed, SmokeResult
-from lockstep.core.rollout.planner import needs, plan, view_of
+from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Only
 from lockstep.core.rollout.stages import Step, walk
+from lockstep.core.rollout.updating import view_of
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import NOW, PORTS, V2, World, arm, first, named, world

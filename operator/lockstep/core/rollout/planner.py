@@ -6,33 +6,22 @@ from typing import assert_never
 
 from lockstep.api.condition import Truth
 from lockstep.api.conditions import ConditionReason, ConditionType, Reason
-from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.model_deployment_status import (
-    Leaving,
-    Phase,
-    Rejection,
-    RevisionStatus,
-)
+from lockstep.api.model_deployment_status import Leaving, Phase, Rejection, RevisionStatus
 from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import Foreign, Unreadable
-from lockstep.core.last import of_last
 from lockstep.core.plan import Plan
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
     adoption,
     asking,
     causes,
-    clocks,
     config,
-    deciding,
     first,
-    keeping,
     leaving,
     messages,
     outcome,
     ports,
-    proving,
     report,
     returns,
     size,
@@ -40,14 +29,10 @@ from lockstep.core.rollout import (
     upkeep,
 )
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Arm,
-    DryRunResult,
-    Observed,
-)
-from lockstep.core.rollout.routing import Only, reaches
+from lockstep.core.rollout.observed import Arm, DryRunResult, Observed
 from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve
+from lockstep.core.rollout.updating import view_of
 from lockstep.core.rollout.view import Assessment, DesiredState, View
 
 
@@ -171,94 +156,6 @@ def plan(observed: Observed, now: datetime) -> Plan:
     return report.plan(view, assess(view))
 
 
-@of_last
-def view_of(observed: Observed, spec: ModelDeploymentSpec, now: datetime) -> View:
-    """The facts, with the status brought up to what the spec asks for now."""
-    view = View(
-        observed=observed,
-        spec=spec,
-        wanted=returns.wanted(observed, spec),
-        status=clocks.healed(observed.status, now),
-        now=now,
-    )
-    known = keeping.old(adoption.ended(_recovered(causes.told(view))))
-    kept = keeping.failed(_rejection_cleared(known), view.routing)
-    recalled = leaving.updated(_recalled(kept))
-    return ports.renewed(deciding.with_decisions(recalled))
-
-
-def _recovered(view: View) -> View:
-    """A lost status is rebuilt from the children: stable is the oldest whom callers reach."""
-    status = view.status
-    blank = status.phase is None or (status.adopting and not view.observed.unowned)
-    nothing_known = blank and not (status.stable or status.candidate)
-    if not (nothing_known or _unheard_of(view)):
-        return view
-    arms = view.observed.arms.values()
-    serving = {
-        arm.revision for arm in arms if arm.replica_set and reaches(view.routing, arm.revision)
-    }
-    stored = (revision for revision in view.observed.stored if revision.revision in serving)
-    known = min(stored, key=lambda revision: revision.number, default=None)
-    if known is None:
-        return view
-    image = known.template["spec"]["containers"][0].get("image", "")
-    stable = RevisionStatus(
-        revision=known.revision,
-        version=known.inputs["version"],
-        image=image,
-        artifact=known.inputs.get("artifact", ""),
-        smoke_tested=True,
-    )
-    return view.with_status(stable=stable)
-
-
-def _unheard_of(view: View) -> bool:
-    """Whether stable is a revision of which there is no trace: somebody else wrote the status."""
-    stable, observed = view.status.stable, view.observed
-    if stable is None or stable.revision == view.wanted.revision or observed.unowned:
-        return False
-    known = {it.revision for it in observed.stored} | observed.arms.keys()
-    return stable.revision not in known
-
-
-def _rejection_cleared(view: View) -> View:
-    """A rejection holds until the digest, ``retry`` or what it was judged by changes."""
-    rejected = view.status.rejected
-    if rejected is None:
-        return view
-    asked = rejected.revision in {view.wanted.revision, _written(view)}
-    alike = rejected.judged_by in {None, proving.judged_by(view.spec)}
-    holds = asked and alike and rejected.retry == view.spec.retry
-    return view if holds else view.with_status(rejected=None)
-
-
-def _written(view: View) -> str:
-    """The template's revision: to roll back to another one for a while forgives it nothing."""
-    if not view.spec.rollback_to:
-        return view.wanted.revision
-    return config.written(view.observed, view.spec).revision
-
-
-def _recalled(view: View) -> View:
-    """End a trial that the spec no longer asks for; begin its stage anew when asked to retry."""
-    candidate = view.status.candidate
-    if candidate is None:
-        return view
-    if candidate.revision != view.wanted.revision:
-        return outcome.dropped(_kept_serving(view, candidate), candidate)
-    if candidate.retry != view.spec.retry:
-        return outcome.again(view, candidate)
-    return view
-
-
-def _kept_serving(view: View, candidate: RevisionStatus) -> View:
-    """A first revision that already has callers is what the next one has to beat."""
-    serving = view.status.stable is None and view.routing == Only(candidate.revision)
-    proven = serving and candidate.smoke_tested
-    return view.with_status(stable=outcome.completed(candidate)) if proven else view
-
-
 def classify(view: View) -> Situation:
     """Name the one situation the ModelDeployment is in; safety stands on top."""
     status, rejected = view.status, view.status.rejected
@@ -304,11 +201,16 @@ def _foreign(view: View) -> Foreign | None:
     key = view.observed.key
     revisions = [view.wanted.revision]
     revisions += [named.revision for named in (view.status.stable,) if named]
-    needed = {key.name, *(names.child_name(key.name, revision) for revision in revisions)}
-    needed |= config.needed(view)
+    needed = _named_for(view, *revisions) | config.needed(view)
     if view.spec.strategy.blue_green or is_gated_first(view):
         needed.add(names.preview_name(key.name))
     return next((it for it in others if it.name in needed), None)
+
+
+def _named_for(view: View, *revisions: str) -> set[str]:
+    """Names without which callers reach none of these: the Service's and the ReplicaSets'."""
+    name = view.observed.key.name
+    return {name, *(names.child_name(name, revision) for revision in revisions)}
 
 
 def _lost(view: View, stable: RevisionStatus) -> bool:
@@ -387,10 +289,10 @@ def _not_ours(view: View, owned: Unowned | Taken) -> Assessment:
 
 def _around_it(view: View) -> DesiredState:
     """Stable goes on serving where only the name of the wanted revision is taken."""
-    name, stable = view.observed.key.name, view.status.stable
+    stable = view.status.stable
     if stable is None:
         return report.as_it_is(view)
-    needed = {name, names.child_name(name, stable.revision)}
+    needed = _named_for(view, stable.revision)
     untouchable = any(foreign.name in needed for foreign in view.observed.foreign)
     return report.as_it_is(view) if untouchable else serve(view)
 
