@@ -11,7 +11,7 @@ from lockstep.adapters.kubernetes.exit_criteria import (
     prune_exit_criteria,
 )
 from lockstep.adapters.merge_patch import merge_patch
-from lockstep.api.base import Manifest
+from lockstep.api.base import Manifest, Seen
 from lockstep.api.condition import Condition, Truth
 from lockstep.api.gate_status import GateStatus, Verdict
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase, RevisionStatus
@@ -167,3 +167,19 @@ def merged(before: Manifest, patch: Manifest) -> Manifest:
 def test_merge_patch(before: Manifest, after: Manifest, patch: Manifest) -> None:
     assert merge_patch(before, after) == patch
     assert merged(before, patch) == after
+
+
+def models(base: type[Seen]) -> Iterator[type[Seen]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from models(model)
+
+
+@pytest.mark.parametrize("model", sorted(set(models(Seen)), key=str))
+def test_every_text_that_may_be_empty_is_left_out_then(model: type[Seen]) -> None:
+    kept = [
+        name
+        for name, field in model.model_fields.items()
+        if field.default == "" and not (field.exclude_if and field.exclude_if(""))
+    ]
+    assert kept == []
