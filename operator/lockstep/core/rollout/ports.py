@@ -221,6 +221,8 @@ def _leads(side: Side, target: int | str, port: ServedPort) -> bool:
 
 
 def _clashes(stable: Side, candidate: Side) -> tuple[Clash, ...]:
+    if stable.ports == candidate.ports:
+        return ()
     left, found, common = list(stable.ports), [], 0
     for port in candidate.ports:
         partner = _partner(port, left)

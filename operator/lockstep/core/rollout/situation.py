@@ -1,7 +1,6 @@
 """What a trial may be in, and what is known of it; ``trial`` names the one and answers it."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from lockstep.api.conditions import ConditionReason, Reason
@@ -104,15 +103,20 @@ Situation = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A view that has both arms and a stage; ``judged`` is what the gates say now."""
+    """A view that has both arms and a stage.
+
+    ``desired`` is what shall stand, whatever becomes of the stage's clocks and gates in this pass;
+    ``judged`` is what the gates say now.
+    """
 
     view: View
     stable: Arm
     candidate: Arm
     stage: Step
     status: StageStatus
+    desired: DesiredState
     judged: gates.Judged | None = None
 
     @property
@@ -136,19 +140,18 @@ class Trial:
     def weighed(self) -> bool:
         """Whether whoever shall reach the candidate does, whatever its pods are like."""
         view = self.view
-        return view.routing == self.desired().routing and not view.pending and self._opened()
+        return view.routing == self.desired.routing and not view.pending and self._opened()
 
     @property
     def arrived(self) -> bool:
         """Whether pods and callers are where the stage wants them; a dead stable is not awaited."""
-        desired, there = self.desired(), self.there
         if not self.stable.ready:
-            return there
+            return self.there
         return (
-            there
+            self.there
             and self.candidate.present <= self.target.candidate
             and self.stable.present <= self.target.stable
-            and dict(desired.counts) == self.counts
+            and dict(self.desired.counts) == self.counts
         )
 
     @property
@@ -179,14 +182,9 @@ class Trial:
             self.candidate.revision: self.target.candidate,
         }
 
-    def desired(self) -> DesiredState:
-        return self._desired
 
-    @cached_property
-    def _desired(self) -> DesiredState:
-        return self.towards(self.stage)
-
-    def towards(self, stage: Step) -> DesiredState:
-        if self.view.status.stable is None:
-            return hidden(self.view, self.candidate)
-        return advance(self.view, self.stable, self.candidate, stage)
+def towards(view: View, stable: Arm, candidate: Arm, step: Step) -> DesiredState:
+    """What shall stand on the way to ``step``."""
+    if view.status.stable is None:
+        return hidden(view, candidate)
+    return advance(view, stable, candidate, step)

@@ -38,6 +38,7 @@ from lockstep.core.rollout.situation import (
     Trial,
     Unapproved,
     Unjudgeable,
+    towards,
 )
 from lockstep.core.rollout.stages import (
     RETURNED,
@@ -49,7 +50,7 @@ from lockstep.core.rollout.stages import (
     problem,
     walk,
 )
-from lockstep.core.rollout.view import Assessment, View, soonest
+from lockstep.core.rollout.view import Assessment, DesiredState, View, soonest
 
 
 def assess(view: View, stable: Arm, candidate: Arm) -> Assessment:
@@ -63,7 +64,7 @@ def assess(view: View, stable: Arm, candidate: Arm) -> Assessment:
             return outcome.invalid(assessment, claim)
         case SpecProblem(claim):
             assessment = _assessment(trial, Phase.DEGRADED, claim.reason, claim.message)
-            return outcome.invalid(replace(assessment, desired=trial.towards(_held(trial))), claim)
+            return outcome.invalid(replace(assessment, desired=_staying(trial)), claim)
         case Stuck(found_failure):
             message = messages.stuck(found_failure)
             return _assessment(trial, Phase.DEGRADED, found_failure.reason, message)
@@ -229,12 +230,14 @@ def _at_stage(view: View, stable: Arm, candidate: Arm) -> Trial:
         index = min(status.index if status else 0, len(walked) - 1)
         stage, status = walked[index], StageStatus(name=walked[index].name, index=index)
         view = view.with_status(gates=())
+    view = view.with_status(stage=status)
     return Trial(
-        view=view.with_status(stage=status),
+        view=view,
         stable=stable,
         candidate=candidate,
         stage=stage,
         status=status,
+        desired=towards(view, stable, candidate, stage),
     )
 
 
@@ -329,7 +332,7 @@ def _assessment(trial: Trial, phase: Phase, reason: ConditionReason, message: st
         phase=phase,
         reason=reason,
         message=message,
-        desired=trial.desired(),
+        desired=trial.desired,
         wait=_wait(trial),
     )
 
@@ -373,6 +376,10 @@ def _on_the_way(trial: Trial) -> str:
         return messages.returning(candidate, trial.candidate, trial.target)
     said = messages.moving(trial.view, trial.stage, trial.candidate, trial.stable, trial.target)
     return said + strangers.delay(trial.view)
+
+
+def _staying(trial: Trial) -> DesiredState:
+    return towards(trial.view, trial.stable, trial.candidate, _held(trial))
 
 
 def _held(trial: Trial) -> Step:
