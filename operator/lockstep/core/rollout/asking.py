@@ -4,7 +4,7 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import LONGEST_SMOKE_TEST
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
-from lockstep.core.rollout import ports, proving, restart, trial
+from lockstep.core.rollout import ports, proving, restart, staged
 from lockstep.core.rollout.children import replica_set
 from lockstep.core.rollout.needs import DryRun, Smoke
 from lockstep.core.rollout.observed import Arm, Pod
@@ -82,8 +82,8 @@ def _host(ip: str) -> str:
 
 def questions(view: View) -> tuple[Question, ...]:
     """The measurements of the stage that are due, for as long as the candidate has callers."""
-    stage, status = trial.current(view), view.status.stage
+    stage, status = staged.current(view), view.status.stage
     if status is None or stage is None:
         return ()
-    measured = trial.gate_trial(view, stage, status)
+    measured = staged.gate_trial(view, stage, status)
     return gates.questions(measured, view.now) if measured else ()

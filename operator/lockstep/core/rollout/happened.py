@@ -14,7 +14,7 @@ from lockstep.api.model_deployment_status import ModelDeploymentStatus, Revision
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.last import Concluded
 from lockstep.core.plan import Event
-from lockstep.core.rollout import changes, trial
+from lockstep.core.rollout import changes, staged
 from lockstep.core.rollout.messages import named
 from lockstep.core.rollout.stages import FIRST, RETURNED, Step, is_held, walk
 from lockstep.core.rollout.view import View
@@ -64,7 +64,7 @@ def _verdict(it: Reached) -> Event:
 
 def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:
     """The verdicts of this pass, also of a stage that it has ended."""
-    stage, known = trial.current(view), _known(view)
+    stage, known = staged.current(view), _known(view)
     return tuple(
         Reached(stage.name, row)
         for row in _rows(view, after)
@@ -87,7 +87,7 @@ def _known(view: View) -> dict[tuple[str, str], Verdict]:
 
 def _rows(view: View, after: ModelDeploymentStatus) -> tuple[GateStatus, ...]:
     """The gates of the stage that the pass began in, as it has left or ended them."""
-    stage, status = trial.current(view), view.status
+    stage, status = staged.current(view), view.status
     if stage is None or status.stage is None or status.candidate is None:
         return ()
     return after.gates if _goes_on(status, after) else _judged(view, stage)
@@ -130,5 +130,5 @@ def _place(status: ModelDeploymentStatus) -> tuple[str, int, str]:
 def _judged(view: View, stage: Step) -> tuple[GateStatus, ...]:
     """The gates of a stage that is over, as its end has found them."""
     status = view.status.stage
-    asked = trial.gate_trial(view, stage, status) if status else None
+    asked = staged.gate_trial(view, stage, status) if status else None
     return gates.judge(asked, view.observed.answers.metrics, view.now).gates if asked else ()
