@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 import kopf
 
 from lockstep.api.resources import Watch
+from lockstep.clients.kopf.watch_thread import WatchContext
 from lockstep.shell.process.health import WATCH_SECONDS
-from lockstep.shell.watch.watch_thread import WatchContext
 
 
 def registry(watches: Collection[Watch]) -> kopf.OperatorRegistry:

@@ -14,12 +14,14 @@ from typing import Any, Final
 
 from lockstep.adapters.routers.registry import ROUTERS, kinds
 from lockstep.clients import probes
+from lockstep.clients.kopf.session import WatchEvents
+from lockstep.clients.kopf.thread_handoff import ThreadHandoff
+from lockstep.clients.kopf.watch_thread import RegistryOf, WatchContext
 from lockstep.clients.kubernetes import connection
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.clients.kubernetes.connection import Connection
 from lockstep.clients.kubernetes.lease import Lease
 from lockstep.clients.kubernetes.named_watches import NamedWatches
-from lockstep.clients.kubernetes.watches import WatchEvents
 from lockstep.clients.prometheus import PrometheusClient
 from lockstep.clients.smoke import SmokeClient
 from lockstep.core.rollout import planner
@@ -48,8 +50,6 @@ from lockstep.shell.telemetry.objects import ObjectMetrics
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.informers import Informer
 from lockstep.shell.watch.references import Configs
-from lockstep.shell.watch.thread_handoff import ThreadHandoff
-from lockstep.shell.watch.watch_thread import RegistryOf, WatchContext
 from lockstep.shell.watch.watching import Watching
 
 DEEPEST_JSON: Final = 50_000

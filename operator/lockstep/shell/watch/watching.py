@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from lockstep.api.resources import Resource, Watch
+from lockstep.clients.kopf.watch_thread import RegistryOf, WatchContext, WatchThread, apart
 from lockstep.errors import TransientError
 from lockstep.shell.watch.informers import Informers
-from lockstep.shell.watch.watch_thread import RegistryOf, WatchContext, WatchThread, apart
 
 _LOG: Final = logging.getLogger(__name__)
 _SOON: Final = timedelta(seconds=2)

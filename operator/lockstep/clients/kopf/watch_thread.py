@@ -18,8 +18,8 @@ import aiohttp
 import kopf
 
 from lockstep.api.resources import Watch
+from lockstep.clients.kopf.session import WatchEvents
 from lockstep.clients.kubernetes.connection import Connection
-from lockstep.clients.kubernetes.watches import WatchEvents
 from lockstep.errors import InvariantError
 
 _LOG: Final = logging.getLogger(__name__)

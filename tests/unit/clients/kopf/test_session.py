@@ -12,7 +12,7 @@ from yarl import URL
 
 from lockstep.api.base import Manifest
 from lockstep.api.resources import Watch
-from lockstep.clients.kubernetes.watches import (
+from lockstep.clients.kopf.session import (
     Target,
     WatchEvents,
     target,
@@ -188,7 +188,7 @@ STREAMS: dict[str, tuple[list[Any], list[str], Any]] = {
 async def test_the_events_of_a_watch(
     lines: list[Any], taken: list[str], read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lockstep.clients.kubernetes.watches._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("lockstep.clients.kopf.session._PAUSE_SECONDS", 0.0)
     content = "".join(json.dumps(line) + "\n" for line in lines)
     async with (
         watch_events(Say(body=content)) as (session, server, ears),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lockstep.shell.watch.thread_handoff import ThreadHandoff
+from lockstep.clients.kopf.thread_handoff import ThreadHandoff
 
 
 def in_a_thread(calls: Callable[[], None]) -> None:

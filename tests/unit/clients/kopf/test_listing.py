@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.base import Manifest
-from lockstep.clients.kubernetes.listing import NoListError, read
+from lockstep.clients.kopf.listing import NoListError, read
 
 METADATA = {"resourceVersion": "7", "continue": ""}
 

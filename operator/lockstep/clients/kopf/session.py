@@ -1,8 +1,8 @@
 """The HTTP session that kopf watches through: its lists, events and reconnections are read here.
 
-kopf lists, watches, and begins again where it has to; what it would then make of every object (a
-task, a queue, three copies to compare) costs more CPU than all the rest of a rollout. So what it
-asked for is taken on its way, lists as a whole, and kopf gets to know how far it has come.
+kopf lists, watches, and begins again where it has to, and tells a handler of one object at a time:
+never that a list was whole, so that what is not in it is gone. So what it asked for is taken on its
+way, lists as a whole, and kopf gets to know how far it has come.
 
 kopf ends for good, and cannot be ended cleanly, at the first answer that it does not know: HTML, an
 error inside a watch, a 4xx. So it is given what it does know: a list that broke off, which it
@@ -24,10 +24,10 @@ from yarl import URL
 from lockstep.adapters.kubernetes.meta import version
 from lockstep.api.base import Manifest
 from lockstep.api.resources import EVERYTHING, Watch
-from lockstep.clients.kubernetes import listing
+from lockstep.clients.kopf import listing
+from lockstep.clients.kopf.listing import NoListError
 from lockstep.clients.kubernetes.api import Count
 from lockstep.clients.kubernetes.connection import Connection
-from lockstep.clients.kubernetes.listing import NoListError
 
 _LOG: Final = logging.getLogger(__name__)
 _OK: Final = 200
