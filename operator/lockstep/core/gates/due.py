@@ -1,6 +1,9 @@
 """When a question is asked: on a fixed grid, so that equal questions fall on the same instant.
 
-Pure arithmetic on instants; what is asked is decided elsewhere.
+A gate has a grid of its own: its interval, begun at an offset that is a hash of address and query.
+So a thousand rollouts with one query ask once, different queries are spread over the interval, and
+an operator that restarts asks at the same instants as before. Pure arithmetic; what is asked is
+decided elsewhere.
 """
 
 import hashlib

@@ -1,5 +1,12 @@
 """What one more measurement adds to a gate's row: counters, value and a sentence. No verdicts here.
 
+A row is all that is remembered of a stage's measurements, whoever asks next, after any crash.
+``samples`` counts numbers, ``failures`` and ``inconclusive`` those that were bad or neither; these
+only grow. ``errors`` and ``no_data`` are counted in a row: an answer ends the first, a number
+both. Missing data is a failure where the criteria say so, or where stable has data all the while:
+``failures`` may be more than ``samples``. Each instant counts once: what is not after
+``measured_at`` is no news. Verdicts follow from the counters, in `judge`.
+
 The sentences go after the gate's name: "gate p99-latency" + "was 0.812, allowed at most 0.5".
 """
 

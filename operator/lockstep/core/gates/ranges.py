@@ -3,6 +3,11 @@
 Both tries of a revision answer to one label: a range that reaches back before the stage would
 judge the second by what the first did. PromQL is scanned, not parsed: strings and comments are
 stepped over, durations in brackets and after ``offset`` are read, whatever else is left as it is.
+
+A query reaches back its offset and, where ranges lie in one another, the longest of them each time.
+Before `ripe` it is not asked; until the stage is as old as it reaches, its ranges are cut to what
+there is; after that it is asked as it was written. Never cut: a range about stable alone, and an
+offset of an hour or more, which asks about another time on purpose.
 """
 
 import re

@@ -1,4 +1,9 @@
-"""What criteria are worth by themselves, before any stage has tried them."""
+"""What criteria are worth by themselves, before any stage has tried them.
+
+Valid: every metric can be asked, with its own arguments and limits; the first that cannot is named.
+Whether they fit a stage is not known here (`mistakes` knows), and what they have found is told by
+``verdicts``, the newest of each user.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta

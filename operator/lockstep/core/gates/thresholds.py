@@ -1,4 +1,9 @@
-"""One number against the limits of one metric, and how those limits are said."""
+"""One number against the limits of one metric, and how those limits are said.
+
+``successWhen`` alone: what is outside fails. ``failWhen`` alone: what is outside is good. Both:
+what is in neither is inconclusive, and what is in both fails. The ends belong to a range. A number
+is rounded for people, but never across a limit: "was 0.5, allowed at most 0.5" explains nothing.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

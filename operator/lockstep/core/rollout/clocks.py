@@ -2,6 +2,10 @@
 
 Times in status are by the clock of whoever wrote them. How far that clock and this one are apart is
 told by the shell, as far as it can know; what still lies in the future then, cannot be true.
+
+Two corrections, in this order. ``moved``: all times of a stage by as much as the clock was set, so
+that their differences stay. ``healed``: a beginning that is later than now is now; ends are left
+alone, they lie in the future as they should.
 """
 
 from collections.abc import Callable

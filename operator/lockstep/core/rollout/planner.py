@@ -1,4 +1,25 @@
-"""One pass decided: bring the status up to date, name the situation, answer it. Pure."""
+"""One pass decided: bring the status up to date, name the situation, answer it. Pure.
+
+    observed -> updating.view_of -> View -> classify -> Situation -> assess -> Assessment
+             -> report.plan -> Plan(status, actions, events, look_again)
+
+``classify`` is a ladder, and safety stands on top: what fits first wins.
+
+    Unowned         a restored backup: nothing is touched before somebody says whose it is
+    Taken           a name that callers need is somebody else's
+    Lost            stable can no longer be rendered: what runs of it stays as it is
+    OnTrial, First  a candidate is up: beside stable (trial.py), or alone (first.py)
+    Left            a trial ended without a fault, and stable is not whole yet
+    Unstartable     what the spec says cannot be, or cannot be walked
+    Settled         the spec asks for stable
+    Rejected        the spec asks for what was taken back
+    Held, Untried   a new revision: it may not begin now, or it may
+
+Three promises hold for every one of them, and tests/unit/rollout/test_every_world.py looks for a
+world that breaks one. Callers are sent only to pods that were proven, or that have answered so far.
+What was taken back gets nobody again before a person says so. And a repeated pass plans nothing: an
+Assessment says what is wanted, not what to do, and `diff` is what is missing.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -3,6 +3,11 @@
 Whoever watches asks again with waits that double, and kube-proxy is no exception (client-go: from
 0.8 s to 30 s, each up to twice as long by chance). Who came back first must not take away the pods
 that the others still send callers to; ``drain`` bridges a second or two, not a minute.
+
+There are two states. Before ``settled(outage)`` pods that answer, and that some node may still send
+callers to, are neither scaled away nor replaced, and no stage ends; new pods and new weights are as
+ever, for they take nothing away. After it nothing of this applies. One thing is exempt: what was
+rejected goes at once, since stable needs its places.
 """
 
 from collections.abc import Iterator

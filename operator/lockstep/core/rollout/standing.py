@@ -2,6 +2,13 @@
 
 A pass may see a pod only between two deaths. What became of it since it was first seen ready is
 told by its restarts, or by its absence, and not by how it happens to look now.
+
+So status keeps a mark for each pod that was ever ready in this stage: the end of its uid, and its
+restarts when last looked at. From one pass to the next a mark stays (the pod is there), grows (it
+restarted: as many deaths), or goes: the pod failed (a death, unless the cluster took it), somebody
+took it while it was wanted (one death for all that went together), or we did (none, ``let_go``).
+A break is fewer marked pods ready than the stage wants, or any end of one; it clears
+``standing_since``, and the soak begins anew.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,17 @@
-"""Whom callers reach and how many pods stand, in both directions: onwards and back."""
+"""Whom callers reach and how many pods stand, in both directions: onwards and back.
+
+A pass takes one step, and every step is safe by itself: the next one may never come.
+
+* Callers move before pods do. They are sent to pods that are available, and pods are taken only
+  from a revision that callers do not reach any more, or that the other one can spare.
+* ``Only(x)`` is closed: what comes up next gets nobody. ``Everyone`` is open: each ready pod gets
+  its share, so no pod of a third revision may be ready. ``Shares`` are whole percents, where a data
+  plane splits requests itself.
+* ``Room.floor`` available pods answer at any time, ``Room.most`` pods exist at most. Between the
+  two ``replicas.step`` grows one arm and shrinks the other; where they meet, the floor wins.
+* Back is at once: to stable, as far as stable answers. Only if nobody of stable does, callers stay
+  with whoever answers them now.
+"""
 
 from dataclasses import replace
 
