@@ -99,13 +99,17 @@ def the_stage_is_not_exceeded(now: Standing) -> None:
 
 
 def nobody_is_led_to_nothing(now: Standing, services: frozenset[str]) -> None:
-    """Wherever the data plane leads, a Service is there and pods are asked for."""
+    """Wherever the data plane leads, a Service is there and pods are asked for.
+
+    Somebody may have deleted the ReplicaSet: it is made anew.
+    """
     if now.edited or room(now.spec).floor == 0:
         return
     for revision, arm in now.arms.items():
         if reaches(now.routing, revision):
             led = f"{now.routing}: {arm.wanted} pods, Services of {sorted(services)}"
-            keep("nobody is led to nothing", arm.wanted and revision in services, led)
+            asked = arm.wanted or arm.replica_set is None
+            keep("nobody is led to nothing", asked and revision in services, led)
 
 
 def of_moments(now: Standing, services: frozenset[str]) -> None:
