@@ -12,8 +12,10 @@ from lockstep.core.rollout.actions import (
     NotePorts,
     PruneConfig,
     PruneRevision,
+    PutArmService,
     PutBudget,
     PutReplicaSet,
+    RemoveArmService,
     RemoveBudget,
     RemovePod,
     RemovePreview,
@@ -24,7 +26,7 @@ from lockstep.core.rollout.actions import (
     StoreConfig,
     StoreRevision,
 )
-from lockstep.core.rollout.routing import Everyone, Only
+from lockstep.core.rollout.routing import Everyone, Only, split
 from lockstep.core.rollout.writes import rests_on, write
 from tests.unit.rollout.worlds import V1, V2, trial
 
@@ -33,6 +35,7 @@ PORTS = Service().served()
 STORE = StoreRevision(revision=V2, scheme="1", number=2, inputs={}, template={})
 COPY = StoreConfig(name=f"fraud-{V2}-a", revision=V2, source="a", digest="d")
 TRAFFIC = SetTraffic(routing=Everyone(), exists=True, ports=PORTS)
+ARM_SERVICE = PutArmService(revision=V2, ports=PORTS, exists=False)
 PREVIEW = SetPreview(revision=V2, exists=False, ports=PORTS)
 BUDGET = PutBudget(exists=False)
 
@@ -53,6 +56,8 @@ WRITES: dict[str, Action] = {
     "Service fraud could not be changed": TRAFFIC,
     "Service fraud-candidate could not be created": PREVIEW,
     "Service fraud-candidate could not be deleted": RemovePreview(),
+    f"Service fraud-{V2} could not be created": ARM_SERVICE,
+    f"Service fraud-{V2} could not be deleted": RemoveArmService(V2),
     "PodDisruptionBudget fraud could not be created": BUDGET,
     "PodDisruptionBudget fraud could not be deleted": RemoveBudget(),
     "Service fraud could not be given its owner": SetOwnership(
@@ -86,6 +91,17 @@ CASES: dict[str, tuple[Action, Action, bool]] = {
     "callers need no preview": (PREVIEW, TRAFFIC, False),
     "callers go back without a note of their ports": (NotePorts("x", PORTS), TRAFFIC, False),
     "pods need no preview": (PREVIEW, put(V1, 1), False),
+    "no request is sent where no Service is": (
+        ARM_SERVICE,
+        replace(TRAFFIC, routing=split({V1: 90, V2: 10})),
+        True,
+    ),
+    "callers go back without the Service of another revision": (
+        ARM_SERVICE,
+        replace(TRAFFIC, routing=Only(V1)),
+        False,
+    ),
+    "no Service goes that requests may still be sent to": (TRAFFIC, RemoveArmService(V2), True),
 }
 
 
