@@ -103,11 +103,12 @@ class FakeKube:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         self._asked("merge", kind, name)
         there = self.objects[kind, name]
-        changed = {**there["spec"], **patch["spec"]}
+        changed = {**there["spec"], **patch.get("spec", {})}
         spec = {field: value for field, value in changed.items() if value is not None}
         notes = {**there["metadata"].get("annotations", {}), **_notes(patch)}
         known = {key: value for key, value in notes.items() if value is not None}
         metadata = {**there["metadata"], "annotations": known}
+        metadata |= {"ownerReferences": _owners(patch, there)}
         return self._write({**there, "metadata": metadata, "spec": spec})
 
     async def merge_items(self, manifest: Manifest, patch: Manifest) -> Manifest:
@@ -163,6 +164,13 @@ class FakeKube:
     async def dry_run(self, manifest: Manifest) -> Refusal | None:
         self._asked("dry run", manifest["kind"], "")
         return self.refusal
+
+
+def _owners(patch: Manifest, there: Manifest) -> list[Manifest]:
+    """A list is replaced whole, where a merge patch has it."""
+    known = there["metadata"].get("ownerReferences") or []
+    owners: list[Manifest] = patch.get("metadata", {}).get("ownerReferences", known)
+    return owners
 
 
 def _notes(patch: Manifest) -> Manifest:

@@ -31,6 +31,7 @@ from lockstep.core.rollout.children.owner import (
     Owner,
     belonging_patch,
     labels,
+    whole_belonging,
 )
 from lockstep.core.rollout.observed import (
     REPLICA_SET,
@@ -101,7 +102,8 @@ def _named_by_us(plural: str, record: Any, key: Key) -> bool:  # noqa: ANN401 (a
     """A label alone makes nothing ours: anybody may write it."""
     match plural:
         case "services":
-            return record.meta.name in {key.name, names.preview_name(key.name)}
+            ours = {key.name, names.preview_name(key.name), _of_revision(record.meta, key)}
+            return record.meta.name in ours
         case "poddisruptionbudgets":
             return bool(record.meta.name == key.name)
         case "configmaps":
@@ -173,9 +175,19 @@ async def _set_ownership(
     uid = _known_uid(caches, of.key, child) or await _uid_of_unowned(kube, of.key, child)
     if not uid:
         return
-    metadata = {"name": child.name, "namespace": of.key.namespace}
-    patch = {"metadata": {"uid": uid, "labels": labels(of), **belonging_patch(of)}}
-    answer = await kube.merge_items({"kind": child.kind, "metadata": metadata}, patch)
+    named = {
+        "kind": child.kind,
+        "metadata": {"name": child.name, "namespace": of.key.namespace},
+    }
+    route = caches.routes[child.kind].get(of.key.named) if child.kind in caches.routes else None
+    if route:
+        there, version = route.body["metadata"], route.meta.version
+        owned = whole_belonging(of, there.get("ownerReferences") or ())
+        changes = {"uid": uid, "resourceVersion": str(version), "labels": labels(of), **owned}
+        answer = await kube.merge(named, {"metadata": changes})
+    else:
+        patch = {"metadata": {"uid": uid, "labels": labels(of), **belonging_patch(of)}}
+        answer = await kube.merge_items(named, patch)
     caches.on_write_response(answer)
     memory.foreign.get(of.key, {}).pop(Foreign(child.kind, child.name), None)
     _LOG.info("%s %s now follows deletionPolicy %s", child.kind, child.name, of.policy)

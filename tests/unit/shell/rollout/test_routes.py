@@ -12,13 +12,20 @@ from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.resources import BY_KIND, Resource
 from lockstep.api.service import Service
 from lockstep.core.facts import ChildRef, Foreign
-from lockstep.core.rollout.actions import Action, PutArmService, RemoveArmService, SetTraffic
+from lockstep.core.rollout.actions import (
+    Action,
+    PutArmService,
+    RemoveArmService,
+    SetOwnership,
+    SetTraffic,
+)
 from lockstep.core.rollout.observed import ArmService, CallerService, Observed
 from lockstep.core.rollout.routing import Nobody, Only, Routing, split
 from lockstep.errors import ForeignObjectError
+from lockstep.shell.rollout import budget_and_owners
 from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.fakes import Bench
-from tests.unit.shell.written import FRAUD, model_deployment
+from tests.unit.shell.written import FRAUD, UID, model_deployment
 from tests.weighted import KIND, WEIGHTED, WeightedRouter
 
 PORTS = Service().served()
@@ -68,6 +75,12 @@ def changed(bench: Bench, generation: int = 1, seen: int | None = None, **spec: 
     return bench.see(
         {**there, "metadata": metadata, "spec": {**there["spec"], **spec}, "status": status}
     )
+
+
+def edited(version: int, **spec: Any) -> Manifest:
+    """The ModelDeployment with another spec."""
+    raw = model_deployment(version, **spec)
+    return {**raw, "metadata": {**raw["metadata"], "generation": version}}
 
 
 def told(seen: Observed) -> tuple[Routing, bool, bool]:
@@ -163,6 +176,27 @@ async def test_a_service_of_a_revision_that_selects_another_is_put_right(bench: 
     bench.see({**there, "metadata": metadata, "spec": {**there["spec"], "selector": selector}})
     (found,) = (await bench.look()).arm_services
     assert found.drifted
+
+
+async def test_a_route_follows_deletion_policy_and_keeps_other_owners(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(budget_and_owners._KINDS, ROW.plural, KIND)
+    await done(bench, traffic(SPLIT))
+    theirs = {"kind": "Gateway", "name": "edge", "uid": "g"}
+    there = route(bench)
+    bench.see({**there, "metadata": {**there["metadata"], "resourceVersion": "900",
+               "ownerReferences": [*there["metadata"]["ownerReferences"], theirs]}})  # fmt: skip
+    bench.see(edited(901, deletionPolicy="Orphan"))
+    bench.kube.version = 901
+    misowned = (await bench.look()).misowned
+    assert ChildRef(KIND, FRAUD.name) in misowned
+    await done(bench, SetOwnership(ChildRef(KIND, FRAUD.name), orphan=True))
+    assert route(bench)["metadata"]["ownerReferences"] == [theirs]
+    bench.see(edited(950))
+    seen = await done(bench, SetOwnership(ChildRef(KIND, FRAUD.name), orphan=False))
+    owners = [it["uid"] for it in route(bench)["metadata"]["ownerReferences"]]
+    assert (owners, seen.misowned) == (["g", UID], ())
 
 
 async def test_what_a_router_writes_enqueues_its_model_deployment(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 Never who made an object: that is told by comparing uids, in adapters.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lockstep.api.base import (
@@ -65,6 +66,22 @@ def belonging_patch(owner: Owner) -> Manifest:
     return {
         "annotations": {OWNER_ANNOTATION: None},
         "ownerReferences": [_reference(owner)],
+    }
+
+
+def whole_belonging(owner: Owner, there: Iterable[Manifest]) -> Manifest:
+    """The same for an object whose lists can only be replaced whole: no kind of a CRD has others.
+
+    Args:
+        owner: Whose it is.
+        there: The ownerReferences that it has.
+    """
+    others = [it for it in there if it.get("uid") != owner.uid]
+    if owner.policy is DeletionPolicy.ORPHAN:
+        return {"annotations": {OWNER_ANNOTATION: owner.uid}, "ownerReferences": others}
+    return {
+        "annotations": {OWNER_ANNOTATION: None},
+        "ownerReferences": [*others, _reference(owner)],
     }
 
 
