@@ -243,7 +243,7 @@ async def test_a_copy_that_was_deleted_is_made_anew_or_missed(world: Lab) -> Non
     await eventually(world, labelled)
 
     await serve(world, "1.0.0", paused=True)
-    await world.until("held", lambda it: "a new revision will wait" in it["message"])
+    await world.until("held", lambda it: "a new revision will not start" in it["message"])
     await config(world, "bold")
     await world.reason("Paused")
     await world.api("DELETE", path)

@@ -101,7 +101,7 @@ async def test_two_people_approve_and_neither_the_author_nor_a_stranger(world: L
     waiting = await world.reason("ApprovalNeeded")
     assert waiting["candidate"]["author"] == "carol"
     assert waiting["phase"] == "Paused"
-    assert "0 of 2 approvals, wanted from group ml" in waiting["message"]
+    assert "waits for approval from group ml" in waiting["message"]
     assert (await decided(world, "Approve", "carol", groups=["ml"]))[0] == "Refused"
     assert (await decided(world, "Approve", "eve", groups=["ops"]))[0] == "Refused"
     assert await decided(world, "Approve", "alice", groups=["ml"]) == (
@@ -127,7 +127,7 @@ async def test_a_person_takes_a_revision_back_until_somebody_retries(
 ) -> None:
     await on_trial(world, **staged("0s", required=1))
     outcome, message = await decided(world, act)
-    assert (outcome, "all callers are on version 1.0.0" in message) == ("Applied", True)
+    assert (outcome, "all traffic is on version 1.0.0" in message) == ("Applied", True)
     back = await world.reason("RolledBack")
     assert back["rejected"]["reason"] == reason
     assert "by alice: so be it" in back["history"][-1]["message"]
@@ -144,7 +144,7 @@ async def test_a_skipped_stage_is_left_and_said_so(world: Lab) -> None:
     await on_trial(world, **staged())
     outcome, message = await decided(world, "SkipStage")
     assert (outcome, message) == (
-        "Applied", "stage half skipped by alice: so be it; on to stage full")  # fmt: skip
+        "Applied", "stage half skipped by alice: so be it; next stage: full")  # fmt: skip
     done = await world.healthy("2.0.0")
     assert [it["outcome"] for it in done["history"]] == ["Promoted", "StageSkipped", "Promoted"]
 
@@ -184,10 +184,10 @@ async def test_a_pause_holds_and_the_specs_form_of_it_wins(world: Lab) -> None:
     assert (await decided(world, "Pause", "bob"))[0] == "Applied"
     assert (await decided(world, "Approve"))[0] == "Applied"
     paused = await world.reason("Paused")
-    assert "bob paused it at" in paused["message"]
+    assert "paused by bob at" in paused["message"]
     assert paused["hold"]["reason"] == "so be it"
     await world.apply("2.0.0", paused=True, **held)
-    await world.until("the spec holds it", lambda it: "spec.paused holds" in it["message"])
+    await world.until("the spec holds it", lambda it: "spec.paused is true" in it["message"])
     assert "hold" not in await world.status()
     assert (await decided(world, "Resume"))[0] == "Refused"
     await world.apply("2.0.0", paused=False, **held)
@@ -200,7 +200,7 @@ async def test_a_resume_ends_a_pause(world: Lab) -> None:
     assert (await decided(world, "Pause"))[0] == "Applied"
     await world.apply("2.0.0")
     waits = await world.reason("Paused")
-    assert "alice paused it at" in waits["message"]
+    assert "paused by alice at" in waits["message"]
     assert (await decided(world, "Resume"))[0] == "Applied"
     await world.healthy("2.0.0")
 
@@ -242,4 +242,4 @@ async def test_pruned_decisions_are_not_missed(world: Lab) -> None:
     name = await decide(world, "Pause")
     await answered(world, name)
     await world.api("DELETE", _path(world, name))
-    assert (await decided(world, "Pause", "bob"))[1].startswith("alice paused it already")
+    assert (await decided(world, "Pause", "bob"))[1].startswith("already paused by alice")

@@ -142,13 +142,13 @@ async def test_nobody_is_sent_to_somebody_elses_pod_and_what_it_stops_is_said(
     make(pod("debug", labels, ownerReferences=[controlled]))
     await become(world, "debug", ready=True)
     await world.apply("2.0.0")
-    status = await world.until("is told", lambda it: "pod debug of somebody" in it["message"])
+    status = await world.until("is told", lambda it: "pod debug has the label" in it["message"])
     assert (reason_of(status), (await world.selector())[REVISION]) == (
         "Moving",
         world.id_of("1.0.0"),
     )
     assert conflict(status)[0] == "StrangePods"
-    line = conflict(status)[1].rpartition("take the label off with: kubectl ")[2]
+    line = conflict(status)[1].rpartition("remove the label with: kubectl ")[2]
     kubectl(*line.split(), f"--as={DEV}", "-n", world.namespace)
     assert conflict(await world.healthy("2.0.0")) == ("", "")
 

@@ -44,7 +44,7 @@ async def test_the_strategy_that_a_refused_canary_names_lets_the_old_one_go_firs
     world.kubelet.health["2.0.0"] = STARTING
     async with Witness(world.api, world.namespace).watching() as witness:
         await world.apply("2.0.0", **spec)
-        gone = "stable's last pod went first"
+        gone = "the last pod of stable was removed first"
         costs = await world.until(gone, lambda it: gone in it.get("message", ""))
         available = next(it for it in costs["conditions"] if it["type"] == "Available")
         assert available["status"] == "False"

@@ -142,7 +142,7 @@ async def test_a_restart_that_a_policy_forbids_says_which_and_not_to_make_room(w
         assert status["phase"] == "Degraded"
         assert f"ValidatingAdmissionPolicy team-pods-{world.namespace} refuses" in status["message"]
         assert "every one of the pods needs a label team" in status["message"]
-        assert "make room" not in status["message"]
+        assert "add capacity" not in status["message"]
         assert pods.keys() <= (await world.pods()).keys(), "they go on answering"
     await world.replaced(pods)
     await world.healthy("1.0.0")

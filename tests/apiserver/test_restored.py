@@ -109,7 +109,7 @@ async def test_a_service_from_before_is_taken_over_and_its_callers_stay_until_al
     world.kubelet.health["1.0.0"] = STARTING
     await world.apply("1.0.0")
     status = await world.reason("Conflict")
-    assert "decide Adopt" in status["message"]
+    assert "create a Decision Adopt" in status["message"]
 
     await decide(world, "Adopt")
     await world.until("pods are asked for", lambda status: status.get("stage"))

@@ -55,7 +55,7 @@ async def test_rollback_to_skips_the_stages_and_empty_again_walks_them(world: La
     await world.apply("2.0.0", rollbackTo=world.id_of("1.0.0"), **WINDOW, **GATED)
     back = await world.healthy("1.0.0")
     assert back["history"][-1]["message"].startswith("returned to version 1.0.0")
-    assert "empty it to roll out version 2.0.0" in back["message"]
+    assert "clear it to roll out version 2.0.0" in back["message"]
     await world.callers_on("1.0.0")
     await world.only("1.0.0")
     await world.apply("2.0.0", **WINDOW, **GATED)
@@ -127,7 +127,7 @@ async def test_a_gated_first_revision_that_fails_never_had_a_caller(world: Lab) 
     world.prometheus.sick.add(world.id_of("1.0.0"))
     await world.apply("1.0.0", initialRollout="Gate", **GATED)
     status = await world.reason("RolledBack")
-    assert "never had a caller" in status["message"]
+    assert "never received traffic" in status["message"]
     assert (await world.selector())["lockstep.dev/revision"] != world.id_of("1.0.0")
     world.prometheus.sick.clear()
     await world.apply("1.0.0", initialRollout="Gate", retry="mended", **SLOW)

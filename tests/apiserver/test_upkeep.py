@@ -93,7 +93,7 @@ async def test_an_edited_budget_is_put_back_whole_and_told(world: Lab, edit: Man
     path = path_of(world, "PodDisruptionBudget", "fraud")
     await world.api("PATCH", path, {"spec": edit}, MERGE)
     await world.reached(lambda: budget(world), RENDERED)
-    said = f"PodDisruptionBudget fraud was edited by hand (spec.{next(iter(edit))}, through "
+    said = f"PodDisruptionBudget fraud was edited manually (spec.{next(iter(edit))}, by "
     await world.reached(lambda: world.told("ChildRestored", said), wanted=True)
 
 

@@ -123,7 +123,7 @@ def test_a_paused_rollout_waits_and_a_restored_manifest_ends_it(lab: Lab) -> Non
     lab.apply(lab.fraud("2.0.0", strategy=slow))
     candidate = revision(lab.until(holding("half")), "candidate")
     lab.apply(lab.fraud("2.0.0", strategy=canary(*stages), paused=True))  # its 4 s end soon
-    lab.until(says("passed at 50%; spec.paused holds it there"))
+    lab.until(says("passed at 50%; spec.paused is true"))
     left = lab.uids(stable)
 
     lab.apply(old)

@@ -139,7 +139,7 @@ def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None
     wanted = lab.fraud("1.0.0", **plan)
     lab.apply(wanted)
     taken = lab.until(phase("Degraded", "Conflict"))
-    assert "Service fraud exists and was not made by Lockstep" in taken["status"]["message"]
+    assert "Service fraud exists and was not created by Lockstep" in taken["status"]["message"]
     assert truths(taken)["Conflict"] == "True"
     assert lab.find("Service", "fraud") == theirs
     lab.kubectl("delete", "service", "fraud")
@@ -151,7 +151,7 @@ def test_objects_of_others_are_named_left_alone_and_waited_for(lab: Lab) -> None
         lab.apply({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, **fields})
         lab.apply(second)
         taken = lab.until(phase("Degraded", "Conflict"))
-        assert f"{name} exists and was not made by Lockstep" in taken["status"]["message"]
+        assert f"{name} exists and was not created by Lockstep" in taken["status"]["message"]
         assert truths(taken)["Available"] == "True"
         lab.apply(wanted)
         lab.until(healthy("1.0.0"))

@@ -105,7 +105,7 @@ def test_a_first_revision_is_measured_in_preview_before_anybody_calls_it(lab: La
     callers = lab.callers(new=10)
     previewers(lab, "previewers-of-1")
     failed = lab.until(rolled_back("1.0.0", "GateFailed"))
-    assert "never had a caller" in failed["status"]["message"]
+    assert "never received traffic" in failed["status"]["message"]
 
     lab.apply(lab.fraud("2.0.0", **plan))
     measured = lab.until(holding("initial", "2.0.0"))

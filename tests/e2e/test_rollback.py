@@ -203,7 +203,7 @@ def test_when_stable_is_sick_too_nobody_is_blamed_and_a_fix_goes_through(lab: La
     lab.apply(lab.fraud("2.0.0", env=SICK, strategy=LONG))
     seen = lab.until(phase("Paused", "StableFailsToo"))
     paused, candidate = callers.now(), revision(seen, "candidate")
-    assert "it is not the candidate's fault" in seen["status"]["message"]
+    assert "the candidate is not the cause" in seen["status"]["message"]
     assert truths(seen)["Paused"] == "True"
     lab.wait("calling on", lambda: len(callers.calls().between(paused)) > 150, 15)
     during = callers.calls().between(paused).new

@@ -318,7 +318,7 @@ def _puts_back_what_is_edited(fleet: Fleet, name: str) -> None:
     by_hand = json.dumps({"spec": {"replicas": 3, "minReadySeconds": 7}})
     fleet.lab.kubectl("patch", *child.split(), "--type=merge", "--patch", by_hand)
     fleet.lab.wait("put back", lambda: fleet.sets(name) == sets, 20)
-    edited = f"{name}: ChildRestored {child} was edited by hand"
+    edited = f"{name}: ChildRestored {child} was edited manually"
     fleet.lab.wait("told", lambda: any(it.startswith(edited) for it in fleet.told()), 10)
 
 

@@ -221,4 +221,4 @@ def _labelled(lab: Lab, kind: str, name: str) -> bool:
 
 def _told(lab: Lab) -> set[str]:
     """The children of which it was said that they were put back."""
-    return {line.partition(" was edited by hand")[0] for line in lab.events("ChildRestored")}
+    return {line.partition(" was edited manually")[0] for line in lab.events("ChildRestored")}

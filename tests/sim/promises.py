@@ -405,7 +405,7 @@ def nobody_fails_for_somebody_else(before: Observed, after: Observed, decided: P
     keep("nothing is rejected for somebody else's pod", not blamed, said)
     told = {it.type: it.message for it in decided.status.conditions}.get("Conflict", "")
     unnamed = [it.name for it in before.strangers[:1] if it.name not in told]
-    keep("somebody else's pod is named", not unnamed or "was not made by Lockstep" in told, told)
+    keep("somebody else's pod is named", not unnamed or "was not created by Lockstep" in told, told)
 
 
 OF_PASSES = (

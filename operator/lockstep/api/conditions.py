@@ -12,27 +12,33 @@ from lockstep.api.words import Meant
 class ConditionType(Meant):
     """What a condition says something about, in the order in which they stand in status."""
 
-    AVAILABLE = ("Available", "Callers are answered: at least one pod that they reach is ready.")
-    READY = ("Ready", "The phase is Healthy: the wanted revision serves, with all replicas.")
-    RECONCILING = ("Reconciling", "The phase is Progressing: a rollout moves, or stable is scaled.")
-    STALLED = ("Stalled", "The phase is Degraded: something has to be mended.")
-    PAUSED = ("Paused", "The phase is Paused: it waits for a person, or for better data.")
+    AVAILABLE = ("Available", "At least one pod that receives traffic is ready.")
+    READY = ("Ready", "The phase is Healthy: the wanted revision serves with all replicas.")
+    RECONCILING = (
+        "Reconciling",
+        "The phase is Progressing: a rollout is in progress, or stable is scaled.",
+    )
+    STALLED = ("Stalled", "The phase is Degraded: something has to be fixed.")
+    PAUSED = ("Paused", "The phase is Paused: it waits for a person or for better data.")
     SPEC_VALID = (
         "SpecValid",
-        "The spec can be rolled out. Unknown: the API server cannot say so yet.",
+        "The spec can be rolled out. Unknown: the API server has not answered yet.",
     )
-    CONFLICT = ("Conflict", "Somebody else's object is in the way. Absent: none is.")
-    REFUSED = ("Refused", "The API server refuses a write of Lockstep's. Absent: it refuses none.")
+    CONFLICT = ("Conflict", "An object that is not Lockstep's is in the way. Absent: none is.")
+    REFUSED = ("Refused", "The API server refuses a write of Lockstep. Absent: it refuses none.")
     ORPHANED = ("Orphaned", "The children would stay if the ModelDeployment were deleted now.")
     SETTLING = (
         "Settling",
-        "Pods stay that are no longer needed: nodes may still send callers to them. Absent: none.",
+        "Pods that are no longer needed stay, as nodes may still send them traffic. Absent: none.",
     )
     WEIGHT_APPROXIMATE = (
         "WeightApproximate",
-        "The pods cannot make the stage's weight within 10 points.",
+        "The number of pods cannot match the stage's weight within 10 points.",
     )
-    CONFIG_LOST = ("ConfigLost", "A live revision's copy of a ConfigMap is gone for good.")
+    CONFIG_LOST = (
+        "ConfigLost",
+        "The copy of a ConfigMap that a revision in use reads cannot be restored.",
+    )
     SECRET_ROTATED = ("SecretRotated", "A Secret changed after stable's pods had started.")
 
 
@@ -44,7 +50,7 @@ OF_THE_PHASE: Final = (
 )
 """One of them is True, and all of them have the same reason."""
 TOLD: Final = frozenset({ConditionType.STALLED, ConditionType.PAUSED, ConditionType.REFUSED})
-"""Becoming True for another reason than before, they are told in an Event too."""
+"""When one becomes True for another reason than before, an Event says so too."""
 
 
 class ConditionReason(Meant):
@@ -72,32 +78,32 @@ _SPEC: Final = (_T.STALLED, _T.SPEC_VALID)
 class Reason(ConditionReason):
     """Why a condition is what it is."""
 
-    PODS_READY = ("PodsReady", (_T.AVAILABLE,), "Ready pods answer callers.")
+    PODS_READY = ("PodsReady", (_T.AVAILABLE,), "Ready pods receive traffic.")
     COMPLETED = ("Completed", (_T.READY,), "The revision that the spec asks for serves.")
     ACCEPTED = ("Accepted", (_T.SPEC_VALID,), "The API server would take this revision.")
     CHILDREN_STAY = (
         "ChildrenStay",
         (_T.ORPHANED,),
-        "With `deletionPolicy: Orphan` the children have no owner and stay when it is deleted.",
+        "With `deletionPolicy: Orphan` the children have no owner and stay after a deletion.",
     )
 
     NO_POD_READY = (
         "NoPodReady",
         (_T.AVAILABLE,),
-        "No ready pod answers callers.",
+        "No ready pod receives traffic.",
         "Ready pods; the reason of Ready says what is missing.",
     )
     CALLERS_ASTRAY = (
         "CallersAstray",
         (_T.AVAILABLE,),
-        "Somebody made the Service send callers elsewhere, or to pods that are not ready.",
-        "It is put back by itself; stop whoever does it.",
+        "The Service was edited to send traffic elsewhere, or to pods that are not ready.",
+        "Lockstep restores it; find and stop whoever edits it.",
     )
     TAKEN_OVER = (
         "TakenOver",
         (_T.AVAILABLE,),
-        "Callers reach the pods that the Service selected before it was taken over.",
-        "They move when all pods of the revision are ready.",
+        "Traffic goes to the pods that the Service selected before it was taken over.",
+        "Traffic moves when all pods of the revision are ready.",
     )
 
     STARTING = (
@@ -109,50 +115,50 @@ class Reason(ConditionReason):
     CHECKING = (
         "Checking",
         (_T.RECONCILING, _T.SPEC_VALID),
-        "The API server is asked whether it would take the revision.",
+        "The revision is validated with a dry run on the API server.",
         "Its answer, in the same pass or the next.",
     )
     MOVING = (
         "Moving",
         (_T.RECONCILING,),
-        "Pods or callers are not where the stage wants them yet.",
+        "Pods or traffic have not reached the stage's weight yet.",
         "Ready pods, or `progressDeadline`.",
     )
     MEASURING = (
         "Measuring",
         (_T.RECONCILING,),
-        "The stage's soak or its gates are not over.",
+        "The stage's soak or its gates have not finished.",
         "Time and data, or the stage's deadline.",
     )
     RETURNING = (
         "Returning",
         (_T.RECONCILING,),
-        "A trial was superseded or put back; its pods answer until stable is whole again.",
+        "A rollout was superseded or reverted; its pods serve until all of stable's are ready.",
         "Ready pods of stable.",
     )
     SCALING = (
         "Scaling",
         (_T.RECONCILING,),
-        "Stable does not have `spec.replicas` available pods yet.",
+        "Stable has fewer than `spec.replicas` available pods.",
         "Ready pods.",
     )
     RESTARTING = (
         "Restarting",
         (_T.RECONCILING,),
-        "Stable's pods are being replaced: for `restartAt`, or after an edit by hand.",
+        "Stable's pods are being replaced: for `restartAt`, or after a manual edit.",
         "Ready pods in their place.",
     )
 
     APPROVAL_NEEDED = (
         "ApprovalNeeded",
         (_T.PAUSED,),
-        "The stage has passed but for people's approval.",
-        "Decision Approve, as many as are asked for; or Reject.",
+        "The stage has passed and waits for approval.",
+        "The required number of Decisions Approve; or Reject.",
     )
     APPROVAL_EXPIRED = (
         "ApprovalExpired",
         (_T.PAUSED,),
-        "The approvals were not there within `expiresAfter`.",
+        "The approvals were not given within `expiresAfter`.",
         "Decision Retry, or a new `spec.retry`.",
     )
     PROMOTION_NEEDED = (
@@ -164,7 +170,7 @@ class Reason(ConditionReason):
     PAUSED = (
         "Paused",
         (_T.PAUSED,),
-        "`spec.paused` is true, or somebody decided Pause.",
+        "`spec.paused` is true, or there was a Decision Pause.",
         "`spec.paused: false`, or Decision Resume.",
     )
     INCONCLUSIVE = (
@@ -176,45 +182,45 @@ class Reason(ConditionReason):
     STABLE_FAILS_TOO = (
         "StableFailsToo",
         (_T.PAUSED,),
-        "Candidate and stable fail the same limit: it is not the candidate's fault.",
-        "Mend the shared cause, then decide Retry.",
+        "Candidate and stable fail the same limit, so the candidate is not the cause.",
+        "Fix the shared cause, then create a Decision Retry.",
     )
     DEADLINE_EXCEEDED = (
         "DeadlineExceeded",
         (_T.PAUSED,),
         "The stage was not decided by its deadline.",
-        "Its gates passing; Decision Promote or Retry; another spec.",
+        "Passing gates; Decision Promote or Retry; another spec.",
     )
     WEIGHT_NOT_REACHED = (
         "WeightNotReached",
         (_T.PAUSED,),
-        "Something else than the candidate's pods keeps a stage from its weight for too long.",
-        "What the message names; it goes on by itself.",
+        "A stage has not reached its weight in time, for a reason outside the candidate's pods.",
+        "What the message names; the rollout then continues by itself.",
     )
     NO_REPLICAS = (
         "NoReplicas",
         (_T.PAUSED,),
-        "`spec.replicas` is 0: nothing can be proven.",
+        "`spec.replicas` is 0: nothing can be tested.",
         "More replicas.",
     )
 
     ROLLED_BACK = (
         "RolledBack",
         (_T.STALLED,),
-        "The revision was taken back; `status.rejected.reason` says why.",
+        "The revision was rolled back; `status.rejected.reason` says why.",
         "Another `template` or `model`, a new `spec.retry`, or Decision Retry.",
     )
     SPEC_REFUSED = (
         "SpecRefused",
         _SPEC,
         "The API server would refuse the pods.",
-        "Mend the field that the message names, or what it refers to.",
+        "Fix the field that the message names, or what it refers to.",
     )
     SPEC_INVALID = (
         "SpecInvalid",
         _SPEC,
-        "The API server let a spec in that this operator cannot read.",
-        "Mend the field that the message names.",
+        "The API server accepted a spec that this operator cannot read.",
+        "Fix the field that the message names.",
     )
     CRITERIA_MISSING = (
         "CriteriaMissing",
@@ -225,8 +231,8 @@ class Reason(ConditionReason):
     CRITERIA_INVALID = (
         "CriteriaInvalid",
         _SPEC,
-        "A stage's criteria cannot be measured, or could never end.",
-        "Mend the field or query that the message names.",
+        "A stage's criteria cannot be measured, or could never finish.",
+        "Fix the field or query that the message names.",
     )
     DEADLINE_TOO_SHORT = (
         "DeadlineTooShort",
@@ -243,26 +249,26 @@ class Reason(ConditionReason):
     PORTS_DIFFER = (
         "PortsDiffer",
         _SPEC,
-        "A port of the Service leads to different places in stable and in the new revision.",
+        "A port of the Service maps to different ports in stable and in the new revision.",
         "Use `strategy.blueGreen`, or the same port name in both templates.",
     )
     CONFIG_MAP_MISSING = (
         "ConfigMapMissing",
         _SPEC,
         "The template reads a ConfigMap that does not exist.",
-        "Create it, or say `optional: true` where it is read.",
+        "Create it, or set `optional: true` where it is read.",
     )
     SECRET_MISSING = (
         "SecretMissing",
         _SPEC,
         "The template reads a Secret that does not exist.",
-        "Create it, or say `optional: true` where it is read.",
+        "Create it, or set `optional: true` where it is read.",
     )
     CONFIG_LOST = (
         "ConfigLost",
         _SPEC,
         "The wanted revision's copy of a ConfigMap is gone, and its source has other content.",
-        "Put the old content back, or roll out another revision.",
+        "Restore the old content, or roll out another revision.",
     )
     TOO_MANY_CONFIGS = (
         "TooManyConfigs",
@@ -273,25 +279,25 @@ class Reason(ConditionReason):
     TEMPLATE_TOO_LARGE = (
         "TemplateTooLarge",
         _SPEC,
-        "The template would not fit where revisions are stored.",
+        "The template is too large to be stored as a revision.",
         "Move large values to a ConfigMap or into the image.",
     )
     ROLLBACK_TARGET_MISSING = (
         "RollbackTargetMissing",
         _SPEC,
-        "`spec.rollbackTo` names a revision that is not known.",
-        "Name one that the message lists, or empty the field.",
+        "`spec.rollbackTo` names a revision that does not exist.",
+        "Set it to one that the message lists, or clear the field.",
     )
     NO_ROOM_FOR_CANDIDATE = (
         "NoRoomForCandidate",
         _SPEC,
-        "One replica and `maxSurge: 0` leave no place for a candidate.",
+        "One replica and `maxSurge: 0` leave no room for a candidate.",
         "`maxSurge: 1`, two replicas, or `strategy.rolling` that removes the old pod first.",
     )
     CONFLICT = (
         "Conflict",
         (_T.STALLED,),
-        "An object of a name that is needed is not Lockstep's.",
+        "An object has a name that Lockstep needs and was not created by Lockstep.",
         "Delete or rename it.",
     )
     UNOWNED = (
@@ -303,33 +309,33 @@ class Reason(ConditionReason):
     REVISION_LOST = (
         "RevisionLost",
         (_T.STALLED,),
-        "Stable's ControllerRevision and ReplicaSet are gone: its template is not known.",
+        "Stable's ControllerRevision and ReplicaSet are gone, so its template is unknown.",
         "Restore one of them, or apply that version.",
     )
 
     NAME_TAKEN = (
         "NameTaken",
         (_T.CONFLICT,),
-        "An object of a name that Lockstep wants is somebody else's.",
+        "An object has a name that Lockstep would use and was not created by Lockstep.",
         "Delete or rename it.",
     )
     AUTOSCALER_ON_CHILD = (
         "AutoscalerOnChild",
         (_T.CONFLICT,),
-        "A HorizontalPodAutoscaler scales a child, which is put back each time.",
-        "Point its `scaleTargetRef` at the ModelDeployment.",
+        "A HorizontalPodAutoscaler scales a child, which Lockstep resets each time.",
+        "Set its `scaleTargetRef` to the ModelDeployment.",
     )
     STRANGE_PODS = (
         "StrangePods",
         (_T.CONFLICT,),
-        "Pods carry the ModelDeployment's label, but none of its ReplicaSets made them.",
-        "Run the command in the message, which takes the label off.",
+        "Pods have the ModelDeployment's label, but none of its ReplicaSets created them.",
+        "Run the command in the message, which removes the label.",
     )
     ADOPTED_PODS = (
         "AdoptedPods",
         (_T.CONFLICT,),
-        "A ReplicaSet took in a pod that was not made from its template.",
-        "It is replaced by itself.",
+        "A ReplicaSet adopted a pod that was not created from its template.",
+        "Lockstep replaces it.",
     )
     STILL_OWNED = (
         "StillOwned",
@@ -346,24 +352,24 @@ class Reason(ConditionReason):
     API_SERVER_WAS_AWAY = (
         "ApiServerWasAway",
         (_T.SETTLING,),
-        "The API server did not answer for a while, and nodes may hear late of what changed.",
-        "Time: 90 s after the outage at the latest.",
+        "The API server did not answer for a while, and nodes may apply changes late.",
+        "Time: at most 90 s after the outage.",
     )
     TOO_FEW_REPLICAS = (
         "TooFewReplicas",
         (_T.WEIGHT_APPROXIMATE,),
-        "There are too few replicas to split callers as the stage asks.",
-        "Use as many replicas as the message names, or another weight.",
+        "There are too few replicas to split traffic as the stage requires.",
+        "Use the number of replicas in the message, or another weight.",
     )
     COPY_LOST = (
         "CopyLost",
         (_T.CONFIG_LOST,),
-        "Pods that run go on; new ones of that revision could not start.",
-        "Put the old content back, or roll out another revision.",
+        "Running pods continue; new pods of that revision cannot start.",
+        "Restore the old content, or roll out another revision.",
     )
     SECRET_CHANGED = (
         "SecretChanged",
         (_T.SECRET_ROTATED,),
-        "Stable's pods may still use what the Secret held when they started.",
+        "Stable's pods may still use the Secret's value from when they started.",
         "Run the command in the message, which restarts them.",
     )

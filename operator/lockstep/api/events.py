@@ -27,62 +27,62 @@ class EventReason(Meant):
     ROLLOUT_STARTED = (
         "RolloutStarted",
         EventType.NORMAL,
-        "A revision is on trial, or is returned to without stages.",
+        "A revision becomes the candidate, or Lockstep returns to it without stages.",
         "version, revision, the fields and ConfigMaps that differ from stable, who wrote the spec",
     )
     STAGE_ENTERED = (
         "StageEntered",
         EventType.NORMAL,
-        "A stage that waits for something, a soak, gates or people, has its weight.",
+        "A stage with a soak, gates or an approval has reached its weight.",
         "the stage, its percent of new connections, and the candidate",
     )
     GATE_PASS = (
         "GatePass",
         EventType.NORMAL,
-        "A gate came to the verdict Pass.",
+        "A gate has the verdict Pass.",
         "stage, gate and criteria, its value and limit, how many measurements",
     )
     GATE_FAIL = (
         "GateFail",
         EventType.WARNING,
-        "A gate came to the verdict Fail; what follows is told by another Event.",
+        "A gate has the verdict Fail; another Event says what follows.",
         "stage, gate and criteria, its value and limit, stable's value",
     )
     GATE_INCONCLUSIVE = (
         "GateInconclusive",
         EventType.WARNING,
-        "A gate cannot be decided: no data, no usable answer, or values between its limits.",
+        "A gate is undecided: no data, no usable answer, or values between its limits.",
         "stage, gate and criteria, and what is missing",
     )
     POD_DIED = (
         "PodDied",
         EventType.WARNING,
-        "A pod of the candidate that had been ready restarted, failed or went away.",
+        "A candidate pod that had been ready restarted, failed or disappeared.",
         "the pod, why, and how many so far in the stage",
     )
     PROMOTED = (
         "Promoted",
         EventType.NORMAL,
-        "The candidate is stable from now on.",
+        "The candidate has become stable.",
         "version, revision, how long the stages took, who approved",
     )
     RETURNED = (
         "Returned",
         EventType.NORMAL,
-        "A trial ended because the spec asks for stable again.",
-        "version and revision that was on trial, in which stage, and which is stable",
+        "A rollout ended because the spec asks for stable again.",
+        "version and revision of the candidate, its stage, and which revision is stable",
     )
     SUPERSEDED = (
         "Superseded",
         EventType.NORMAL,
-        "A trial ended because the spec asks for another revision.",
-        "version and revision that was on trial, in which stage, and which follows",
+        "A rollout ended because the spec asks for another revision.",
+        "version and revision of the candidate, its stage, and which revision follows",
     )
     ROLLED_BACK = (
         "RolledBack",
         EventType.WARNING,
-        "The candidate was taken back.",
-        "the reason in `status.rejected`, stage, gate or pod, numbers, where callers are",
+        "The candidate was rolled back.",
+        "the reason in `status.rejected`, stage, gate or pod, numbers, where traffic goes",
     )
     DECISION_APPLIED = (
         "DecisionApplied",
@@ -93,54 +93,54 @@ class EventReason(Meant):
     DECISION_SUPERSEDED = (
         "DecisionSuperseded",
         EventType.NORMAL,
-        "What a Decision was about is over.",
+        "A Decision is about something that is over.",
         "its name, and what happened meanwhile",
     )
     DECISION_REFUSED = (
         "DecisionRefused",
         EventType.WARNING,
-        "A Decision may not be carried out.",
+        "A Decision was refused.",
         "its name, and why",
     )
     RESTARTING = (
         "Restarting",
         EventType.NORMAL,
-        "The restart that `spec.restartAt` asks for begins.",
-        "the ReplicaSet and the time that was asked for",
+        "The restart that `spec.restartAt` requests begins.",
+        "the ReplicaSet and the requested time",
     )
     POD_REPLACED = (
         "PodReplaced",
         EventType.WARNING,
-        "A pod that was not made from its revision's template is replaced.",
+        "A pod that was not created from its revision's template is replaced.",
         "the pod, and why",
     )
     CHILD_RESTORED = (
         "ChildRestored",
         EventType.WARNING,
-        "Somebody edited a child by hand, and it is put back.",
-        "kind and name of the child, the field, and through which field manager it was written",
+        "A child was edited manually and is restored.",
+        "kind and name of the child, the field, and the field manager that wrote it",
     )
     REVISION_REBUILT = (
         "RevisionRebuilt",
         EventType.WARNING,
-        "Somebody deleted stable's ControllerRevision, and it is made again from its ReplicaSet.",
+        "Stable's ControllerRevision was deleted and is restored from its ReplicaSet.",
         "version and revision",
     )
     CLOCK_STEPPED = (
         "ClockStepped",
         EventType.WARNING,
-        "The operator's clock was set, or no operator looked for long; the stage counts on.",
+        "The operator's clock was set, or no operator ran for long; the stage's clocks continue.",
         "by how much the clocks differ",
     )
     PASS_ENDED = (
         "PassEnded",
         EventType.WARNING,
-        "A pass took longer than two minutes and was ended; told once until one ends by itself.",
-        "what it waited for, where things stand, what to look at",
+        "A pass took longer than two minutes and was stopped; said once until a pass completes.",
+        "what it waited for, what stays unchanged, what to check",
     )
     STATUS_REFUSED = (
         "StatusRefused",
         EventType.WARNING,
-        "The API server does not take the status: nothing is done until it does.",
-        "the server's sentence",
+        "The API server rejects the status; Lockstep does nothing until it accepts it.",
+        "the API server's error",
     )

@@ -1,7 +1,7 @@
-"""Every reason why a revision fails: in ``status.rejected`` of one that was taken back.
+"""Every reason why a revision fails: in ``status.rejected`` of one that was rolled back.
 
-Conditions say them where nothing is taken back: of a first revision, of pods of stable, and where
-``onFailure`` is Pause.
+Conditions have them where nothing is rolled back: for a first revision, for pods of stable, and
+where ``onFailure`` is Pause.
 """
 
 from typing import Final
@@ -18,65 +18,65 @@ class FailureReason(ConditionReason):
     GATE_FAILED = (
         "GateFailed",
         (_T.PAUSED,),
-        "A gate's measurements were beyond its limit more often than it tolerates.",
+        "A gate's measurements exceeded its limit more often than it tolerates.",
         "Another spec; with `onFailure: Pause` also Decision Promote, Retry or Reject.",
     )
     SMOKE_TEST_FAILED = (
         "SmokeTestFailed",
         (),
-        "The smoke test got no answer, or a wrong one: no caller has met the revision.",
+        "The smoke test got no answer, or a wrong one. The revision received no traffic.",
         "Another `template`, `model`, `smokeTest` or `service`, or Decision Retry.",
     )
-    REJECTED = ("Rejected", (), "Somebody decided Reject.", "Another spec, or Decision Retry.")
-    ABORTED = ("Aborted", (), "Somebody decided Abort.", "Another spec, or Decision Retry.")
+    REJECTED = ("Rejected", (), "There was a Decision Reject.", "Another spec, or Decision Retry.")
+    ABORTED = ("Aborted", (), "There was a Decision Abort.", "Another spec, or Decision Retry.")
 
     IMAGE_PULL_FAILED = (
         "ImagePullFailed",
         _PODS,
         "An image cannot be pulled.",
-        "Mend the image reference, the registry, or the pull Secret.",
+        "Fix the image reference, the registry, or the pull Secret.",
     )
     DIGEST_MISMATCH = (
         "DigestMismatch",
         _PODS,
-        "The registry serves other content than the digest says.",
-        "Mend the registry, or pin the right digest.",
+        "The registry serves content that does not match the digest.",
+        "Fix the registry, or pin the right digest.",
     )
     CONTAINER_CONFIG_ERROR = (
         "ContainerConfigError",
         _PODS,
-        "A container cannot be made from the template, often for a key that a Secret lacks.",
-        "Mend what the message names.",
+        "A container cannot be created from the template, often because a Secret lacks a key.",
+        "Fix what the message names.",
     )
     CONTAINER_START_FAILED = (
         "ContainerStartFailed",
         _PODS,
-        "A container cannot be started, often for a command that is not in the image.",
-        "Mend what the message names.",
+        "A container cannot be started, often because its command is not in the image.",
+        "Fix what the message names.",
     )
     CRASH_LOOP = (
         "CrashLoop",
         _PODS,
-        "A container ends again and again, a candidate's beyond `restartLimit.startup`.",
+        "A container keeps crashing; of a candidate, more often than `restartLimit.startup`.",
         "See the log of the container that the message names.",
     )
     PODS_FAILED = (
         "PodsFailed",
         _PODS,
         "More pods failed before they were ready than `restartLimit.startup` tolerates.",
-        "See what the message quotes.",
+        "See the error in the message.",
     )
     CANDIDATE_DIED = (
         "CandidateDied",
         _PODS,
-        "Pods that had been ready died more often than `restartLimit.serving` tolerates.",
-        "See what the message quotes.",
+        "Pods that had been ready failed more often than `restartLimit.serving` tolerates.",
+        "See the error in the message.",
     )
     CANDIDATE_FLAPS = (
         "CandidateFlaps",
         _PODS,
-        "Pods were ready and not ready again for `progressDeadline`.",
-        "Mend the readiness probe, or what it asks.",
+        "Pods alternated between ready and not ready for `progressDeadline`.",
+        "Fix the readiness probe, or what it checks.",
     )
     OOM_KILLED = (
         "OOMKilled",
@@ -88,7 +88,7 @@ class FailureReason(ConditionReason):
         "FailedCreate",
         _PODS,
         "The cluster refuses to create the pods.",
-        "Mend what the message names.",
+        "Fix what the message names.",
     )
     POD_SECURITY = (
         "PodSecurity",
@@ -105,31 +105,31 @@ class FailureReason(ConditionReason):
     UNSCHEDULABLE = (
         "Unschedulable",
         _PODS,
-        "A pod found no node within `unschedulableGrace`.",
-        "Add a node that fits, or ask for less.",
+        "A pod was not scheduled within `unschedulableGrace`.",
+        "Add a node that fits, or request less.",
     )
     PROGRESS_DEADLINE_EXCEEDED = (
         "ProgressDeadlineExceeded",
         _PODS,
         "No further pod became available within `progressDeadline`.",
-        "Mend what the message names, or raise `progressDeadline`.",
+        "Fix what the message names, or raise `progressDeadline`.",
     )
 
     WRITE_REFUSED = (
         "WriteRefused",
         (*_PODS, _T.REFUSED),
-        "The API server refuses an object of Lockstep's: a policy, a missing right, a size.",
-        "Change the rule that the message names, or do what it asks for.",
+        "The API server refuses a write of Lockstep: a policy, a missing permission, a size.",
+        "Change the rule that the message names, or comply with it.",
     )
     CLUSTER_UNAVAILABLE = (
         "ClusterUnavailable",
         (*_PODS, _T.RECONCILING, _T.SPEC_VALID, _T.REFUSED),
-        "The cluster cannot take writes for now: a webhook that is away, etcd, a time-out.",
-        "Mend the cluster; it is tried again by itself.",
+        "The cluster cannot accept writes now: an unavailable webhook, etcd, a timeout.",
+        "Fix the cluster; Lockstep retries by itself.",
     )
     QUOTA_EXCEEDED = (
         "QuotaExceeded",
         (*_PODS, _T.RECONCILING, _T.SPEC_VALID, _T.REFUSED),
-        "A ResourceQuota has no room.",
-        "Make room in the quota; it is tried again by itself.",
+        "A ResourceQuota is used up.",
+        "Free or raise the quota; Lockstep retries by itself.",
     )

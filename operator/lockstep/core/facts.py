@@ -96,4 +96,4 @@ class Hand:
     client: str
 
     def __str__(self) -> str:
-        return f"{self.field}, through {self.client}" if self.client else self.field
+        return f"{self.field}, by {self.client}" if self.client else self.field

@@ -42,7 +42,7 @@ def named(problem: str, template: Manifest) -> str:
     found = [f"{path} is {value!r}" for path, value in _unreadable(template)][:_MOST]
     if not found:
         return problem
-    return f"{', '.join(found)}, which is no quantity such as 500m, 48M or 48Mi"
+    return f"{', '.join(found)}, which is not a quantity such as 500m, 48M or 48Mi"
 
 
 def _unreadable(template: Manifest) -> Iterator[tuple[str, str]]:

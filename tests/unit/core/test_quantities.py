@@ -15,7 +15,7 @@ SAID = (
     'ReplicaSet: ReplicaSet in version "v1" cannot be handled as a ReplicaSet: quantities must '
     "match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
-ENDING = ", which is no quantity such as 500m, 48M or 48Mi"
+ENDING = ", which is not a quantity such as 500m, 48M or 48Mi"
 
 
 def template(memory: object = "48Mi", cpu: object = 1, size: object = None) -> dict[str, Any]:

@@ -77,8 +77,8 @@ REFUSED = Broken("http://prom refused the query (HTTP 400): bad_data: parse erro
 def test_a_query_that_prometheus_cannot_parse_makes_the_criteria_invalid() -> None:
     _, judged, _ = play(trial(), [REFUSED])
     assert judged.outcome == Invalid(
-        "metric errors of ExitCriteria/quality is refused as it is written: "
-        "http://prom refused the query (HTTP 400): bad_data: parse error; mend its query"
+        "metric errors of ExitCriteria/quality has an invalid query: "
+        "http://prom refused the query (HTTP 400): bad_data: parse error; fix its query"
     )
     assert judged.look_again is not None, "it heals by itself"
 
@@ -92,7 +92,7 @@ def test_it_heals_with_an_answer_and_with_an_edit() -> None:
 def test_a_failure_of_another_gate_is_worse_and_a_dry_run_says_it_only() -> None:
     dry, judged, _ = play(trial(criteria(metric(dryRun=True))), [REFUSED])
     assert not isinstance(judged.outcome, Invalid)
-    assert "is refused as it is written" in dry.gates[0].message
+    assert "has an invalid query" in dry.gates[0].message
     assert dry.gates[0].verdict is Verdict.MEASURING
 
 

@@ -69,7 +69,7 @@ def test_durations_are_whole_seconds_and_never_none(length: float, text: str) ->
 
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "a word that is none": ("{{revison}}", "{{revison}} is not a placeholder; there are"),
+    "a word that is none": ("{{revison}}", "{{revison}} is not a placeholder; use one of"),
     "the wrong case": ("{{Revision}}", "{{Revision}} is not a placeholder"),
     "an argument that is not there": ("{{args.x}}", "{{args.x}} needs an argument named 'x'"),
     "an argument without a name": ("{{args.}}", "{{args.}} needs an argument named ''"),

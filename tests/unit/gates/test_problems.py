@@ -39,33 +39,36 @@ REQUESTS: dict[str, Any] = {"minimumRequests": {"count": 1, "query": "requests"}
 WRONG: dict[str, tuple[Stage, tuple[NamedCriteria, ...], str]] = {
     "neither soak nor count": (
         stage(soak="0s"), (criteria(),),
-        WHERE + "has no count and the stage has no soak: it would never end; give one of them"),
+        WHERE + "has no count and the stage has no soak: it would never end; set one of them"),
     "one of several without a count": (
         stage(soak="0s"), (criteria(metric(name="first", count=1), metric()),),
         WHERE + "has no count"),
     "an unknown placeholder": (
         stage(), (criteria(metric(query="x{a='{{pod}}'}")),),
-        WHERE + "cannot be asked: {{pod}} is not a placeholder; there are {{namespace}} {{name}}"),
+        (WHERE + "has an invalid query: {{pod}} is not a placeholder; use one of {{namespace}} "
+         "{{name}}")),
     "a missing argument": (
         stage(), (criteria(metric(query="x > {{args.a}}")),),
-        WHERE + "cannot be asked: {{args.a}} needs an argument named 'a'"),
+        WHERE + "has an invalid query: {{args.a}} needs an argument named 'a'"),
     "an unknown placeholder in the traffic query": (
         stage(), (criteria(minimumRequests={"count": 1, "query": "{{x}}"}),),
-        "stage quarter: metric minimum-requests of ExitCriteria/quality cannot be asked: {{x}} is"),
+        ("stage quarter: metric minimum-requests of ExitCriteria/quality has an invalid query: "
+         "{{x}} is")),
     "a metric that takes the traffic's name": (
         stage(), (criteria(metric(name="minimum-requests")),),
-        "stage quarter: metric minimum-requests of ExitCriteria/quality has a name that is kept"),
+        ("stage quarter: metric minimum-requests of ExitCriteria/quality has a name that is "
+         "reserved")),
     "more failures tolerated than measured": (
         stage(), (criteria(metric(count=3, failureLimit=3)),),
-        WHERE + "could never fail: failureLimit 3 tolerates all of its 3 measurements"),
+        WHERE + "can never fail: failureLimit 3 tolerates all of its 3 measurements"),
     "limits that no number meets": (
         stage(),
         (criteria(metric(successWhen={"min": 2, "maxArg": "a"}), args=ONE),),
-        WHERE + "has a successWhen that no number meets: between 2 and 1"),
+        WHERE + "has a successWhen that no number can satisfy: between 2 and 1"),
     "more gates than there is room for": (
         stage(),
         tuple(cluster_criteria(*METRICS, name=f"c{number}", **REQUESTS) for number in range(4)),
-        "stage quarter has 36 gates, at most 32 are possible"),
+        "stage quarter has 36 gates (one per metric and one per minimumRequests), at most 32 are"),
 }  # fmt: skip
 
 

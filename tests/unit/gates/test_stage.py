@@ -71,7 +71,7 @@ STORIES: dict[str, Story] = {
         "was 0.2, allowed at most 0.5; 3 measurements"),
     "fewer samples than wanted are named": (
         {"minSamples": 5}, [GOOD], Verdict.MEASURING, Measuring,
-        "was 0.2, allowed at most 0.5; 1 measurement, at least 5 wanted"),
+        "was 0.2, allowed at most 0.5; 1 measurement, at least 5 required"),
     "passes when the soak was good to its end": (
         {}, [GOOD] * (EVERY_30_S + 1), Verdict.PASS, Passed, "21 measurements"),
     "does not pass on old evidence when Prometheus is down as the soak ends": (
@@ -79,9 +79,9 @@ STORIES: dict[str, Story] = {
     "does not pass when the last look saw no data": (
         {"inconclusiveLimit": 9, "onNoData": "Pause"}, [*[GOOD] * 18, *[NO_DATA] * 3],
         Verdict.MEASURING, Measuring,
-        "has had no data for 3 measurements, 9 tolerated"),
+        "had no data in 3 measurements, 9 tolerated"),
     "does not pass with fewer than minSamples": (
-        {"minSamples": 30}, [GOOD] * 25, Verdict.MEASURING, Measuring, "at least 30 wanted"),
+        {"minSamples": 30}, [GOOD] * 25, Verdict.MEASURING, Measuring, "at least 30 required"),
     "count reached": (
         {"count": 3}, [GOOD] * 3, Verdict.PASS, Passed,
         "was 0.2, allowed at most 0.5; 3 of 3 measurements"),
@@ -138,25 +138,25 @@ STORIES: dict[str, Story] = {
         "waits for its first sample: no data in 2 measurements"),
     "no sample at all while stable has some": (
         {}, [NO_DATA] * 3, Verdict.FAIL, Failed,
-        f"in 3 measurements while stable has some (stable {STABLE} was 0.2), at 25% of traffic; "),
+        f"in 3 measurements while stable has data (stable {STABLE} was 0.2), at 25% of traffic; "),
     "data that went away and stays away while stable has some": (
         {}, [GOOD, *[NO_DATA] * 3], Verdict.FAIL, Failed,
-        "had no data about the candidate in 3 measurements while stable has some"),
+        "had no data for the candidate in 3 measurements while stable has data"),
     "silence within the limit of failures": (
         {"failureLimit": 1}, [NO_DATA] * 3, Verdict.MEASURING, Measuring,
         "(1 failed measurement, 1 tolerated)"),
     "silence beyond the limit of failures": (
         {"failureLimit": 1}, [NO_DATA] * 4, Verdict.FAIL, Failed,
-        "in 4 measurements while stable has some"),
+        "in 4 measurements while stable has data"),
     "everybody's answer again and again without the own series": (
         BY_LABEL, [value(0.2, revision=STABLE)] * 3, Verdict.FAIL, Failed,
-        f"in 3 measurements while stable has some (stable {STABLE} was 0.2)"),
+        f"in 3 measurements while stable has data (stable {STABLE} was 0.2)"),
     "a young stage has no data yet, whatever missing data means later": (
         {"query": f"rate({OF_REVISION}[10m])", "onNoData": "Fail"}, [NO_DATA],
         Verdict.MEASURING, Measuring, "waits for its first sample: no data in 1 measurement"),
     "a young stage has no data while stable has some": (
         {"query": f"rate({OF_REVISION}[10m])", "onNoData": "Fail"}, [NO_DATA] * 2,
-        Verdict.FAIL, Failed, "in 2 measurements while stable has some"),
+        Verdict.FAIL, Failed, "in 2 measurements while stable has data"),
     "NaN is no data, of a candidate that nobody has called yet": (
         {}, [NAN] * 9, Verdict.MEASURING, Measuring, "waits for its first sample"),
     "no sample in the whole soak": (
@@ -164,10 +164,10 @@ STORIES: dict[str, Story] = {
         "waits for its first sample: no data in 21 measurements"),
     "data that went away": (
         {}, [GOOD, NO_DATA], Verdict.INCONCLUSIVE, Inconclusive,
-        "has had no data for 1 measurement, 0 tolerated"),
+        "had no data in 1 measurement, 0 tolerated"),
     "data that went away for a moment that is tolerated": (
         {"inconclusiveLimit": 1}, [GOOD, NO_DATA], Verdict.MEASURING, Measuring,
-        "has had no data for 1 measurement, 1 tolerated"),
+        "had no data in 1 measurement, 1 tolerated"),
     "data that came back": (
         {}, [GOOD, NO_DATA, GOOD], Verdict.MEASURING, Measuring, "2 measurements"),
     "no data fails where it is told to": (
@@ -205,7 +205,7 @@ STORIES: dict[str, Story] = {
         BY_LABEL, [both(0.9, 0.2)], Verdict.FAIL, Failed, f"; stable {STABLE} was 0.2"),
     "everybody's answer tells at once that stable fails too": (
         BY_LABEL, [both(0.9, 0.8)], Verdict.INCONCLUSIVE, Shared,
-        f"; stable {STABLE} was 0.8 and fails the same limit: it is not the candidate's fault"),
+        f"; stable {STABLE} was 0.8 and fails the same limit, so the candidate is not the cause"),
     "a question that names no revision is not asked about stable": (
         {"query": PLAIN}, [BAD], Verdict.FAIL, Failed,
         "was 0.812, allowed at most 0.5, at 25% of traffic"),
@@ -274,7 +274,7 @@ STABLE_SAYS: dict[str, tuple[Answer, Verdict, type[Outcome], str]] = {
     "has no data: that excuses nobody": (
         NO_DATA, Verdict.FAIL, Failed, f"; stable {STABLE} has no data to compare with"),
     "cannot be asked: that excuses nobody": (
-        DOWN, Verdict.FAIL, Failed, f"; stable {STABLE} could not be asked: http://prometheus"),
+        DOWN, Verdict.FAIL, Failed, f"; stable {STABLE} could not be measured: http://prometheus"),
 }  # fmt: skip
 
 
@@ -417,7 +417,7 @@ WORST: dict[str, tuple[tuple[Row, ...], Outcome]] = {
     "a shared failure beats what is unclear": (
         (DONE, BUSY, DARK, STUCK, SHARED), Shared("gate shared (shared)")),
     "one that does not heal keeps all from healing": (
-        (BUSY, DARK, STUCK), Inconclusive("gate dark (dark); likewise stuck", heals=False)),
+        (BUSY, DARK, STUCK), Inconclusive("gate dark (dark); the same for stuck", heals=False)),
     "what only lacks answers heals": (
         (DONE, BUSY, DARK), Inconclusive("gate dark (dark)", heals=True)),
     "one that measures holds all": (
@@ -456,12 +456,12 @@ REQUESTS: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("answer", "verdict", "message"),
     [
-        (value(1200.9), Verdict.MEASURING, "has seen 1,200 of 2,000 requests"),
-        (value(1999.9999999), Verdict.MEASURING, "has seen 1,999 of 2,000 requests"),
-        (value(2000), Verdict.PASS, "has seen 2,000 of 2,000 requests"),
-        (NO_DATA, Verdict.MEASURING, "has seen none of 2,000 requests: no data"),
-        (NAN, Verdict.MEASURING, "has seen none of 2,000 requests: no data"),
-        (value(float("inf")), Verdict.MEASURING, "has seen none of 2,000 requests: no data"),
+        (value(1200.9), Verdict.MEASURING, "counted 1,200 of 2,000 requests"),
+        (value(1999.9999999), Verdict.MEASURING, "counted 1,999 of 2,000 requests"),
+        (value(2000), Verdict.PASS, "counted 2,000 of 2,000 requests"),
+        (NO_DATA, Verdict.MEASURING, "counted none of 2,000 requests: no data"),
+        (NAN, Verdict.MEASURING, "counted none of 2,000 requests: no data"),
+        (value(float("inf")), Verdict.MEASURING, "counted none of 2,000 requests: no data"),
         (DOWN, Verdict.MEASURING, "could not be measured (1 time in a row, 4 tolerated): http"),
     ],
 )

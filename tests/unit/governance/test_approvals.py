@@ -27,8 +27,8 @@ REFUSALS: dict[str, tuple[Approval, str, tuple[str, ...], Authors, str]] = {
     "anybody may": (rule(), "alice", (), KNOWN, ""),
     "the author may where nobody minds": (rule(), "carol", (), KNOWN, ""),
     "a group that is asked for": (rule(groups=["ml", "risk"]), "alice", ("risk",), KNOWN, ""),
-    "another group": (rule(groups=["ml"]), "alice", ("ops",), KNOWN, "spoke for ops"),
-    "no group": (rule(groups=["ml"]), "alice", (), KNOWN, "spoke for no group"),
+    "another group": (rule(groups=["ml"]), "alice", ("ops",), KNOWN, "approved for ops"),
+    "no group": (rule(groups=["ml"]), "alice", (), KNOWN, "approved for no group"),
     "somebody else than the author": (rule(excludeAuthor=True), "alice", (), KNOWN, ""),
     "the author": (rule(excludeAuthor=True), "carol", (), KNOWN, "excludeAuthor is set"),
     "a name is not another name": (rule(excludeAuthor=True), "Carol", (), KNOWN, ""),
@@ -37,7 +37,7 @@ REFUSALS: dict[str, tuple[Approval, str, tuple[str, ...], Authors, str]] = {
     "an author nobody knows where nobody minds": (
         rule(), "alice", (), approvals.authors("", "", None), ""),
     "the group is asked before the author": (
-        rule(groups=["ml"], excludeAuthor=True), "carol", (), KNOWN, "spoke for no group"),
+        rule(groups=["ml"], excludeAuthor=True), "carol", (), KNOWN, "approved for no group"),
 }  # fmt: skip
 
 
@@ -60,8 +60,8 @@ AUTHORS: dict[str, tuple[tuple[str, str, str | None], set[str], str]] = {
     "a machine for nobody": ((CI, CI, None), {CI}, "requestedBy"),
     "a machine that edited it since": (("carol", CI, None), {"carol", CI}, ""),
     "no stamp": (("", "", None), set(), "annotation lockstep.dev/author"),
-    "no stamp, and anybody may have named dan": (("", "", "dan"), {"dan"}, "nobody knows"),
-    "no stamp when it was written": (("", "dan", None), {"dan"}, "nobody knows"),
+    "no stamp, and anybody may have named dan": (("", "", "dan"), {"dan"}, "is unknown"),
+    "no stamp when it was written": (("", "dan", None), {"dan"}, "is unknown"),
 }  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_the_time_to_approve_runs_from_the_question() -> None:
 SENTENCES = {
     "0 of 1 approvals": approvals.tally(rule(), ()),
     "1 of 2 approvals (alice)": approvals.tally(TWO, (by("alice"),)),
-    "anybody who may approve": approvals.wanted_from(rule()),
+    "anyone with permission to approve": approvals.wanted_from(rule()),
     "group ml": approvals.wanted_from(rule(groups=["ml"])),
     "groups ml or risk": approvals.wanted_from(rule(groups=["ml", "risk"])),
 }

@@ -117,14 +117,14 @@ def test_what_is_not_needed_is_told_and_stops_nothing(child: ChildRef) -> None:
     seen = replace(trial().observed(), unowned=(child,))
     decided = plan(seen, NOW)
     assert child.name in conflict(decided)
-    assert "rollouts go on without" in conflict(decided)
+    assert "rollouts continue without" in conflict(decided)
     assert decided.status.phase is plan(trial().observed(), NOW).status.phase
 
 
 @pytest.mark.parametrize("many", [13, 40])
 def test_of_very_many_the_first_dozen_is_named(many: int) -> None:
     decided = restored(unowned=tuple(ChildRef("ConfigMap", f"c{n}") for n in range(many)))
-    assert f"c11 and {many - 12} more carry" in conflict(decided)
+    assert f"c11 and {many - 12} more have" in conflict(decided)
 
 
 BEFORE = CallerService(uid="s", routing=Nobody(), drifted=True, elsewhere=True)

@@ -68,25 +68,25 @@ CASES: dict[str, tuple[World, str, str]] = {
         late(arm(V1, 1, 3), arm(V2, 2)), "WeightNotReached", "stable has 1 of 2 pods ready"),
     "a third revision stands": (
         late(arm(V1, 2), arm(V2, 2), arm(V3, 1), routing=Only(V1)), "WeightNotReached",
-        f"1 pods of version 3.0.0 (revision {V3}) still answer and have to go first"),
+        f"1 pods of version 3.0.0 (revision {V3}) must be removed first"),
     "a pod takes the only place": (
         trial(0, 1, stable=3, spec=NO_SURGE, arms=(arm(V1, 3), arm(V2, 0, 0), LEAVING),
               stored=(V1, V2, V3), routing=Only(V1)), "Moving",
-        (f"pod fraud-{V3}-0 of version 3.0.0 (revision {V3}) still takes a place: told to go at "
-         "11:59:00Z, it has until 12:01:30Z (a grace of 2m30s)")),
+        (f"pod fraud-{V3}-0 of version 3.0.0 (revision {V3}) is still terminating: deleted at "
+         "11:59:00Z, grace period 2m30s until 12:01:30Z")),
     "a place that a pod without a node may wait for": (
         trial(arms=(arm(V1, 3), arm(V2, 1, 2, **HOMELESS), LEAVING), stored=(V1, V2, V3)),
         "Moving", "the scheduler says: Insufficient gpu; pod fraud-"),
     "a node that does not say that a pod has ended": (
         trial(arms=(arm(V1, 3), arm(V2, 1, 2, **HOMELESS), STUCK), stored=(V1, V2, V3)),
         "Moving",
-        ("should have been gone at 11:59:00Z: its node gpu-7 does not say that it has ended; when "
-         f"that node is surely down, kubectl delete pod fraud-{V3}-0 --force")),
+        ("is still there after its grace period (11:59:00Z): node gpu-7 has not confirmed that it "
+         f"stopped; if the node is certainly down, run kubectl delete pod fraud-{V3}-0 --force")),
     "a pod that finalizers keep": (
         trial(arms=(arm(V1, 3), arm(V2, 1, 2, **HOMELESS), HELD), stored=(V1, V2, V3)),
         "Moving",
-        ("finalizers keep it (a.example.com/x, b.example.com/y), whoever set them has to take them "
-         "off")),
+        ("finalizers block its deletion (a.example.com/x, b.example.com/y); their owner must "
+         "remove them")),
 }  # fmt: skip
 
 
@@ -100,11 +100,11 @@ def test_the_sentence_names_who_holds_it_up(case: World, reason: str, said: str)
 
 def test_whoever_only_goes_is_not_talked_about() -> None:
     seen = trial(arms=(arm(V1, 3), arm(V2, 1, 2), LEAVING), stored=(V1, V2, V3))
-    assert "still takes" not in plan(seen.observed(), NOW).status.message
+    assert "still terminating" not in plan(seen.observed(), NOW).status.message
 
 
 def test_a_pass_comes_when_a_pod_should_have_been_gone() -> None:
     seen = trial(arms=(arm(V1, 3), arm(V2, 1, 2, **HOMELESS), LEAVING), stored=(V1, V2, V3))
     wait = plan(seen.observed(), NOW).look_again
     assert wait == timedelta(seconds=90 + 30 + 1)
-    assert "should have been gone" in plan(seen.observed(), NOW + wait).status.message
+    assert "after its grace period" in plan(seen.observed(), NOW + wait).status.message

@@ -232,7 +232,10 @@ def test_keep_old_is_counted_from_the_promotion() -> None:
     assert decided.status.kept == Kept(
         revision=V1, version="1.0.0", since=NOW, until=NOW + 30 * MINUTE
     )
-    assert "version 1.0.0 keeps its pods for a return until 12:30:00Z" in decided.status.message
+    assert (
+        "the pods of version 1.0.0 are kept for a fast rollback until 12:30:00Z"
+        in decided.status.message
+    )
 
 
 def test_the_old_pods_are_looked_at_when_keep_old_ends() -> None:

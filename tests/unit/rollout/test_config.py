@@ -245,7 +245,7 @@ PROBLEMS: dict[str, tuple[World, str, str]] = {
         "ConfigMapMissing",
         (
             "spec.template.spec.containers[0].envFrom[0].configMapRef reads ConfigMap settings, "
-            "which does not exist in namespace payments; create it, or say optional: true there"
+            "which does not exist in namespace payments; create it, or set optional: true there"
         ),
     ),
     "a missing Secret": (
@@ -253,13 +253,13 @@ PROBLEMS: dict[str, tuple[World, str, str]] = {
         "SecretMissing",
         (
             "spec.template.spec.containers[0].envFrom[1].secretRef reads Secret key, which "
-            "does not exist in namespace payments; create it, or say optional: true there"
+            "does not exist in namespace payments; create it, or set optional: true there"
         ),
     ),
     "too many": (
         World(sources=tuple({"secretRef": {"name": f"s{n}"}} for n in range(65))),
         "TooManyConfigs",
-        "the template reads 65 ConfigMaps and Secrets, 64 are allowed; put some of them together",
+        "the template reads 65 ConfigMaps and Secrets, at most 64 are allowed; merge some of them",
     ),
     "a Secret that is there": (World(sources=(SETTINGS, CREDENTIAL), secrets={"key": ONE}), "", ""),
     "an optional one that is not": (World(sources=(OPTIONAL,), configs={}), "", ""),
@@ -302,11 +302,17 @@ LOST: dict[str, tuple[World, str]] = {
     "a copy that can be made anew": (World(copies=()), ""),
     "a copy whose source has other content": (
         World(copies=(), configs={"settings": "b"}, spec={"paused": True}),
-        "ConfigMap fraud-0000000a-settings, which the pods of revision 0000000a read, is not there",
+        (
+            "ConfigMap fraud-0000000a-settings, a copy of ConfigMap settings for revision "
+            "0000000a, is missing"
+        ),
     ),
     "a copy that was replaced by another": (
         World(copies=(copy(A, "x"),)),
-        "ConfigMap fraud-0000000a-settings, which the pods of revision 0000000a read, has other",
+        (
+            "ConfigMap fraud-0000000a-settings, a copy of ConfigMap settings for revision "
+            "0000000a, has changed"
+        ),
     ),
 }
 
@@ -358,7 +364,7 @@ SECRETS: dict[str, tuple[World, tuple[SecretSeen, ...], str]] = {
     "one that changed is told and its record stays": (
         replace(SECRETIVE, secrets={"key": TWO}),
         (ONE,),
-        "Secret key changed after the pods of fraud-0000000d were started",
+        "Secret key changed after the pods of fraud-0000000d started",
     ),
     "one that vanished is no other one": (replace(SECRETIVE, secrets={}), (ONE,), ""),
     "a restart that is due takes note anew": (

@@ -187,34 +187,35 @@ def answers(decided: Plan) -> list[AnswerDecision]:
 SENTENCES: dict[str, tuple[World, Decided, str]] = {
     "another revision": (
         SOAKING, decision(Act.APPROVE, revision="00000000"),
-        f"revision 00000000 is not on trial: version 2.0.0 (revision {V2}) is, in stage half"),
+        f"revision 00000000 is not the candidate: version 2.0.0 (revision {V2}) is, in stage half"),
     "what was taken back": (
         world(rejected=rejection(V2)), decision(Act.ABORT),
-        f"was taken back: GateFailed; version 1.0.0 (revision {V1}) serves"),
+        f"was rolled back: GateFailed; version 1.0.0 (revision {V1}) serves"),
     "a stage that has passed": (
         trial(stage=StageStatus(name="full", index=1)), decision(Act.REJECT),
-        "stage half has passed: the trial is in stage full"),
+        "stage half has passed: the rollout is in stage full"),
     "a stage to come": (
-        SOAKING, decision(Act.SKIP_STAGE, stage="promotion"), "stage promotion is still to come"),
+        SOAKING, decision(Act.SKIP_STAGE, stage="promotion"), "stage promotion has not started"),
     "a stage that is not there": (
         SOAKING, decision(Act.APPROVE, stage="quarter"),
-        "there is no stage quarter: the trial goes through half, promotion and is in half"),
+        "there is no stage quarter: the rollout has stages half, promotion and is in half"),
     "a stage without approval": (
-        SOAKING, decision(Act.APPROVE), "stage half asks for no approval"),
-    "an approval too late": (EXPIRED, decision(Act.APPROVE), "was the time to approve"),
+        SOAKING, decision(Act.APPROVE), "stage half requires no approval"),
+    "an approval too late": (EXPIRED, decision(Act.APPROVE), "the time to approve ended"),
     "a promotion nobody waits for": (
-        SOAKING, decision(Act.PROMOTE), "no promotion is awaited (SkipStage would end the stage)"),
+        SOAKING, decision(Act.PROMOTE),
+        "the stage does not wait for Promote (SkipStage would end it)"),
     "a promotion in a pause": (
         but(SOAKING, status={"hold": HOLD}), decision(Act.PROMOTE),
-        "bob paused it (an incident): decide Resume first"),
+        "paused by bob (an incident): create a Decision Resume first"),
     "a resume against the spec": (
         but(SOAKING, spec={"paused": True}), decision(Act.RESUME),
         "spec.paused is true: set it to false"),
     "a pause twice": (
-        but(SOAKING, status={"hold": HOLD}), decision(Act.PAUSE), "bob paused it already"),
+        but(SOAKING, status={"hold": HOLD}), decision(Act.PAUSE), "already paused by bob"),
     "a revision that has not begun": (
         world(spec={"paused": True}, status={"message": "version 2.0.0 waits"}),
-        decision(Act.ABORT), f"revision {V2} has not begun: version 2.0.0 waits"),
+        decision(Act.ABORT), f"revision {V2} has not started: version 2.0.0 waits"),
     "the author": (
         but(ASKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice")),
         decision(Act.APPROVE), "alice wrote, edited or asked for this revision"),
@@ -226,7 +227,7 @@ SENTENCES: dict[str, tuple[World, Decided, str]] = {
         but(ASKING, spec=approval(excludeAuthor=True)), decision(Act.APPROVE), "Kubernetes 1.36"),
     "a group nobody asked": (
         but(ASKING, spec=approval(groups=["ml"])), decision(Act.APPROVE, groups=["ops"]),
-        "approvals are wanted from group ml, and alice spoke for ops"),
+        "approval is required from group ml; alice approved for ops"),
     "who wrote it, though somebody else tries it again": (
         but(ASKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="bob"),
             authors=("alice",)),
@@ -234,11 +235,11 @@ SENTENCES: dict[str, tuple[World, Decided, str]] = {
     "the author goes round a stage": (
         but(SOAKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice")),
         decision(Act.SKIP_STAGE),
-        "stage half would be passed over, and alice wrote, edited or asked for this revision"),
+        "stage half would be skipped, and alice wrote, edited or asked for this revision"),
     "the author goes round all stages": (
         but(SOAKING, spec=approval(excludeAuthor=True), candidate=named(V2, author="alice")),
         decision(Act.PROMOTE_FULL),
-        "stage half would be passed over, and alice wrote, edited or asked for this revision"),
+        "stage half would be skipped, and alice wrote, edited or asked for this revision"),
     "a stage is left out for an author nobody knows": (
         but(SOAKING, spec=approval(excludeAuthor=True)), decision(Act.PROMOTE_FULL),
         "Kubernetes 1.36"),
@@ -246,7 +247,7 @@ SENTENCES: dict[str, tuple[World, Decided, str]] = {
         but(world(rejected=rejection(V2)), spec=approval(excludeAuthor=True),
             rest={"author": "bob"}, authors=("alice",)),
         decision(Act.PROMOTE_FULL),
-        "stage half would be passed over, and alice wrote, edited or asked for this revision"),
+        "stage half would be skipped, and alice wrote, edited or asked for this revision"),
     "one approval of two": (ASKING, decision(Act.APPROVE), "has 1 of 2 approvals (alice)"),
 }  # fmt: skip
 
@@ -314,7 +315,7 @@ def test_an_approval_given_in_time_counts_however_late_it_is_read() -> None:
 def test_an_expired_approval_waits_for_a_retry_which_asks_again() -> None:
     decided = plan(EXPIRED.observed(), NOW)
     assert (decided.status.phase, reason(decided)) == (Phase.PAUSED, "ApprovalExpired")
-    assert "decide Retry" in decided.status.message
+    assert "create a Decision: Retry" in decided.status.message
     again = decide(
         but(EXPIRED, status={"stage": ended(MINUTE), "approvals": (approved("half"),)}), Act.RETRY
     )
@@ -388,7 +389,7 @@ def test_what_a_person_takes_back_stays_back(base: World, act: Act, words: str) 
     assert rejected is not None
     assert words in f"{rejected.reason}: {rejected.message}"
     assert (decided.status.phase, reason(decided)) == (Phase.DEGRADED, "RolledBack")
-    assert "all callers are on version 1.0.0" in rejected.message
+    assert "all traffic is on version 1.0.0" in rejected.message
     assert decided.status.history[-1].outcome == "RolledBack"
     assert "alice" in decided.status.history[-1].message
     after = plan(obey(seen, decided), NOW)
@@ -399,7 +400,7 @@ def test_an_aborted_first_rollout_is_reached_by_nobody() -> None:
     seen = deciding(first(ready=2, routing=Only(V2), candidate=named(V2)), decision(Act.ABORT))
     decided = plan(seen, NOW)
     assert "callers nowhere" in did(decided)
-    assert "is reached by no caller any more" in decided.status.message
+    assert "receives no traffic any more" in decided.status.message
     assert needs(replace(obey(seen, decided), answers=Answers()), NOW) == Needs()
 
 
@@ -416,7 +417,7 @@ def test_a_promotion_does_not_stand_for_approvals() -> None:
     decided = decide(wanting, Act.PROMOTE)
     assert (ruled(decided), reason(decided)) == (["Applied"], "ApprovalNeeded")
     assert stage_of(decided).vouched_by == "alice"
-    assert "once it is approved" in said(decided)
+    assert "when it is approved" in said(decided)
 
 
 def test_a_promotion_is_about_what_was_seen_and_not_about_a_new_beginning() -> None:
@@ -564,7 +565,7 @@ def test_a_pause_holds_the_stage_and_a_resume_ends_it() -> None:
     held = decide(over, Act.PAUSE)
     assert held.status.hold == Hold(by="alice", reason="the load test is over", at=NOW)
     assert (reason(held), stage_of(held).name) == ("Paused", "half")
-    assert "alice paused it at 12:00:00Z (the load test is over)" in held.status.message
+    assert "paused by alice at 12:00:00Z (the load test is over)" in held.status.message
     resumed = decide(but(over, status={"hold": held.status.hold, "stage": ended()}), Act.RESUME)
     assert (resumed.status.hold, stage_of(resumed).name) == (None, "full")
 

@@ -190,7 +190,7 @@ def test_outcome(seen: Observed, said: Answer, why: str, actions: str) -> None:
 
 def test_what_failed_says_that_nobody_called_it() -> None:
     decided = told(measured(), BAD, BAD)
-    assert "never had a caller" in decided.status.message
+    assert "never received traffic" in decided.status.message
     assert decided.status.history[-1].outcome == "RolledBack"
 
 

@@ -119,12 +119,13 @@ def test_what_did_not_fail(case: World, why: str, done: str) -> None:
 def test_the_message_says_who_waits_for_whom() -> None:
     message = plan(late().observed(), NOW).status.message
     assert message == (
-        f"version 3.0.0 waits until version 1.0.0 (revision {V1}) is whole again: it has 1 of 4 "
-        "pods ready; until it has all of them 3 pods of version 2.0.0, which did not fail, go on "
-        "answering"
+        f"version 3.0.0 waits until all pods of version 1.0.0 (revision {V1}) are ready: it has 1 "
+        "of 4 pods ready; until then 3 healthy pods of version 2.0.0 continue to serve"
     )
     back = plan(late("1.0.0").observed(), NOW).status.message
-    assert back.startswith(f"the spec is back at version 1.0.0 (revision {V1}), which has 1 of 4")
+    assert back.startswith(
+        f"the spec asks for version 1.0.0 (revision {V1}) again, which has 1 of 4"
+    )
 
 
 def test_a_clock_runs_while_stable_gets_no_pod() -> None:

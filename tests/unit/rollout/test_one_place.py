@@ -113,7 +113,7 @@ def test_a_restart_takes_it_first_too() -> None:
 
 def test_what_it_costs_is_said_while_it_lasts() -> None:
     waits = plan(on_trial(NOTHING).observed(), NOW).status
-    assert "stable's last pod went first, as maxUnavailable allows: callers wait" in waits.message
+    assert "the last pod of stable was removed first, as maxUnavailable allows" in waits.message
     assert next(it for it in waits.conditions if it.type == "Available").status == "False"
 
 
@@ -156,4 +156,4 @@ def test_two_of_four_go_first_where_that_is_said() -> None:
 def test_a_grace_that_takes_long_is_said() -> None:
     gone = both(on_trial(NOTHING, going(arm(V1, 1), 50, grace=60))).observed()
     message = plan(gone, NOW + timedelta(seconds=1)).status.message
-    assert "still takes a place: told to go at 11:59:50Z" in message
+    assert "is still terminating: deleted at 11:59:50Z" in message

@@ -748,7 +748,7 @@ def test_a_port_that_no_container_has_is_said_with_those_that_there_are() -> Non
     seen.template["spec"]["containers"][0]["ports"] = [{"name": "http", "containerPort": 8080}]
     status = plan(seen, NOW).status
     assert "spec.service.targetPort is htpp" in status.message
-    assert "they name http (8080)" in status.message
+    assert "named ports: http (8080)" in status.message
     assert next(it.status for it in status.conditions if it.type == "SpecValid") == "False"
 
 
@@ -778,7 +778,7 @@ def test_a_first_sentence_of_a_rollback_stands() -> None:
     once = plan(seen, NOW).status
     later = plan(replace(seen, status=once), NOW + MINUTES).status
     assert later.message == once.message
-    assert "not tried again" in once.message
+    assert "is rejected: to try it again" in once.message
 
 
 def test_a_wrong_answer_remembers_what_it_was_asked_by_and_says_what_to_mend() -> None:
@@ -788,7 +788,7 @@ def test_a_wrong_answer_remembers_what_it_was_asked_by_and_says_what_to_mend() -
     status = plan(seen.observed(), NOW).status
     assert status.rejected is not None
     assert status.rejected.judged_by == BY_SMOKE["judgedBy"]
-    assert "mend spec.smokeTest or spec.service" in status.message
+    assert "fix spec.smokeTest or spec.service" in status.message
     stored = read_status(write_status(status))
     for asked, phase in (
         (SMOKE, Phase.DEGRADED),

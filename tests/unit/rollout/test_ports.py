@@ -205,8 +205,8 @@ def test_what_cannot_be_done_with_one_service(told: Told, expected: str) -> None
 
 def test_the_refusal_names_both_ports_and_the_ways_out() -> None:
     message = plan(Told(base=world()).observed(), NOW).status.message
-    assert f"leads to 8080 in version 1.0.0 (revision {V1}) and to 9090 in version 2.0.0" in message
-    assert "one name in both templates" in message
+    assert f"maps to 8080 in version 1.0.0 (revision {V1}) and to 9090 in version 2.0.0" in message
+    assert "one port name in both templates" in message
     assert "blueGreen" in message
 
 

@@ -150,7 +150,7 @@ def test_a_wait_for_the_cluster_that_lasts_asks_for_a_person() -> None:
     begun = plan(seen, NOW).status
     later = plan(replace(seen, status=begun), NOW + 10 * MINUTES).status
     assert (begun.phase, later.phase) == (Phase.PROGRESSING, Phase.PAUSED)
-    assert "waits for the cluster" in later.message
+    assert "the cluster cannot create pods now" in later.message
 
 
 def test_callers_of_stable_stay_while_the_cluster_is_unwell() -> None:
@@ -278,7 +278,7 @@ def test_refused_writes(seen: World, why: str, actions: str) -> None:
 def test_the_sentence_names_the_object_the_server_and_what_to_do() -> None:
     status = plan(first(0, routing=None, rest=no(SERVICE)).observed(), NOW).status
     assert status.phase is Phase.DEGRADED
-    assert status.message.startswith(f"Service fraud could not be created: {POLICY}; change what")
+    assert status.message.startswith(f"Service fraud could not be created: {POLICY}; change the")
     assert "version 2.0.0 has 0 of 4 pods ready" in status.message
 
 

@@ -288,10 +288,10 @@ DURING: dict[str, tuple[World, str, str]] = {
 
 
 NO_ROOM: dict[str, tuple[Arm, str]] = {
-    "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no room for another pod: 0/3 nodes"),
+    "the scheduler says it": (fresh(arm(V1, 4), **HOMELESS), "no room for an extra pod: 0/3 nodes"),
     "a quota says it": (
         edited(fresh(arm(V1, 4), 0), create_failure=FULL),
-        "the API server refuses another pod: exceeded quota"),
+        "the API server refuses an extra pod: exceeded quota"),
     "nobody says it": (fresh(arm(V1, 4)), "older than spec.restartAt remain"),
 }  # fmt: skip
 

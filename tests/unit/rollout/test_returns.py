@@ -240,7 +240,7 @@ def test_a_return_is_told_as_one() -> None:
     begun = plan(back("2.0.0", *ALL).observed(), NOW)
     assert f"returning to version 2.0.0 (revision {V2})" in begun.status.message
     assert [event.message for event in begun.events] == [
-        f"version 2.0.0 (revision {V2}) is returned to, without stages"
+        f"returning to version 2.0.0 (revision {V2}) without stages"
     ]
     done = plan(RETURNS["a return waits for nobody but its pods"][0].observed(), NOW)
     assert "returned to version 2.0.0" in done.status.history[-1].message
@@ -423,7 +423,7 @@ def test_a_missing_target_is_named_with_those_that_are_known() -> None:
     valid = next(it for it in decided.status.conditions if it.type == "SpecValid")
     assert (valid.status, valid.reason) == ("False", "RollbackTargetMissing")
     known = f"{V3} (version 3.0.0), {V2} (version 2.0.0), {V1} (version 1.0.0)"
-    assert f"revision {NOWHERE}, which is not known; known are {known}" in valid.message
+    assert f"revision {NOWHERE}, which does not exist; existing revisions: {known}" in valid.message
     assert decided.status.phase is Phase.DEGRADED
 
 
@@ -436,7 +436,7 @@ def test_a_trial_that_was_kept_where_it_is_goes_on_by_itself() -> None:
 
 def test_healthy_on_rollback_to_says_what_waits() -> None:
     decided = plan(TARGETS["stable on rollbackTo is done"][0].observed(), NOW)
-    assert "empty it to roll out version 3.0.0 again" in decided.status.message
+    assert "clear it to roll out version 3.0.0 again" in decided.status.message
 
 
 def test_the_target_is_never_pruned() -> None:

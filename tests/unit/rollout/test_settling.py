@@ -111,8 +111,8 @@ def test_repeated_passes_fall_silent(it: World, why: str, actions: str) -> None:
 def test_it_is_said_why_and_until_when_and_looked_at_then() -> None:
     decided = plan(after(promoted()).observed(), NOW)
     assert told(decided) == (
-        "the API server did not answer for 30s until 11:59:40Z; nodes may hear of what changed as "
-        "late as 12:01:10Z, and until then no pod that serves is taken away and no stage ends"
+        "the API server did not answer for 30s until 11:59:40Z; nodes may apply changes "
+        "as late as 12:01:10Z; until then no serving pod is removed and no stage ends"
     )
     assert decided.look_again == 70 * SECONDS
     stage = plan(after(FULL).observed(), NOW).status.message

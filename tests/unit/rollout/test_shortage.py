@@ -33,11 +33,11 @@ ROLLING: dict[str, Any] = {"rolling": {}}
 LET_GO: dict[str, Any] = {"rolling": {"maxSurge": 0, "maxUnavailable": 1}}
 BLUE_GREEN: dict[str, Any] = {"blueGreen": {}}
 ONE_PLACE = (
-    "replace the pod in its own place (strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}, "
-    "callers wait meanwhile)"
+    "or replace the pod without surge (strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}; "
+    "no pod answers meanwhile)"
 )
-OR_NOT = ", or take spec.restartAt away"
-MEND = f"change what it forbids or the rule that forbids it{OR_NOT}"
+OR_NOT = ", or remove spec.restartAt"
+MEND = f"change the object or the rule that forbids it{OR_NOT}"
 
 
 def refused(said: str, pods: int = 4) -> Arm:
@@ -52,48 +52,48 @@ def of_an_edit(it: Arm) -> Arm:
 CASES: dict[str, tuple[Arm, dict[str, Any], str, str]] = {
     "a webhook that says no is named, and nobody is told to make room": (
         refused(WEBHOOK), asked(AGO), "FailedCreate",
-        f"; admission webhook images.example.com refuses another pod: {WEBHOOK}; {MEND}"),
+        f"; admission webhook images.example.com refuses an extra pod: {WEBHOOK}; {MEND}"),
     "a policy": (
         refused(POLICY), asked(AGO), "FailedCreate",
-        f"; ValidatingAdmissionPolicy no-root refuses another pod: {POLICY}; {MEND}"),
+        f"; ValidatingAdmissionPolicy no-root refuses an extra pod: {POLICY}; {MEND}"),
     "Pod Security": (
         refused(SECURITY), asked(AGO), "PodSecurity",
-        f"; Pod Security (restricted:latest) refuses another pod: {SECURITY}; {MEND}"),
+        f"; Pod Security (restricted:latest) refuses an extra pod: {SECURITY}; {MEND}"),
     "whoever does not say its name": (
         refused(RULE), asked(AGO), "FailedCreate",
-        f"; the API server refuses another pod: {RULE}; {MEND}"),
+        f"; the API server refuses an extra pod: {RULE}; {MEND}"),
     "a webhook that is away is waited for": (
         refused(AWAY), asked(AGO), "Restarting",
-        (f"; admission webhook inject.example.com refuses another pod: {AWAY}; the cluster is "
-        f"unwell: mend what it names{OR_NOT}")),
+        (f"; admission webhook inject.example.com refuses an extra pod: {AWAY}; fix the "
+        f"component that the message names{OR_NOT}")),
     "a full quota, with the setting that needs none": (
         refused(FULL), asked(AGO, strategy=CANARY), "Restarting",
-        (f"; {QUOTA} refuses another pod: {FULL}; free some or raise the quota, replace "
-        f"pods in their own places (strategy.canary.maxSurge: 0){OR_NOT}")),
+        (f"; {QUOTA} refuses an extra pod: {FULL}; free or raise the quota, or replace "
+        f"pods without surge (strategy.canary.maxSurge: 0){OR_NOT}")),
     "a full quota where pods are replaced in their own places already": (
         refused(FULL), asked(AGO, strategy=IN_PLACE), "Restarting",
-        f"; {QUOTA} refuses another pod: {FULL}; free some or raise the quota{OR_NOT}"),
+        f"; {QUOTA} refuses an extra pod: {FULL}; free or raise the quota{OR_NOT}"),
     "a full quota for one pod, which a canary never takes": (
         refused(FULL, 1), asked(AGO, strategy=IN_PLACE, replicas=1), "Restarting",
-        f"; free some or raise the quota, {ONE_PLACE}{OR_NOT}"),
+        f"; free or raise the quota, {ONE_PLACE}{OR_NOT}"),
     "a full quota for one pod that may go first": (
         refused(FULL, 1), asked(AGO, strategy=LET_GO, replicas=1), "Restarting",
-        f"; free some or raise the quota{OR_NOT}"),
+        f"; free or raise the quota{OR_NOT}"),
     "no node for one pod more": (
         fresh(arm(V1, 4), **HOMELESS), asked(AGO, strategy=ROLLING), "Restarting",
-        ("; there is no room for another pod: 0/3 nodes; make room, replace pods in their own "
-        f"places (strategy: {{rolling: {{maxSurge: 0, maxUnavailable: 1}}}}){OR_NOT}")),
+        ("; no room for an extra pod: 0/3 nodes; add capacity, or replace pods without "
+        f"surge (strategy: {{rolling: {{maxSurge: 0, maxUnavailable: 1}}}}){OR_NOT}")),
     "no node, and blue-green has no such setting": (
         fresh(arm(V1, 4), **HOMELESS), asked(AGO, strategy=BLUE_GREEN), "Restarting",
-        f"; there is no room for another pod: 0/3 nodes; make room{OR_NOT}"),
+        f"; no room for an extra pod: 0/3 nodes; add capacity{OR_NOT}"),
     "a queue that admits pods later is not asked to make room": (
         fresh(arm(V1, 4), gated=True, unschedulable="gated by queue.example.com/admission"),
         asked(AGO), "Restarting",
-        ("; pod new-0 is gated by queue.example.com/admission; wait for whoever holds it back, or "
-        f"see to it there{OR_NOT}")),
+        ("; pod new-0 is gated by queue.example.com/admission; wait for the controller that set "
+        f"the gate, or check it{OR_NOT}")),
     "pods of an edit by hand are replaced with or without spec.restartAt": (
         of_an_edit(refused(WEBHOOK)), {}, "FailedCreate",
-        f"{WEBHOOK}; change what it forbids or the rule that forbids it"),
+        f"{WEBHOOK}; change the object or the rule that forbids it"),
 }  # fmt: skip
 
 
@@ -116,10 +116,10 @@ def test_what_takes_a_person_is_told_once() -> None:
 
 LACKS: dict[str, tuple[str, str, str]] = {
     "a policy takes a person": (
-        POLICY, "FailedCreate", "change what it forbids or the rule that forbids it"),
-    "a quota is waited for": (FULL, "Scaling", "free some or raise the quota"),
+        POLICY, "FailedCreate", "change the object or the rule that forbids it"),
+    "a quota is waited for": (FULL, "Scaling", "free or raise the quota"),
     "so is a webhook that is away": (
-        AWAY, "Scaling", "the cluster is unwell: mend what it names"),
+        AWAY, "Scaling", "fix the component that the message names"),
 }  # fmt: skip
 
 

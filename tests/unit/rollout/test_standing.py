@@ -154,7 +154,7 @@ def test_a_break_begins_the_soak_anew(happens: Callable[[Played], Played], death
     played.stand(arm(V2, 2)).look(5)
     assert soak_left(played) == 30
     assert reason(played.look(19)) == "Measuring"
-    assert "anew" in played.seen.status.message
+    assert "the soak restarted" in played.seen.status.message
     played.look(11)
     assert played.stage.name == "full"
 
@@ -454,4 +454,4 @@ def test_a_pause_of_a_person_is_one_while_pods_are_away() -> None:
     played.happens(unready).look(5)
     assert played.seen.status.phase is Phase.PAUSED
     assert "moving to 50%" in played.seen.status.message
-    assert "a person is awaited" in played.seen.status.message
+    assert "it waits for a person again" in played.seen.status.message

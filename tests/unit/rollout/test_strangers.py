@@ -85,13 +85,13 @@ def test_whom_callers_meet(base: World, expected: object) -> None:
 def test_what_a_stranger_keeps_waiting_is_said_with_what_to_do() -> None:
     decided = plan(beside(READY, stranger(V3)).observed(), NOW)
     assert decided.status.message.endswith(
-        "; pod copy of somebody else has the label lockstep.dev/deployment, and callers would "
-        "meet it too: take the label off"
+        "; pod copy has the label lockstep.dev/deployment but was not created by Lockstep and "
+        "would receive traffic too: remove the label"
     )
     assert conflict(decided)[1] == (
-        "pod copy with the label lockstep.dev/deployment=fraud was not made by a ReplicaSet of "
-        "this ModelDeployment: it is left alone and counts for nothing, callers may meet it; take "
-        "the label off with: kubectl label pod copy lockstep.dev/deployment-"
+        "pod copy with the label lockstep.dev/deployment=fraud was not created by a ReplicaSet of "
+        "this ModelDeployment: Lockstep ignores it, but it may receive traffic; remove the label "
+        "with: kubectl label pod copy lockstep.dev/deployment-"
     )
 
 
@@ -144,7 +144,7 @@ def test_a_pod_that_was_taken_in_is_replaced_and_named() -> None:
     assert "PodReplaced" in [event.reason for event in decided.events]
     assert conflict(decided)[0] == "AdoptedPods"
     assert conflict(decided)[1].startswith(
-        f"pod {it.pods[0].name} was not made from the template of ReplicaSet "
+        f"pod {it.pods[0].name} was not created from the template of ReplicaSet "
     )
 
 
@@ -156,7 +156,7 @@ def test_a_stage_waits_for_pods_of_its_own() -> None:
 
 def test_stable_is_not_said_to_have_more_pods_than_it_has() -> None:
     decided = plan(beside(READY, stranger(V1)).observed(), NOW)
-    assert "stable 2 (going to 2)" in decided.status.message
+    assert "stable 2 ready (target 2)" in decided.status.message
 
 
 def test_a_stranger_stops_nothing_where_nothing_is_on_trial() -> None:

@@ -161,7 +161,9 @@ CHANGED: dict[str, tuple[Observed, str]] = {
 @pytest.mark.parametrize(("seen", "says"), CHANGED.values(), ids=CHANGED)
 def test_what_has_changed_is_told_with_the_beginning(seen: Observed, says: str) -> None:
     begun = plan(seen, NOW)
-    assert saying(begun, "RolloutStarted") == f"version 2.0.0 (revision {V2}) is on trial{says}"
+    assert (
+        saying(begun, "RolloutStarted") == f"rollout of version 2.0.0 (revision {V2}) started{says}"
+    )
 
 
 def edited(**server: Any) -> dict[str, Any]:
@@ -219,13 +221,13 @@ NAMES: dict[str, tuple[Observed, str, str]] = {
     "a trial that is superseded": (
         trial(stage=SOAKS, spec=SPEC, version="3.0.0", rest=GATED).observed(),
         "Superseded",
-        (f"version 2.0.0 (revision {V2}): superseded by version 3.0.0 (revision {V3}); its trial "
-        "ended in stage half")),
+        (f"version 2.0.0 (revision {V2}): superseded by version 3.0.0 (revision {V3}); the "
+        "rollout ended in stage half")),
     "a trial that is put back": (
         trial(stage=SOAKS, spec=SPEC, version="1.0.0", rest=GATED).observed(),
         "Returned",
-        (f"version 2.0.0 (revision {V2}): the spec is back at version 1.0.0, which is stable; its "
-        "trial ended in stage half")),
+        (f"version 2.0.0 (revision {V2}): the spec asks for version 1.0.0 again, which is stable; "
+        "the rollout ended in stage half")),
     "what somebody took back": (
         replace(trial(stage=SOAKS, spec=SPEC, rest=GATED).observed(),
                 decisions=(decision(Act.ABORT, revision=V2),)),
@@ -264,7 +266,7 @@ def test_a_config_map_that_has_changed_is_named_and_nobody_is_blamed_for_it() ->
     tried = Answers(dry_run=DryRunResult(asked.revision, None))
     begun = plan(replace(seen, answers=tried), NOW)
     assert saying(begun, "RolloutStarted").endswith(
-        " is on trial; changed since stable: ConfigMap scorer-config"
+        " started; changed since stable: ConfigMap scorer-config"
     )
 
 
@@ -276,11 +278,11 @@ OLD, NEW = {"data": {"max": "1", "min": "0", "kept": "x"}}, {"data": {"max": "2"
 EDITS: dict[str, tuple[config.Keys, ConfigEdit | None, str]] = {
     "keys, and through whom": (
         config.keys(OLD), ConfigEdit(config.keys(NEW), "kubectl-edit"),
-        "ConfigMap limits (max, min, through kubectl-edit)"),
+        "ConfigMap limits (max, min, by kubectl-edit)"),
     "keys alone": (
         config.keys(OLD), ConfigEdit(config.keys(NEW), ""), "ConfigMap limits (max, min)"),
     "a copy that is gone": ((), ConfigEdit(config.keys(NEW), "vim"),
-                            "ConfigMap limits (through vim)"),
+                            "ConfigMap limits (by vim)"),
     "so many that they are counted": (
         config.keys({"data": {f"k{n}": "1" for n in range(9)}}),
         ConfigEdit(config.keys({"data": {f"k{n}": "2" for n in range(9)}}), ""),
@@ -332,7 +334,7 @@ def test_history_says_how_a_revision_came_and_how_long_it_took() -> None:
         **there, rest=rest, candidate=named(V2, **begun), routing=Only(V2), stored=(V1, V2, V3)
     )
     seen = replace(older, stable=V3, arms=arms).observed()
-    assert history(seen).startswith("a return through the stages: every stage passed in 9m (half")
+    assert history(seen).startswith("returned through the stages: every stage passed in 9m (half")
 
 
 def test_what_is_stable_remembers_nothing_of_its_trial() -> None:

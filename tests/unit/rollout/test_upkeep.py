@@ -68,8 +68,8 @@ def test_a_budget_that_was_put_back_is_told_and_one_that_was_made_is_not() -> No
     [told] = plan(stable(rest={"budget": budget}).observed(), NOW).events
     assert told.reason == "ChildRestored"
     assert told.message == (
-        "PodDisruptionBudget fraud was edited by hand (spec.maxUnavailable, through kubectl-edit) "
-        "and is put back; change the ModelDeployment instead"
+        "PodDisruptionBudget fraud was edited manually (spec.maxUnavailable, by kubectl-edit) "
+        "and is restored; change the ModelDeployment instead"
     )
     assert not plan(stable(rest={"budget": None}).observed(), NOW).events
 

@@ -74,7 +74,7 @@ def _metric(
 def _broken(row: GateStatus, tolerated: int, broken: Broken) -> GateStatus:
     errors = row.errors + 1
     times = f"{_plural(errors, 'time')} in a row, {tolerated} tolerated"
-    why = "is refused as it is written" if broken.invalid else f"could not be measured ({times})"
+    why = "has an invalid query" if broken.invalid else f"could not be measured ({times})"
     message = f"{why}: {broken.message}"
     return changed(row, errors=errors, value=None, message=message)
 
@@ -102,7 +102,7 @@ def _no_data(row: GateStatus, metric: Metric, weight: int) -> GateStatus:
 def _waits(row: GateStatus, metric: Metric) -> str:
     times = _plural(row.no_data, "measurement")
     if row.samples:
-        return f"has had no data for {times}, {metric.inconclusive_limit} tolerated"
+        return f"had no data in {times}, {metric.inconclusive_limit} tolerated"
     return f"waits for its first sample: no data in {times}"
 
 
@@ -112,9 +112,9 @@ def _mute(row: GateStatus, metric: Metric, stable: str, weight: int) -> GateStat
         return changed(after, message=_waits(after, metric))
     failed = changed(after, failures=row.failures + 1)
     message = (
-        f"had no data about the candidate in {_plural(after.no_data, 'measurement')} while stable "
-        f"has some ({stable}), at {weight}% of traffic{tolerance(failed, metric)}; "
-        "where callers are few, set onNoData: Pause"
+        f"had no data for the candidate in {_plural(after.no_data, 'measurement')} while stable "
+        f"has data ({stable}), at {weight}% of traffic{tolerance(failed, metric)}; "
+        "if traffic is low, set onNoData: Pause"
     )
     return changed(failed, message=message)
 
@@ -167,7 +167,7 @@ def _found(
 def _progress(row: GateStatus, metric: Metric) -> str:
     if metric.count is not None:
         return f"{row.samples} of {_plural(metric.count, 'measurement')}"
-    wanted = f", at least {metric.min_samples} wanted" if row.samples < metric.min_samples else ""
+    wanted = f", at least {metric.min_samples} required" if row.samples < metric.min_samples else ""
     return _plural(row.samples, "measurement") + wanted
 
 
@@ -182,10 +182,10 @@ def _requests(row: GateStatus, wanted: MinimumRequests, reading: Reading | Mute)
                 no_data=0,
                 value=rounded(math.floor(number)),
                 samples=row.samples + 1,
-                message=f"has seen {math.floor(number):,} of {wanted.count:,} requests",
+                message=f"counted {math.floor(number):,} of {wanted.count:,} requests",
             )
         case _:
-            message = f"has seen none of {wanted.count:,} requests: no data"
+            message = f"counted none of {wanted.count:,} requests: no data"
             return changed(row, errors=0, no_data=row.no_data + 1, value=None, message=message)
 
 

@@ -203,7 +203,7 @@ def _against_stable(
     reading = read(answer, gate.source, trial.named, stable)
     match reading:
         case Broken(why):
-            return _failed(row, f"; stable {stable} could not be asked: {why}")
+            return _failed(row, f"; stable {stable} could not be measured: {why}")
         case NoData():
             return _failed(row, f"; stable {stable} has no data to compare with")
         case Value(number):
@@ -220,7 +220,7 @@ def _compared(gate: Gate, stable: str, row: GateStatus, number: float) -> GateSt
     if bounds.measure(number) is not Measured.FAILURE:
         return _failed(row, was)
     message = clipped(
-        f"{row.message}{was} and fails the same limit: it is not the candidate's fault"
+        f"{row.message}{was} and fails the same limit, so the candidate is not the cause"
     )
     return changed(row, verdict=Verdict.INCONCLUSIVE, suspect=True, message=message)
 

@@ -22,8 +22,8 @@ def mistakes(stage: Soaked, criteria: tuple[NamedCriteria, ...], soak: timedelta
     gates = gates_of(criteria)
     if len(gates) > MOST_GATES:
         yield (
-            f"stage {stage.name} has {len(gates)} gates, at most {MOST_GATES} are possible: "
-            "a gate per metric and one per minimumRequests; refer to fewer criteria"
+            f"stage {stage.name} has {len(gates)} gates (one per metric and one per "
+            f"minimumRequests), at most {MOST_GATES} are allowed; refer to fewer criteria"
         )
     for gate in gates:
         for why in in_gate(gate, soak):
@@ -34,22 +34,22 @@ def in_gate(gate: Gate, soak: timedelta) -> Iterator[str]:
     """What is wrong with one gate, to be said after its name."""
     why = unknown(gate.source.query, gate.args)
     if why:
-        yield f"cannot be asked: {why}"
+        yield f"has an invalid query: {why}"
     if isinstance(gate.rule, Metric):
         yield from _in_metric(gate, gate.rule, soak)
 
 
 def _in_metric(gate: Gate, metric: Metric, soak: timedelta) -> Iterator[str]:
     if gate.name == MINIMUM_REQUESTS:
-        yield "has a name that is kept for minimumRequests; choose another"
+        yield "has a name that is reserved for minimumRequests; choose another"
     if metric.count is None and not soak:
-        yield "has no count and the stage has no soak: it would never end; give one of them"
+        yield "has no count and the stage has no soak: it would never end; set one of them"
     if metric.count is not None and metric.failure_limit >= metric.count:
         yield (
-            f"could never fail: failureLimit {metric.failure_limit} tolerates "
+            f"can never fail: failureLimit {metric.failure_limit} tolerates "
             f"all of its {metric.count} measurements"
         )
     bounds = limits(metric, gate.args)
     for name, limit in (("successWhen", bounds.success), ("failWhen", bounds.failure)):
         if limit and limit.empty:
-            yield f"has a {name} that no number meets: {limit.inside()}"
+            yield f"has a {name} that no number can satisfy: {limit.inside()}"

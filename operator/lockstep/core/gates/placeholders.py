@@ -67,8 +67,8 @@ def unknown(query: str, args: Mapping[str, float]) -> str | None:
             return f"{{{{{found}}}}} needs an argument named {found.removeprefix(_ARG)!r}"
         if not found.startswith(_ARG) and found not in KNOWN:
             known = " ".join(f"{{{{{name}}}}}" for name in (*KNOWN, f"{_ARG}x"))
-            return f"{{{{{found}}}}} is not a placeholder; there are {known}"
-    return "its {{ is never closed by }}" if "{{" in _PLACEHOLDER.sub("", query) else None
+            return f"{{{{{found}}}}} is not a placeholder; use one of {known}"
+    return "a {{ is never closed by }}" if "{{" in _PLACEHOLDER.sub("", query) else None
 
 
 def _names(query: str) -> list[str]:

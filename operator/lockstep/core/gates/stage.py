@@ -136,12 +136,12 @@ def _action(trial: Trial, gate: Gate) -> FailureAction:
 
 def _told(rows: Sequence[GateStatus]) -> str:
     first, *others = rows
-    more = f"; likewise {', '.join(row.name for row in others[:3])}" if others else ""
+    more = f"; the same for {', '.join(row.name for row in others[:3])}" if others else ""
     return _sentence(first) + more
 
 
 def _mend(row: GateStatus) -> str:
-    return f"metric {row.name} of {row.criteria} {row.message}; mend its query"
+    return f"metric {row.name} of {row.criteria} {row.message}; fix its query"
 
 
 def _sentence(row: GateStatus) -> str:

@@ -25,7 +25,7 @@ _SOME_SOAK: Final = timedelta(seconds=1)
 def mistake(ref: CriteriaRef, found: Criteria | Unreadable) -> str | None:
     """The first reason why no stage can use these criteria, with the query that it is about."""
     if isinstance(found, Unreadable):
-        return f"it cannot be read: {found.message}"
+        return f"it is invalid: {found.message}"
     for gate in gates_of(((ref, found),)):
         why = next(in_gate(gate, _SOME_SOAK), None)
         if why:

@@ -14,12 +14,12 @@ from lockstep.api.strategy import Approval
 
 _MACHINES: Final = "system:"
 _STAMP: Final = (
-    "the API server stamps the author of a change from Kubernetes 1.36 on (annotation "
-    "lockstep.dev/author); without it set excludeAuthor to false to let anybody approve"
+    "the API server records the author of a change from Kubernetes 1.36 on (annotation "
+    "lockstep.dev/author); without it, set excludeAuthor to false to let anyone approve"
 )
 _TOO_MANY: Final = (
-    "more than 16 changed what runs since the last one was completed, or it was written before the "
-    "API server kept their names; put the manifest back to what is stable and write it once more"
+    "more than 16 people changed the spec since the last completed rollout, or it was written "
+    "before the API server recorded their names; set the manifest back to stable and apply it again"
 )
 
 
@@ -52,14 +52,14 @@ def authors(
     named = (writer, editor, requested_by, *first, *(changed - {MORE_AUTHORS}))
     people = frozenset(it for it in named if it)
     if not writer:
-        return Authors(people, f"nobody knows who wrote this revision: {_STAMP}")
+        return Authors(people, f"the author of this revision is unknown: {_STAMP}")
     if MORE_AUTHORS in changed:
-        return Authors(people, f"nobody knows everybody who wrote this revision: {_TOO_MANY}")
+        return Authors(people, f"some authors of this revision are unknown: {_TOO_MANY}")
     machine = next((it for it in (writer, *sorted(changed)) if it.startswith(_MACHINES)), None)
     if machine and not requested_by:
         return Authors(
             people,
-            f"{machine} applied this revision, and for whom is not known: "
+            f"{machine} applied this revision, and it is not known for whom: "
             "name the person in spec.changeRequest.requestedBy",
         )
     return Authors(people)
@@ -69,7 +69,7 @@ def refusal(approval: Approval, by: str, groups: Iterable[str], known: Authors) 
     """Why an approval by this person does not count; empty when it does."""
     if approval.groups and not set(approval.groups) & set(groups):
         spoke = ", ".join(groups) or "no group"
-        return f"approvals are wanted from {_either(approval.groups)}, and {by} spoke for {spoke}"
+        return f"approval is required from {_either(approval.groups)}; {by} approved for {spoke}"
     return excluded(approval, by, known)
 
 
@@ -115,8 +115,8 @@ def tally(approval: Approval, counted: Sequence[Approved]) -> str:
 
 
 def wanted_from(approval: Approval) -> str:
-    """``groups ml-fraud or risk``, or that anybody will do who may approve at all."""
-    return _either(approval.groups) if approval.groups else "anybody who may approve"
+    """``groups ml-fraud or risk``, or whoever has the right to approve at all."""
+    return _either(approval.groups) if approval.groups else "anyone with permission to approve"
 
 
 def _either(groups: Sequence[str]) -> str:

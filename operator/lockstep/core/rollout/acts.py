@@ -54,7 +54,7 @@ def ruling(view: View, decided: Decided) -> Ruling:
     """What becomes of a Decision that nobody took yet."""
     spec = decided.spec
     if isinstance(spec, Unreadable):
-        return _refused(f"it cannot be read: {spec.message}")
+        return _refused(f"the Decision is invalid: {spec.message}")
     match spec.act:
         case Act.PAUSE:
             return _pause(view, spec)
@@ -110,8 +110,8 @@ def _on_trial(view: View, spec: DecisionSpec, decided: Decided) -> Ruling:
 def _gone(view: View, revision: str) -> Ruling:
     """Another revision than the one on trial."""
     if _is_to_begin(view, revision):
-        return _refused(f"revision {revision} has not begun: {view.observed.status.message}")
-    return _superseded(f"revision {revision} is not on trial: {_standing(view)}")
+        return _refused(f"revision {revision} has not started: {view.observed.status.message}")
+    return _superseded(f"revision {revision} is not the candidate: {_standing(view)}")
 
 
 def _is_to_begin(view: View, revision: str) -> bool:
@@ -129,7 +129,7 @@ def _standing(view: View) -> str:
     rejected = status.rejected
     if rejected is None:
         return stable
-    back = f"version {rejected.version} (revision {rejected.revision}) was taken back"
+    back = f"version {rejected.version} (revision {rejected.revision}) was rolled back"
     return f"{back}: {rejected.reason}; {stable}"
 
 
@@ -150,19 +150,19 @@ def _misplaced(view: View, step: Step, stage: str) -> Ruling | None:
     names = [it.name for it in walk(view)]
     if stage not in names:
         return _refused(
-            f"there is no stage {stage}: the trial goes through {', '.join(names)} and is in "
+            f"there is no stage {stage}: the rollout has stages {', '.join(names)} and is in "
             f"{step.name}"
         )
     if names.index(stage) < _index(view):
-        return _superseded(f"stage {stage} has passed: the trial is in stage {step.name}")
-    return _refused(f"stage {stage} is still to come: the trial is in stage {step.name}")
+        return _superseded(f"stage {stage} has passed: the rollout is in stage {step.name}")
+    return _refused(f"stage {stage} has not started: the rollout is in stage {step.name}")
 
 
 def _approve(view: View, step: Step, spec: DecisionSpec, decided: Decided) -> Ruling:
     """Counted once for each person, also before it is asked for; not after the time for it."""
     ballot = approving.ballot(view, step)
     if ballot is None:
-        return _refused(f"stage {step.name} asks for no approval")
+        return _refused(f"stage {step.name} requires no approval")
     if ballot.closed(decided.at):
         return _refused(messages.approval_expired(step, ballot))
     why = approvals.refusal(ballot.approval, spec.by, spec.groups, approving.authors(view))
@@ -198,12 +198,12 @@ def _promote(view: View, step: Step, spec: DecisionSpec) -> Ruling:
         return _applied(view, f"{stage.vouched_by} promoted stage {stage.name} already")
     if stage is None or not _awaits_a_person(view, step):
         said = view.observed.status.message
-        return _refused(f"no promotion is awaited (SkipStage would end the stage): {said}")
+        return _refused(f"the stage does not wait for Promote (SkipStage would end it): {said}")
     vouched = changed(stage, vouched_by=spec.by)
     wanting = approving.ballot(view, step)
-    then = "once it is approved" if wanting and not wanting.complete else "now"
+    then = "when it is approved" if wanting and not wanting.complete else "now"
     after = view.with_status(stage=vouched)
-    return _applied(after, f"stage {stage.name} ends {then}, on the word of {_signed(spec)}")
+    return _applied(after, f"stage {stage.name} ends {then}, promoted by {_signed(spec)}")
 
 
 def _awaits_a_person(view: View, step: Step) -> bool:
@@ -243,7 +243,7 @@ def _excluded(view: View, passed_over: Iterable[Step], by: str) -> str:
     for step in passed_over:
         why = approvals.excluded(step.approval, by, known) if step.approval else ""
         if why:
-            return f"stage {step.name} would be passed over, and {why}"
+            return f"stage {step.name} would be skipped, and {why}"
     return ""
 
 
@@ -266,8 +266,8 @@ def _ungated(view: View, candidate: RevisionStatus, why: str) -> View:
 def _next(view: View) -> str:
     candidate = view.status.candidate
     if candidate and candidate.ungated:
-        return "all callers follow as soon as its pods are ready"
-    return f"on to stage {_here(view).name}"
+        return "all traffic moves as soon as its pods are ready"
+    return f"next stage: {_here(view).name}"
 
 
 def _promote_full(view: View, spec: DecisionSpec) -> Ruling:
@@ -280,7 +280,7 @@ def _promote_full(view: View, spec: DecisionSpec) -> Ruling:
     if candidate is None or candidate.revision != spec.revision:
         return _gone(view, spec.revision)
     if not _has_stages(view, candidate):
-        return _refused(f"no stages are left before it: {view.observed.status.message}")
+        return _refused(f"it has no stages left: {view.observed.status.message}")
     why = _excluded(view, walk(view)[_index(view) :], spec.by)
     if why:
         return _refused(why)
@@ -311,7 +311,7 @@ def _retry(view: View, spec: DecisionSpec) -> Ruling:
     candidate, rejected = view.status.candidate, view.status.rejected
     if candidate and candidate.revision == spec.revision:
         after = outcome.again(view, candidate)
-        return _applied(after, f"stage {_here(view).name} begins anew")
+        return _applied(after, f"stage {_here(view).name} starts again")
     if candidate is None and rejected and rejected.revision == spec.revision:
         if spec.revision != view.wanted.revision:
             return _refused(f"the spec asks for revision {view.wanted.revision} instead")
@@ -319,18 +319,18 @@ def _retry(view: View, spec: DecisionSpec) -> Ruling:
         said = f"version {rejected.version} is tried again from its first stage{then}"
         return _applied(view.with_status(rejected=None), said)
     if _is_to_begin(view, spec.revision):
-        return _superseded(f"nothing is held against revision {spec.revision}: it may begin")
+        return _superseded(f"revision {spec.revision} is not rejected: it can start")
     return _gone(view, spec.revision)
 
 
 def _pause(view: View, spec: DecisionSpec) -> Ruling:
     hold = view.status.hold
     if view.spec.paused:
-        return _applied(view, "spec.paused is true already, and only false ends that")
+        return _applied(view, "spec.paused is already true; set it to false to resume")
     if view.repaused:
-        return _superseded("spec.paused was set to false meanwhile, and the spec wins")
+        return _superseded("spec.paused was set to false after that, which takes precedence")
     if hold:
-        return _applied(view, f"{hold.by} paused it already: {hold.reason}")
+        return _applied(view, f"already paused by {hold.by}: {hold.reason}")
     after = view.with_status(hold=Hold(by=spec.by, reason=_words(spec), at=view.now))
     return _applied(after, _what_a_pause_holds(view))
 
@@ -340,8 +340,8 @@ def _what_a_pause_holds(view: View) -> str:
     if status.candidate is None:
         return "a new revision will wait for a Resume"
     if status.stable is None and not is_gated_first(view):
-        return "the first rollout comes up all the same, the next revision will wait for a Resume"
-    return f"no stage after {_here(view).name} begins before a Resume; a rollback still happens"
+        return "the first rollout continues, the next revision will wait for a Resume"
+    return f"no stage after {_here(view).name} starts before a Resume; a failure still rolls back"
 
 
 def _resume(view: View) -> Ruling:
@@ -349,16 +349,16 @@ def _resume(view: View) -> Ruling:
         return _refused("spec.paused is true: set it to false")
     if view.status.hold is None:
         meanwhile = ": spec.paused was set to false" if view.repaused else ""
-        return _superseded(f"nothing is paused any more{meanwhile}")
-    return _applied(view.with_status(hold=None), "what was paused goes on")
+        return _superseded(f"the rollout is no longer paused{meanwhile}")
+    return _applied(view.with_status(hold=None), "the rollout continues")
 
 
 def _adopt(view: View, spec: DecisionSpec) -> Ruling:
     """Seen now, not what may come: a later restore wants a word of its own."""
     children = adoption.left(view)
     if not children:
-        return _superseded("nothing is in the way that has no owner")
-    said = f"{adoption.listed(children)}: taken over, as decided by {_signed(spec)}"
+        return _superseded("there is no child without an owner to adopt")
+    said = f"{adoption.listed(children)} adopted, decided by {_signed(spec)}"
     return _applied(view.with_status(adopting=spec.by), said)
 
 
@@ -367,8 +367,8 @@ def _resume_first(view: View) -> str:
     if view.spec.paused:
         return "spec.paused is true: set it to false first"
     if hold:
-        return f"{hold.by} paused it ({hold.reason}): decide Resume first"
-    return f"spec.rollbackTo names revision {view.spec.rollback_to}, which is not known"
+        return f"paused by {hold.by} ({hold.reason}): create a Decision Resume first"
+    return f"spec.rollbackTo names revision {view.spec.rollback_to}, which does not exist"
 
 
 def _signed(spec: DecisionSpec) -> str:

@@ -89,10 +89,10 @@ def available(view: View) -> Claim | None:
     """A Service that nobody owns has callers all the same; whom it brings them to is not known."""
     if ChildRef("Service", view.observed.key.name) in view.observed.unowned:
         return Claim(
-            Truth.UNKNOWN, Reason.UNOWNED, "the Service has no owner: its callers are not seen"
+            Truth.UNKNOWN, Reason.UNOWNED, "the Service has no owner: its traffic is not known"
         )
     if elsewhere(view):
-        said = "callers reach the pods that the Service selected before it was taken over"
+        said = "traffic goes to the pods that the Service selected before it was taken over"
         return Claim(Truth.UNKNOWN, Reason.TAKEN_OVER, said)
     return None
 
@@ -100,21 +100,20 @@ def available(view: View) -> Claim | None:
 def _waiting(view: View) -> str:
     name, children = view.observed.key.name, view.observed.unowned
     return (
-        f"{listed(children)} {_carry(children)} the label {DEPLOYMENT_LABEL}={name} and no owner, "
-        f"as after a backup was restored: {_effect(view)}; to take {_them(children)} back, kubectl "
-        "create a Decision with act Adopt"
+        f"{listed(children)} {_have(children)} the label {DEPLOYMENT_LABEL}={name} and no owner, "
+        f"as after a backup was restored: {_effect(view)}; to adopt {_them(children)}, create a "
+        "Decision with act Adopt"
     )
 
 
 def _effect(view: View) -> str:
     if blocks(view):
-        return "nothing is rolled out or back, who serves goes on serving"
-    return "rollouts go on without"
+        return "no rollout or rollback runs, the pods that serve stay"
+    return "rollouts continue without"
 
 
 def _taking_back(view: View) -> str:
-    children = view.observed.unowned
-    return f"{listed(children)} {_are(children)} taken back, as {view.status.adopting} decided"
+    return f"adopting {listed(view.observed.unowned)}, decided by {view.status.adopting}"
 
 
 def listed(children: Sequence[ChildRef]) -> str:
@@ -124,12 +123,8 @@ def listed(children: Sequence[ChildRef]) -> str:
     return f"{named} and {more} more" if more > 0 else named
 
 
-def _carry(children: Sequence[ChildRef]) -> str:
-    return "carry" if len(children) > 1 else "carries"
-
-
-def _are(children: Sequence[ChildRef]) -> str:
-    return "are" if len(children) > 1 else "is"
+def _have(children: Sequence[ChildRef]) -> str:
+    return "have" if len(children) > 1 else "has"
 
 
 def _them(children: Sequence[ChildRef]) -> str:

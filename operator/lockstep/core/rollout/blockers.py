@@ -23,16 +23,16 @@ def behind(view: View, stable: Arm, candidate: Arm, target: Counts) -> str:
         return f"{missing}{why(stable)}{places(view, stable, target.stable)}"
     for arm in view.others:
         if arm.ready:
-            return f"{arm.ready} pods of {_named(view, arm)} still answer and have to go first"
+            return f"{arm.ready} pods of {_named(view, arm)} must be removed first"
     for arm, count, name in (
         (stable, target.stable, "stable"),
         (candidate, target.candidate, "the candidate"),
     ):
         if arm.present > count:
-            return f"{name} has {arm.present} pods, going to {count}{places(view, arm, count)}"
+            return f"{name} has {arm.present} pods, target {count}{places(view, arm, count)}"
     if view.pending:
-        return "the data plane has not confirmed the weights that it was given"
-    return "the Service does not reach the candidate yet"
+        return "the router has not confirmed the requested weights"
+    return "the Service does not select the candidate yet"
 
 
 def places(view: View, arm: Arm, target: int) -> str:
@@ -56,22 +56,21 @@ def _leaving(view: View, arm: Arm, pod: Pod, going: Going) -> str:
     if view.now <= going.until + _SLACK:
         told = clock(going.until - going.grace, view.now)
         return (
-            f"{whose} still takes a place: told to go at {told}, it has until "
-            f"{clock(going.until, view.now)} (a grace of {format_duration(going.grace)})"
+            f"{whose} is still terminating: deleted at {told}, grace period "
+            f"{format_duration(going.grace)} until {clock(going.until, view.now)}"
         )
-    return (
-        f"{whose} should have been gone at {clock(going.until, view.now)}: {_way_out(pod, going)}"
-    )
+    until = clock(going.until, view.now)
+    return f"{whose} is still there after its grace period ({until}): {_way_out(pod, going)}"
 
 
 def _way_out(pod: Pod, going: Going) -> str:
     if going.finalizers:
         names = ", ".join(going.finalizers)
-        return f"finalizers keep it ({names}), whoever set them has to take them off"
-    node = f"its node {going.node}" if going.node else "its node"
+        return f"finalizers block its deletion ({names}); their owner must remove them"
+    node = f"node {going.node}" if going.node else "its node"
     return (
-        f"{node} does not say that it has ended; when that node is surely down, "
-        f"kubectl delete pod {pod.name} --force"
+        f"{node} has not confirmed that it stopped; if the node is certainly down, "
+        f"run kubectl delete pod {pod.name} --force"
     )
 
 

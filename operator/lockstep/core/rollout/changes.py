@@ -44,7 +44,7 @@ def _told(view: View, what: str) -> str:
     kept = next((it.keys for it in mine if it.source == name), ())
     keys = config.differing(kept, edit.keys)
     more = [f"and {len(keys) - MOST} more"] if len(keys) > MOST else []
-    through = [f"through {edit.client}"] if edit.client else []
+    through = [f"by {edit.client}"] if edit.client else []
     said = ", ".join([*keys[:MOST], *more, *through])
     return f"{what} ({said})" if said else what
 

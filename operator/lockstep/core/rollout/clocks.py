@@ -91,8 +91,8 @@ def told(stepped: timedelta) -> tuple[Event, ...]:
         return ()
     ahead = "ahead of" if stepped > timedelta(0) else "behind"
     message = (
-        f"the operator's clock is {format_duration(abs(stepped))} {ahead} what this stage was "
-        "counted by: it was set, or no operator looked for so long; soak, deadline and gates go on "
-        "from where they were"
+        f"the operator's clock is {format_duration(abs(stepped))} {ahead} the clock that timed "
+        "this stage: it was set, or no operator ran for that long; soak, deadline and gates "
+        "continue from where they were"
     )
     return (Event(EventReason.CLOCK_STEPPED, message),)

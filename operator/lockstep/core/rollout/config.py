@@ -109,7 +109,7 @@ def _problems(view: View) -> Iterator[Claim]:
     if len(reads) > config.MOST:
         text = (
             f"the template reads {len(reads)} ConfigMaps and Secrets, "
-            f"{config.MOST} are allowed; put some of them together"
+            f"at most {config.MOST} are allowed; merge some of them"
         )
         yield Claim(Truth.FALSE, Reason.TOO_MANY_CONFIGS, text)
     wishes = {wish.wanted.source: wish for wish in _wishes(view, view.wanted.revision)}
@@ -132,7 +132,7 @@ def _missing_message(view: View, read: Read) -> str:
     kind, name = read.source.kind, read.source.name
     return (
         f"{read.field} reads {kind} {name}, which does not exist in namespace "
-        f"{view.observed.key.namespace}; create it, or say optional: true there"
+        f"{view.observed.key.namespace}; create it, or set optional: true there"
     )
 
 
@@ -193,12 +193,12 @@ def _lost(view: View, assessment: Assessment) -> Claim | None:
 
 def _lost_message(wish: _Wish) -> str:
     copy = wish.wanted
-    state = "is not there" if wish.found is None else "has other content"
+    state = "is missing" if wish.found is None else "has changed"
     return (
-        f"ConfigMap {copy.name}, which the pods of revision {copy.revision} read, {state}, and "
-        f"ConfigMap {copy.source}, of which it was a copy, has other content now: pods that run go "
-        f"on, new ones of this revision cannot start; put the old content of {copy.source} back "
-        "or roll out another revision"
+        f"ConfigMap {copy.name}, a copy of ConfigMap {copy.source} for revision {copy.revision}, "
+        f"{state}, and {copy.source} has other content now: running pods continue, new pods of "
+        f"this revision cannot start; restore the old content of {copy.source} or roll out "
+        "another revision"
     )
 
 
@@ -220,7 +220,7 @@ def _rotated(view: View, assessment: Assessment) -> Claim | None:
     return Claim(
         Truth.TRUE,
         Reason.SECRET_CHANGED,
-        f"{which} changed after the pods of {child_name(key.name, stable.revision)} were "
-        "started, which may still use what they read then; replace them one by one with: "
+        f"{which} changed after the pods of {child_name(key.name, stable.revision)} started, "
+        "which may still use the old value; restart them one by one with: "
         f'kubectl patch mldep {key.name} -n {key.namespace} --type merge -p "{patch}"',
     )

@@ -38,17 +38,16 @@ def between(
 def pass_ended(waited_for: str, after: timedelta) -> Event:
     """What does not get on is tried again; until then nobody's callers or pods are touched."""
     message = (
-        f"a pass was ended after {format_duration(after)}: it waited for {waited_for}; what was "
-        "written before that stands, callers and pods stay as they are, and it is tried again by "
-        "itself; where it does not get on, see whether the API server, admission webhooks and "
-        "Prometheus answer in time"
+        f"a pass was stopped after {format_duration(after)}: it waited for {waited_for}; earlier "
+        "writes remain, traffic and pods stay as they are, and Lockstep retries by itself; if "
+        "this continues, check that the API server, admission webhooks and Prometheus respond"
     )
     return Event(EventReason.PASS_ENDED, message)
 
 
 def status_refused(said: str) -> Event:
     """What cannot be stored is not acted on: nothing happens any more until it can."""
-    message = f"the API server does not take the status: {said}; nothing is done until it does"
+    message = f"the API server rejects the status: {said}; Lockstep does nothing until it accepts"
     return Event(EventReason.STATUS_REFUSED, message)
 
 

@@ -66,7 +66,7 @@ def _in_time(view: View, reason: FailureReason, what: str, said: str) -> Iterato
     if limit is None:
         yield Failure(reason, f"{what}: {said}")
     elif _waited(view, limit):
-        yield Failure(reason, f"{what} in {format_duration(limit)}: {said}")
+        yield Failure(reason, f"{what} within {format_duration(limit)}: {said}")
 
 
 def _patience(view: View, reason: FailureReason) -> timedelta | None:
@@ -111,7 +111,7 @@ def _unschedulable(view: View, arm: Arm) -> Iterator[Failure]:
             waited = format_duration(grace(view))
             yield Failure(
                 FailureReason.UNSCHEDULABLE,
-                f"pod {pod.name} found no node in {waited}: {pod.unschedulable}",
+                f"pod {pod.name} was not scheduled within {waited}: {pod.unschedulable}",
             )
 
 
@@ -124,8 +124,8 @@ def _no_progress(view: View, arm: Arm) -> Iterator[Failure]:
     if view.now >= since + deadline:
         yield Failure(
             FailureReason.PROGRESS_DEADLINE_EXCEEDED,
-            f"{arm.available} of {arm.wanted} pods were available and none was added "
-            f"in {format_duration(deadline)}{_waits(arm)}",
+            f"{arm.available} of {arm.wanted} pods were available and no further pod became "
+            f"available within {format_duration(deadline)}{_waits(arm)}",
         )
 
 

@@ -53,8 +53,9 @@ def _trial(candidate: RevisionStatus | None) -> tuple[object, ...]:
 
 def _began(view: View, candidate: RevisionStatus) -> Event:
     free = candidate.ungated == RETURNED
-    begins = "is returned to, without stages" if free else f"is on trial{changes.said(view)}"
-    return Event(EventReason.ROLLOUT_STARTED, f"{named(candidate)} {begins}")
+    begins = "returning to" if free else "rollout of"
+    said = " without stages" if free else f" started{changes.said(view)}"
+    return Event(EventReason.ROLLOUT_STARTED, f"{begins} {named(candidate)}{said}")
 
 
 def _verdict(it: Reached) -> Event:

@@ -34,23 +34,23 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 WAITS_FOR_A_PERSON = (
-    "callers stay where they are: decide Promote to go on all the same, Retry (or give spec.retry "
-    "a new value) to measure this stage again, Reject to go back; or change spec.template or "
+    "traffic stays as it is; create a Decision: Promote to continue anyway, Retry (or set a new "
+    "spec.retry) to measure this stage again, Reject to roll back; or change spec.template or "
     "spec.model"
 )
 WAITS_FOR_PODS = (
-    "callers stay where they are: decide Retry (or give spec.retry a new value) to try this stage "
-    "again, Abort to go back; or change spec.template or spec.model"
+    "traffic stays as it is; create a Decision: Retry (or set a new spec.retry) to try this stage "
+    "again, Abort to roll back; or change spec.template or spec.model"
 )
 WAITS_FOR_DATA = (
-    "callers stay where they are, measuring goes on, and so does the rollout when there are "
-    "answers; decide Promote to go on without them"
+    "traffic stays as it is, and the rollout continues when its gates have data; create a "
+    "Decision Promote to continue without"
 )
-STILL_AWAITED = "then a person is awaited, as before"
-NO_REPLICAS = "replicas is 0, so nothing can be proven; scale up to go on"
+STILL_AWAITED = "after that it waits for a person again"
+NO_REPLICAS = "replicas is 0, so nothing can be tested; scale up to continue"
 TRY_AGAIN = (
-    "change spec.template or spec.model, or decide Retry (or give spec.retry a new value) to try "
-    "it again"
+    "to try it again, change spec.template or spec.model, or create a Decision Retry (or set a "
+    "new spec.retry)"
 )
 
 
@@ -61,7 +61,7 @@ def named(revision: RevisionStatus) -> str:
 
 def healthy(view: View, stable: RevisionStatus, replicas: int) -> str:
     pods = "no pods: replicas is 0" if replicas == 0 else f"{replicas} of {replicas} pods ready"
-    held = "; paused: a new revision will wait" if view.paused else ""
+    held = "; paused: a new revision will not start" if view.paused else ""
     return f"{named(stable)} serves, {pods}{_kept(view)}{_rolled_back_to(view)}{held}"
 
 
@@ -69,21 +69,20 @@ def _rolled_back_to(view: View) -> str:
     if not view.spec.rollback_to:
         return ""
     version = view.spec.model.version
-    return f"; spec.rollbackTo holds it there: empty it to roll out version {version} again"
+    return f"; spec.rollbackTo is set: clear it to roll out version {version} again"
 
 
 def _kept(view: View) -> str:
     kept = view.status.kept
     if kept is None:
         return ""
-    return (
-        f"; version {kept.version} keeps its pods for a return until {clock(kept.until, view.now)}"
-    )
+    until = clock(kept.until, view.now)
+    return f"; the pods of version {kept.version} are kept for a fast rollback until {until}"
 
 
 def promoted(candidate: RevisionStatus, view: View, *, again: bool) -> str:
     """Told once, with the last step. ``again``: it was made before what is stable until now."""
-    way = "a return through the stages: " if again and not candidate.ungated else ""
+    way = "returned through the stages: " if again and not candidate.ungated else ""
     since = candidate.begun_at
     took = f" in {whole_seconds(view.now - since)}" if since else ""
     stages = f" ({candidate.took})" if candidate.took else ""
@@ -97,9 +96,9 @@ def _approvers(approved: Sequence[Approved]) -> str:
 
 def _how(candidate: RevisionStatus) -> str:
     if candidate.ungated == RETURNED:
-        return f"returned to {named(candidate)}, completed before: no stages again"
+        return f"returned to {named(candidate)} without stages: it completed a rollout before"
     if candidate.ungated == PROMOTED_FULL:
-        return "promoted in full, without further stages"
+        return "promoted in full, the remaining stages were skipped"
     if candidate.ungated == LAST_SKIPPED:
         return "every stage passed or was skipped"
     return "every stage passed"
@@ -112,7 +111,7 @@ def scaling(stable: RevisionStatus, arm: Arm, replicas: int) -> str:
 def stable_troubled(stable: RevisionStatus, arm: Arm, replicas: int, trouble: Trouble) -> str:
     return (
         f"{named(stable)} has {arm.available} of {replicas} pods ready: {trouble.message}; "
-        "nothing is on trial, a new revision may be rolled out"
+        "no rollout is in progress, a new revision can start"
     )
 
 
@@ -129,14 +128,15 @@ def first(view: View, arm: Arm) -> str:
 
 def returning(revision: RevisionStatus, arm: Arm, target: Counts) -> str:
     return (
-        f"returning to {named(revision)}, completed before, without stages: "
+        f"returning to {named(revision)} without stages, it completed a rollout before: "
         f"{arm.available} of {target.candidate} pods ready{why(arm)}"
     )
 
 
 def stuck(failure: Failure) -> str:
     return (
-        f"{failure.message}; there is no earlier revision to return to: fix the cause or the spec"
+        f"{failure.message}; there is no earlier revision to roll back to: fix the cause or the "
+        "spec"
     )
 
 
@@ -144,27 +144,29 @@ def target_missing(revision: str, known: Sequence[StoredRevision]) -> str:
     """``known``: newest first."""
     some = ", ".join(f"{it.revision} (version {it.inputs['version']})" for it in known[:5])
     return (
-        f"spec.rollbackTo names revision {revision}, which is not known; known are "
-        f"{some or 'none'}; nothing goes on until it names one of them or is empty"
+        f"spec.rollbackTo names revision {revision}, which does not exist; existing revisions: "
+        f"{some or 'none'}; set it to one of them or clear it to continue"
     )
 
 
 def smoke_testing(version: str, smoke: SmokeTest) -> str:
-    return f"asking version {version} at {smoke.path} before it gets any caller"
+    return f"smoke test of version {version} at {smoke.path}, before it receives traffic"
 
 
 def _place(stage: Step) -> str:
-    """Where a step's candidate is: ``25%``, or ``preview`` where no caller reaches it."""
+    """Where a step's candidate is: ``25%``, or ``preview`` where it receives no traffic."""
     if not stage.weight:
         return "preview"
-    down = f", down from {stage.down_from}% as its weight says" if stage.down_from else ""
+    down = (
+        f" (down from {stage.down_from}%, the stage's weight is lower)" if stage.down_from else ""
+    )
     return f"{stage.weight}%{down}"
 
 
 def moving(view: View, stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
     return (
         f"stage {stage.name}: moving to {_place(stage)}: candidate {candidate.available} of "
-        f"{target.candidate} pods ready, stable {stable.ready} (going to {target.stable})"
+        f"{target.candidate} pods ready, stable {stable.ready} ready (target {target.stable})"
         f"{why(candidate)}{blockers.places(view, candidate, target.candidate)}"
         f"{_gone_first(view, stable, candidate)}"
     )
@@ -174,16 +176,17 @@ def _gone_first(view: View, stable: Arm, candidate: Arm) -> str:
     if not gives_way(view.spec) or stable.ready or candidate.ready:
         return ""
     return (
-        "; stable's last pod went first, as maxUnavailable allows: callers wait until the "
-        "candidate answers, or stable again"
+        "; the last pod of stable was removed first, as maxUnavailable allows: no pod answers "
+        "until the candidate or stable is ready"
     )
 
 
 def unreachable(view: View, stage: Step, stable: Arm, candidate: Arm, target: Counts) -> str:
     return (
-        f"stage {stage.name}: {_place(stage)} could not be reached in "
+        f"stage {stage.name}: {_place(stage)} was not reached within "
         f"{format_duration(view.spec.progress_deadline)}: "
-        f"{blockers.behind(view, stable, candidate, target)}; this goes on by itself after that"
+        f"{blockers.behind(view, stable, candidate, target)}; the rollout continues by itself "
+        "when this is resolved"
     )
 
 
@@ -191,7 +194,7 @@ def measuring(
     stage: Step, status: StageStatus, verdict: gates.Outcome | None, now: "datetime"
 ) -> str:
     said = f"; {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
-    passed = "; every gate passes so far" if isinstance(verdict, gates.Passed) else ""
+    passed = "; all gates pass so far" if isinstance(verdict, gates.Passed) else ""
     return f"stage {stage.name}: holding {_place(stage)}{_until(status, now)}{said}{passed}"
 
 
@@ -199,7 +202,7 @@ def _until(status: StageStatus, now: "datetime") -> str:
     """What ends the wait: the soak while it lasts, then the gates."""
     if status.soak_until and now < status.soak_until:
         return f" until {clock(status.soak_until, now)}{_anew(status, now)}"
-    latest = f", at the latest at {clock(status.deadline, now)}" if status.deadline else ""
+    latest = f" (deadline {clock(status.deadline, now)})" if status.deadline else ""
     return f" until its gates pass{latest}"
 
 
@@ -207,38 +210,38 @@ def _anew(status: StageStatus, now: "datetime") -> str:
     since, entered = status.standing_since, status.entered_at
     if since is None or entered is None or since <= entered:
         return ""
-    return f" (it stands since {clock(since, now)}: the soak began anew)"
+    return f" (the soak restarted at {clock(since, now)})"
 
 
 def deadline(
     stage: Step, status: StageStatus, verdict: gates.Outcome | None, now: "datetime"
 ) -> str:
     said = f": {verdict.message}" if isinstance(verdict, gates.Measuring) else ""
-    at = f" at {clock(status.deadline, now)}" if status.deadline else ""
+    at = f" ({clock(status.deadline, now)})" if status.deadline else ""
     return (
-        f"stage {stage.name} was undecided at its deadline{at}{said}; the candidate stays at "
-        f"{_place(stage)}: it goes on when its gates pass; decide Promote to go on without, Retry "
-        "(or give spec.retry a new value) to measure this stage again, Reject to go back"
+        f"stage {stage.name} was not decided by its deadline{at}{said}; the candidate stays at "
+        f"{_place(stage)} and continues when its gates pass; create a Decision: Promote to "
+        "continue without, Retry (or set a new spec.retry) to measure this stage again, Reject to "
+        "roll back"
     )
 
 
 def approval_needed(view: View, stage: Step, ballot: Ballot) -> str:
     until = f" until {_minute(ballot.closes)}" if ballot.closes else ""
     return (
-        f"stage {stage.name} passed at {_place(stage)}: "
-        f"{approvals.tally(ballot.approval, ballot.counted)}, wanted from "
-        f"{approvals.wanted_from(ballot.approval)}{until}: kubectl create a Decision with act "
+        f"stage {stage.name} passed at {_place(stage)} and waits for approval from "
+        f"{approvals.wanted_from(ballot.approval)}{until}: "
+        f"{approvals.tally(ballot.approval, ballot.counted)}; create a Decision with act "
         f"Approve (or Reject), revision {view.wanted.revision}, stage {stage.name}"
     )
 
 
 def approval_expired(stage: Step, ballot: Ballot) -> str:
-    by = f" by {_minute(ballot.closes)}" if ballot.closes else ""
+    at = f" at {_minute(ballot.closes)}" if ballot.closes else ""
     return (
-        f"stage {stage.name} passed at {_place(stage)} and had "
-        f"{approvals.tally(ballot.approval, ballot.counted)}{by}, which was the time to approve: "
-        "decide Retry (or give spec.retry a new value) to measure this stage and ask again, "
-        "Reject to go back"
+        f"stage {stage.name} passed at {_place(stage)}, but the time to approve ended{at} with "
+        f"{approvals.tally(ballot.approval, ballot.counted)}; create a Decision: Retry (or set a "
+        "new spec.retry) to measure this stage and ask again, Reject to roll back"
     )
 
 
@@ -248,20 +251,21 @@ def _minute(at: "datetime") -> str:
 
 
 def passed_but_paused(view: View, stage: Step) -> str:
-    return f"stage {stage.name} passed at {_place(stage)}; {_held(view)} to go on"
+    return f"stage {stage.name} passed at {_place(stage)}; {_held(view)} to continue"
 
 
 def _held(view: View) -> str:
     hold = view.status.hold
     if view.spec.paused or hold is None:
-        return "spec.paused holds it there: set it to false"
-    return f"{hold.by} paused it at {clock(hold.at, view.now)} ({hold.reason}): decide Resume"
+        return "spec.paused is true: set it to false"
+    since = clock(hold.at, view.now)
+    return f"paused by {hold.by} at {since} ({hold.reason}): create a Decision Resume"
 
 
 def promotion_needed(view: View, stage: Step) -> str:
     return (
-        f"stage {stage.name} passed, no caller reaches version {view.version} yet: decide Promote "
-        "to switch all callers (autoPromote is false)"
+        f"stage {stage.name} passed, version {view.version} receives no traffic yet: create a "
+        "Decision Promote to switch all traffic (autoPromote is false)"
     )
 
 
@@ -274,23 +278,23 @@ def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
     stable, said = view.status.stable, in_stage(view.status.stage, failure.message)
     if stable is None:
         called = reaches(view.routing, candidate.revision)
-        callers = "is reached by no caller any more" if called else "never had a caller"
+        traffic = "receives no traffic any more" if called else "never received traffic"
         return (
-            f"{said}; {named(candidate)} {callers} and there is no earlier "
+            f"{said}; {named(candidate)} {traffic} and there is no earlier "
             f"revision; {_try_again(failure)}"
         )
     arm = view.observed.arm(stable.revision)
     if arm.ready:
-        where = f"all callers are on {named(stable)}, {arm.ready} pods ready"
+        where = f"all traffic is on {named(stable)}, {arm.ready} pods ready"
     else:
-        where = f"callers go back to {named(stable)} as soon as a pod of it is ready"
-    return f"{said}; {where}; {named(candidate)} is not tried again: {_try_again(failure)}"
+        where = f"traffic returns to {named(stable)} as soon as one of its pods is ready"
+    return f"{said}; {where}; {named(candidate)} is rejected: {_try_again(failure)}"
 
 
 def _try_again(failure: Failure) -> str:
     """What an edit has to change: a smoke test asks by fields that no revision is made of."""
     asked = (
-        "mend spec.smokeTest or spec.service, "
+        "fix spec.smokeTest or spec.service; "
         if failure.reason is FailureReason.SMOKE_TEST_FAILED
         else ""
     )
@@ -299,9 +303,9 @@ def _try_again(failure: Failure) -> str:
 
 def dropped(view: View, *, back: bool) -> str:
     stage = view.status.stage
-    where = f"; its trial ended in stage {stage.name}" if stage and stage.name != FIRST else ""
+    where = f"; the rollout ended in stage {stage.name}" if stage and stage.name != FIRST else ""
     if back:
-        return f"the spec is back at version {view.version}, which is stable{where}"
+        return f"the spec asks for version {view.version} again, which is stable{where}"
     return f"superseded by version {view.version} (revision {view.wanted.revision}){where}"
 
 
@@ -310,13 +314,13 @@ def leaving(view: View, left: Leaving, stable: Arm, arm: Arm) -> str:
     home = named(known) if known else "stable"
     back = known is not None and known.revision == view.wanted.revision
     begins = (
-        f"the spec is back at {home}, which has"
+        f"the spec asks for {home} again, which has"
         if back
-        else f"version {view.version} waits until {home} is whole again: it has"
+        else f"version {view.version} waits until all pods of {home} are ready: it has"
     )
     return (
-        f"{begins} {stable.available} of {replicas} pods ready{why(stable)}; until it has all of "
-        f"them {arm.ready} pods of version {left.version}, which did not fail, go on answering"
+        f"{begins} {stable.available} of {replicas} pods ready{why(stable)}; until then "
+        f"{arm.ready} healthy pods of version {left.version} continue to serve"
     )
 
 
@@ -326,64 +330,64 @@ def held(view: View) -> str:
 
 def crowded(most: int) -> str:
     return (
-        f"more than {most} Decisions about this ModelDeployment wait, so the oldest are refused; "
-        "look at what became of the newer ones, and write it again if it is still meant"
+        f"more than {most} Decisions for this ModelDeployment are pending, so the oldest are "
+        "refused; check the newer ones, and create this one again if you still need it"
     )
 
 
 def checking(version: str) -> str:
-    return f"asking the API server whether it would take version {version}"
+    return f"validating version {version} with a dry run on the API server"
 
 
 def refused(version: str, problem: str) -> str:
     return (
         f"version {version} was not started, the API server would refuse it: {problem}; "
-        "fix the spec or what it names, it is tried again every 15 s"
+        "fix the spec or what it refers to; retried every 15 s"
     )
 
 
 def refused_for_now(version: str, problem: str, by: Cause) -> str:
     if by is Cause.ROOM:
         return (
-            f"version {version} waits for quota: {problem}; free some or raise the quota, "
-            "it is tried again every 15 s"
+            f"version {version} waits for quota: {problem}; free or raise the quota; "
+            "retried every 15 s"
         )
     return (
-        f"version {version} waits for the cluster, which can take no pods now: {problem}; "
-        "mend what it names, it is tried again every 15 s"
+        f"version {version} waits, the cluster cannot create pods now: {problem}; "
+        "fix the cause; retried every 15 s"
     )
 
 
 def name_conflict(foreign: Foreign) -> str:
-    said = f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone"
+    said = f"{foreign.kind} {foreign.name} exists and was not created by Lockstep, which leaves it"
     if foreign.kind == "Service":
         return (
-            f"{said}; delete or rename it, or decide Adopt to take it over: its callers stay where "
-            "they are until the first revision is ready"
+            f"{said} unchanged; delete or rename it, or create a Decision Adopt to take it over: "
+            "its traffic stays as it is until the first revision is ready"
         )
-    return f"{said}; delete or rename it, then this goes on by itself"
+    return f"{said} unchanged; delete or rename it, and the rollout continues by itself"
 
 
 def lost(revision: RevisionStatus) -> str:
     return (
-        f"the ControllerRevision and the ReplicaSet of stable {named(revision)} are gone, so its "
-        "pods cannot be made again and nothing new is started; restore one of them, or put the "
+        f"the ControllerRevision and the ReplicaSet of stable {named(revision)} were deleted, so "
+        "its pods cannot be recreated and no rollout starts; restore one of them, or set the "
         "manifest back to that version"
     )
 
 
-CHILDREN_STAY = "no child refers to this object any more: deleting it leaves all of them serving"
+CHILDREN_STAY = "no child has this object as owner: deleting it leaves all of them running"
 
 
 def restored(child: str, hand: Hand | None) -> str:
     what = f" ({hand})" if hand else ""
-    return f"{child} was edited by hand{what} and is put back; change the ModelDeployment instead"
+    return f"{child} was edited manually{what} and is restored; change the ModelDeployment instead"
 
 
 def restart(child: ChildReplicaSet, at: "datetime") -> str:
     return (
-        f"the pods of ReplicaSet {child.name} that are older than {at:%Y-%m-%dT%H:%M:%SZ} are "
-        "replaced, as spec.restartAt asks"
+        f"replacing the pods of ReplicaSet {child.name} that are older than "
+        f"{at:%Y-%m-%dT%H:%M:%SZ} (spec.restartAt)"
     )
 
 
@@ -395,15 +399,15 @@ def restarting(stable: RevisionStatus, left: int, *, edited: bool) -> str:
 
 def pod_replaced(pod: Pod) -> str:
     return (
-        f"pod {pod.name} is replaced: ReplicaSet {pod.owner} took it in by its labels, but it was "
-        "not made from the revision's template"
+        f"replacing pod {pod.name}: ReplicaSet {pod.owner} adopted it by its labels, but it was "
+        "not created from the revision's template"
     )
 
 
 def restart_stuck(stable: RevisionStatus, arm: Arm, pod: str, trouble: Trouble) -> str:
     return (
-        f"the restart of {named(stable)} is stuck, {arm.available} pods still answer: pod {pod}: "
-        f"{trouble.message}; mend what its pods read, or roll out a new revision"
+        f"the restart of {named(stable)} is stuck, {arm.available} pods are still ready: pod "
+        f"{pod}: {trouble.message}; fix what its pods read, or roll out a new revision"
     )
 
 
@@ -411,27 +415,27 @@ def autoscaler_on_child(name: str, autoscaler: Autoscaler) -> str:
     target = autoscaler.target
     return (
         f"HorizontalPodAutoscaler {autoscaler.name} scales {target.kind} {target.name}, whose "
-        "size a rollout decides, so it is put back each time; let its scaleTargetRef be "
+        "size the rollout controls, so Lockstep resets it each time; set its scaleTargetRef to "
         f"{API_VERSION} {KIND} {name}"
     )
 
 
 def budget_conflict(foreign: Foreign) -> str:
     return (
-        f"{foreign.kind} {foreign.name} exists and was not made by Lockstep, so it is left alone "
-        "and the pods have no other budget; delete or rename it to have ours, rollouts go on"
+        f"{foreign.kind} {foreign.name} exists and was not created by Lockstep, which leaves it "
+        "unchanged and creates no other; delete or rename it to get Lockstep's; rollouts continue"
     )
 
 
 def still_owned(left: Sequence[ChildRef]) -> str:
     return (
         f"{_children(left)} would still be deleted with this object; wait until this condition is "
-        "True before you delete it"
+        "True before deleting it"
     )
 
 
 def being_owned(left: Sequence[ChildRef]) -> str:
-    return f"{_children(left)} would still outlive this object"
+    return f"{_children(left)} would remain if this object were deleted now"
 
 
 def _children(left: Sequence[ChildRef]) -> str:
@@ -441,21 +445,20 @@ def _children(left: Sequence[ChildRef]) -> str:
 
 def no_such_port(field: str, port: ServedPort, version: str, known: Iterable[Manifest]) -> str:
     named = [f"{it['name']} ({it['containerPort']})" for it in known if it.get("name")]
-    there = f"they name {', '.join(named[:8])}" if named else "they name none"
     return (
-        f"{field} is {port.target_port}, a {port.protocol} port that no container of version "
-        f"{version} has: {there}; correct the name, name the port in the template, or write its "
-        "number"
+        f"{field} is {port.target_port}, but no container of version {version} has a "
+        f"{port.protocol} port of that name (named ports: {', '.join(named[:8]) or 'none'}); "
+        "correct the name, name the port in the template, or use its number"
     )
 
 
 def ports_differ(stable: RevisionStatus, version: str, ours: ServedPort, theirs: ServedPort) -> str:
     return (
-        f"port {theirs.port} of the Service leads to {_behind(ours)} in {named(stable)} and to "
-        f"{_behind(theirs)} in version {version}: while callers are split one Service cannot do "
-        "both; give the port one name in both templates and write that as targetPort, or move all "
-        "callers at once (strategy blueGreen, or stages of weight 100 only with maxSurge of at "
-        f"least replicas); callers stay on version {stable.version}"
+        f"port {theirs.port} of the Service maps to {_behind(ours)} in {named(stable)} and to "
+        f"{_behind(theirs)} in version {version}: one Service cannot do both while traffic is "
+        "split; use one port name in both templates and set targetPort to it, or move all "
+        "traffic at once (strategy blueGreen, or only stages of weight 100 with maxSurge of at "
+        f"least replicas); traffic stays on version {stable.version}"
     )
 
 
@@ -465,6 +468,6 @@ def _behind(port: ServedPort) -> str:
 
 def astray(name: str) -> str:
     return (
-        f"somebody made Service {name} send callers out of the cluster (type ExternalName) or to "
-        "pods that are not ready (publishNotReadyAddresses): it is being put back"
+        f"Service {name} was edited to send traffic out of the cluster (type ExternalName) or to "
+        "pods that are not ready (publishNotReadyAddresses); Lockstep is restoring it"
     )

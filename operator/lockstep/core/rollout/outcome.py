@@ -121,7 +121,7 @@ def _waiting(view: View) -> Assessment:
         status=view.status,
         phase=Phase.PROGRESSING,
         reason=Reason.STARTING,
-        message=f"about to start version {view.version}",
+        message=f"starting version {view.version}",
         desired=serve(view),
     )
 

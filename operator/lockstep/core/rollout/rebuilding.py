@@ -38,7 +38,7 @@ def _inputs(stable: RevisionStatus, template: Manifest) -> Manifest:
 def events(stable: RevisionStatus | None, actions: Sequence[Action]) -> Iterator[Event]:
     if stable and any(isinstance(it, StoreRevision) and it.scheme == REBUILT for it in actions):
         message = (
-            f"somebody deleted the ControllerRevision of stable {messages.named(stable)}: it is "
-            "made again from its ReplicaSet, and the rollout goes on"
+            f"restoring the deleted ControllerRevision of stable {messages.named(stable)} from its "
+            "ReplicaSet; the rollout continues"
         )
         yield Event(EventReason.REVISION_REBUILT, message)

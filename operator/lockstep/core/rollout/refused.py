@@ -26,9 +26,9 @@ _MADE: Final = frozenset({Verb.CREATED, Verb.CHANGED})
 _NEEDED: Final = frozenset({"ReplicaSet", "ControllerRevision", "ConfigMap", "Service"})
 """Kinds without which a rollout, or stable, does not get on."""
 _WAYS_OUT: Final[Mapping[Cause, str]] = {
-    Cause.SPEC: "change what it forbids or the rule that forbids it",
-    Cause.PLATFORM: "the cluster is unwell: mend what it names",
-    Cause.ROOM: "free some or raise the quota",
+    Cause.SPEC: "change the object or the rule that forbids it",
+    Cause.PLATFORM: "fix the component that the message names",
+    Cause.ROOM: "free or raise the quota",
 }
 
 
@@ -53,7 +53,7 @@ def told(view: View, assessment: Assessment, actions: Sequence[Action]) -> Asses
         assessment,
         phase=Phase.DEGRADED if lasts else Phase.PROGRESSING,
         reason=REASONS[worst.cause],
-        message=f"{sentence(worst)}; what does not need it goes on: {assessment.message}",
+        message=f"{sentence(worst)}; everything else continues: {assessment.message}",
     )
 
 
@@ -94,7 +94,7 @@ def events(
 def sentence(it: Refused) -> str:
     """What was to become of which object, the server's own words, and what to do."""
     said = cut(it.message, _SENTENCE)
-    return f"{it.write}: {said}; {_WAYS_OUT[it.cause]}; it is tried again by itself"
+    return f"{it.write}: {said}; {_WAYS_OUT[it.cause]}; Lockstep retries by itself"
 
 
 def _standing(view: View, actions: Sequence[Action]) -> list[Refused]:

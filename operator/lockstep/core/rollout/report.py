@@ -79,7 +79,7 @@ def plan(view: View, assessment: Assessment) -> Plan:
 
 def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
     """The API server let in what we cannot read: say which field, touch nothing."""
-    message = f"{spec.message}; fix the field, nothing is changed until then"
+    message = f"{spec.message}; fix the field; Lockstep changes nothing until then"
     before = observed.status
     callers = observed.service.routing if observed.service else None
     answering = any(reaches(callers, arm.revision) and arm.ready for arm in observed.arms.values())
@@ -204,7 +204,7 @@ def _available(view: View, answering: int) -> Claim:
     service = view.observed.service
     if service and service.astray:
         return Claim(Truth.UNKNOWN, Reason.CALLERS_ASTRAY, messages.astray(view.observed.key.name))
-    said = f"{answering} pods answer callers" if answering else "no pod answers callers"
+    said = f"{answering} pods receive traffic" if answering else "no ready pod receives traffic"
     return Claim(truth(answering), _answer(answering), said)
 
 
@@ -235,10 +235,10 @@ def _approximate(view: View, assessment: Assessment) -> Claim | None:
     if weight in {0, WHOLE} or not too_far(weight, space):
         return None
     enough = replicas_that_do(weight, space)
-    advice = f"{enough} replicas would do" if enough else "no number of replicas would do"
+    advice = f"use {enough} replicas" if enough else "no number of replicas is enough"
     return Claim(
         Truth.TRUE,
         Reason.TOO_FEW_REPLICAS,
-        f"{weight}% cannot be met with {space.replicas} replicas, the closest is "
+        f"{weight}% is not possible with {space.replicas} replicas, the closest is "
         f"{share(split(weight, space))}%; {advice}",
     )

@@ -71,8 +71,8 @@ def why(view: View) -> str:
         return ""
     return (
         f"the API server did not answer for {format_duration(_whole(outage.lasted))} until "
-        f"{clock(outage.over, view.now)}; nodes may hear of what changed as late as "
-        f"{clock(end, view.now)}, and until then no pod that serves is taken away and no stage ends"
+        f"{clock(outage.over, view.now)}; nodes may apply changes as late as "
+        f"{clock(end, view.now)}; until then no serving pod is removed and no stage ends"
     )
 
 

@@ -31,28 +31,28 @@ def told(view: View, stable: Arm) -> str:
     refused = refusal(stable)
     if refused:
         said = refused.message
-        return f"; {refuser(said)} refuses another pod: {said}; {_ways_out(view, stable, refused)}"
+        return f"; {refuser(said)} refuses an extra pod: {said}; {_ways_out(view, stable, refused)}"
     homeless = next((pod for pod in stable.pods if pod.unschedulable and not pod.terminating), None)
     return _no_place(view, stable, homeless) if homeless else ""
 
 
 def _no_place(view: View, stable: Arm, pod: Pod) -> str:
     if pod.gated:
-        ways = _or("wait for whoever holds it back, or see to it there", view, stable)
+        ways = _or("wait for the controller that set the gate, or check it", view, stable)
         return f"; pod {pod.name} is {pod.unschedulable}; {ways}"
-    ways = _or(f"make room{_in_place(view)}", view, stable)
-    return f"; there is no room for another pod: {pod.unschedulable}; {ways}"
+    ways = _or(f"add capacity{_in_place(view)}", view, stable)
+    return f"; no room for an extra pod: {pod.unschedulable}; {ways}"
 
 
 def way_out(refused: Trouble) -> str:
     """What ends a refusal, whatever the pod is wanted for."""
     match refused.reason:
         case FailureReason.QUOTA_EXCEEDED:
-            return "free some or raise the quota"
+            return "free or raise the quota"
         case FailureReason.CLUSTER_UNAVAILABLE:
-            return "the cluster is unwell: mend what it names"
+            return "fix the component that the message names"
         case _:
-            return "change what it forbids or the rule that forbids it"
+            return "change the object or the rule that forbids it"
 
 
 def _ways_out(view: View, stable: Arm, refused: Trouble) -> str:
@@ -67,11 +67,11 @@ def _in_place(view: View) -> str:
     if spec.strategy.blue_green or already:
         return ""
     if spec.replicas == 1:
-        return f", replace the pod in its own place ({_ITS_WAY}, callers wait meanwhile)"
+        return f", or replace the pod without surge ({_ITS_WAY}; no pod answers meanwhile)"
     way = "strategy.canary.maxSurge: 0" if spec.strategy.canary else _ITS_WAY
-    return f", replace pods in their own places ({way})"
+    return f", or replace pods without surge ({way})"
 
 
 def _or(ways: str, view: View, stable: Arm) -> str:
     """A restart that was asked for can be called off; pods of an edit are replaced in any case."""
-    return f"{ways}, or take spec.restartAt away" if restart.due(view, stable) else ways
+    return f"{ways}, or remove spec.restartAt" if restart.due(view, stable) else ways

@@ -23,8 +23,7 @@ def problem(view: View) -> Claim | None:
     if size <= MOST_BYTES:
         return None
     message = (
-        f"spec.template takes {size:,} bytes where a revision is stored, as written and as "
-        f"rendered, and {MOST_BYTES:,} is the most; move its largest values into ConfigMaps or "
-        "the image"
+        f"spec.template takes {size:,} bytes in a stored revision (as written and as rendered), "
+        f"{MOST_BYTES:,} is the most; move its largest values into ConfigMaps or the image"
     )
     return Claim(Truth.FALSE, Reason.TEMPLATE_TOO_LARGE, message)

@@ -270,8 +270,8 @@ def _problems(view: View, step: Step) -> Iterator[Claim]:
         yield Claim(
             Truth.FALSE,
             Reason.DEADLINE_TOO_SHORT,
-            f"stage {step.name} has a deadline of {format_duration(step.deadline)}, not longer "
-            f"than its soak of {format_duration(soak)}: it could never pass; raise the deadline",
+            f"stage {step.name} has a deadline of {format_duration(step.deadline)}, which must be "
+            f"longer than its soak of {format_duration(soak)}; raise the deadline",
         )
 
 
@@ -287,7 +287,7 @@ def _unusable(view: View, step: Step, ref: CriteriaRef) -> Iterator[Claim]:
             f"{where}; create it or change the stage",
         )
     if isinstance(criteria, Unreadable):
-        unreadable = f"{ref.kind.value} {ref.name} cannot be read: {criteria.message}"
+        unreadable = f"{ref.kind.value} {ref.name} is invalid: {criteria.message}"
         yield Claim(Truth.FALSE, Reason.CRITERIA_INVALID, unreadable)
 
 
@@ -299,10 +299,10 @@ def plan_problem(view: View, candidate: RevisionStatus) -> Claim | None:
         return Claim(
             Truth.FALSE,
             Reason.NO_ROOM_FOR_CANDIDATE,
-            "replicas 1 with maxSurge 0 leaves no place for a candidate beside the only stable "
-            "pod; set strategy.canary.maxSurge to 1 or replicas to 2; where one pod is all that "
-            "fits, write `strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}` instead of the "
-            "canary: the old one goes first, and callers wait until the new one answers",
+            "replicas 1 with maxSurge 0 leaves no room for a candidate beside the only stable "
+            "pod; set strategy.canary.maxSurge to 1 or replicas to 2; if only one pod fits, "
+            "replace the canary with `strategy: {rolling: {maxSurge: 0, maxUnavailable: 1}}`: the "
+            "old pod is removed first, and no pod answers until the new one is ready",
         )
     initial = walk(view) if is_gated_first(view) else ()
     claims = (problem(view, step) for step in (*initial, *steps(view.spec, candidate)))

@@ -166,10 +166,10 @@ def _gone(known: Known, arm: Arm) -> Iterator[End]:
     named = [leaving[uid] for uid in lost if uid in leaving]
     deleted = [pod for pod in named if not pod.disrupted]
     if lost and len(named) == len(lost) and not deleted:
-        yield End(0, "Disrupted", f"pod {named[0].name} was taken away with its node")
+        yield End(0, "Disrupted", f"pod {named[0].name} was evicted or its node went away")
     elif lost:
         pod = f"pod {deleted[0].name}" if deleted else "a pod"
-        yield End(1, "Deleted", f"{pod} was deleted by somebody else, or lost")
+        yield End(1, "Deleted", f"{pod} was deleted, not by Lockstep, or lost")
 
 
 def _counted(before: Deaths | None, ends: Iterable[End]) -> Deaths | None:
@@ -264,8 +264,8 @@ def _flaps(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureRe
     if since is None or pod is None or view.paused or view.now < since + deadline:
         return
     message = (
-        "pods of the candidate have been ready and not ready again for "
-        f"{format_duration(deadline)}, pod {pod.name} the last"
+        f"candidate pods have alternated between ready and not ready for "
+        f"{format_duration(deadline)}, most recently pod {pod.name}"
     )
     yield FailureReason.CANDIDATE_FLAPS, message
 

@@ -14,7 +14,6 @@ from lockstep.core.rollout.observed import Arm, Pod
 from lockstep.core.rollout.view import View
 
 _NAMED: Final = 3
-_ONE_LEFT: Final = "it is left alone and counts"
 
 
 def beside(view: View) -> tuple[Pod, ...]:
@@ -54,20 +53,20 @@ def _adopted_in(arm: Arm) -> Iterator[Pod]:
 
 def _strange(name: str, pods: Sequence[Pod]) -> str:
     many = len(pods) > 1
-    was, fate = ("were", "they are left alone and count") if many else ("was", _ONE_LEFT)
+    was, they = ("were", "they") if many else ("was", "it")
     return (
-        f"{_pods(pods)} with the label {DEPLOYMENT_LABEL}={name} {was} not made by a ReplicaSet of "
-        f"this ModelDeployment: {fate} for nothing, callers may meet {'them' if many else 'it'}; "
-        f"take the label off with: kubectl label pod {pods[0].name} {DEPLOYMENT_LABEL}-"
+        f"{_pods(pods)} with the label {DEPLOYMENT_LABEL}={name} {was} not created by a ReplicaSet "
+        f"of this ModelDeployment: Lockstep ignores {'them' if many else 'it'}, but {they} may "
+        f"receive traffic; remove the label with: kubectl label pod {pods[0].name} "
+        f"{DEPLOYMENT_LABEL}-"
     )
 
 
 def _adopted_said(pods: Sequence[Pod]) -> str:
-    was, fate = ("were", "they prove") if len(pods) > 1 else ("was", "it proves")
-    replaced = "are replaced" if len(pods) > 1 else "is replaced"
+    was, them = ("were", "them") if len(pods) > 1 else ("was", "it")
     return (
-        f"{_pods(pods)} {was} not made from the template of ReplicaSet {pods[0].owner}, which took "
-        f"in what its labels match: {fate} nothing and {replaced}"
+        f"{_pods(pods)} {was} not created from the template of ReplicaSet {pods[0].owner}, which "
+        f"adopted {them} by label: Lockstep does not count {them} and replaces {them}"
     )
 
 
@@ -76,10 +75,10 @@ def delay(view: View) -> str:
     there = beside(view)
     if not there:
         return ""
-    have, them = ("have", "them") if len(there) > 1 else ("has", "it")
+    have, were = ("have", "were") if len(there) > 1 else ("has", "was")
     return (
-        f"; {_pods(there)} of somebody else {have} the label {DEPLOYMENT_LABEL}, and callers would "
-        f"meet {them} too: take the label off"
+        f"; {_pods(there)} {have} the label {DEPLOYMENT_LABEL} but {were} not created by Lockstep "
+        "and would receive traffic too: remove the label"
     )
 
 

@@ -83,11 +83,11 @@ async def test_the_budget_is_seen(raw: Manifest, seen: Budget | None) -> None:
 EDITORS: dict[str, tuple[list[Manifest], str]] = {
     "through whom is known": (
         [{"manager": "lockstep"}, {"manager": "vim", "time": "2026-01-01T11:00:00Z"}],
-        "spec.maxUnavailable, through vim"),
+        "spec.maxUnavailable, by vim"),
     "the last of several": (
         [{"manager": "vim", "time": "2026-01-01T11:00:00Z"},
          {"manager": "ed", "time": "2026-01-01T12:00:00Z"}],
-        "spec.maxUnavailable, through ed"),
+        "spec.maxUnavailable, by ed"),
     "a status is nobody's edit": (
         [{"manager": "controller", "subresource": "status", "time": "2026-01-01T11:00:00Z"}],
         "spec.maxUnavailable"),

@@ -116,7 +116,7 @@ MISTAKES: dict[str, tuple[Manifest, str]] = {
     "an argument that is not there": (
         criteria("x > {{args.limit}}"), "needs an argument named 'limit'"),
     "more failures tolerated than there are measurements": (
-        criteria(count=2, failureLimit=2), "could never fail"),
+        criteria(count=2, failureLimit=2), "can never fail"),
 }  # fmt: skip
 
 
@@ -135,7 +135,7 @@ async def test_what_prometheus_cannot_read_is_told_and_heals_with_an_edit() -> N
         "name": "errors",
         "criteria": "ExitCriteria/serving",
         "refused": True,
-        "message": "is refused as it is written: parse error",
+        "message": "has an invalid query: parse error",
     }
     world.use("fraud", status={"gates": [row]})
     told = await world.told()

@@ -146,10 +146,10 @@ async def test_an_edit_by_hand_is_drift(edit: dict[str, object]) -> None:
 
 HANDS: dict[str, tuple[dict[str, object], Manifest, str]] = {
     "the template, of which nothing but the image is left": (
-        EDITS["the image"], {"f:template": {}}, "spec.template.metadata, through vim"),
+        EDITS["the image"], {"f:template": {}}, "spec.template.metadata, by vim"),
     "minReadySeconds": (
-        EDITS["minReadySeconds"], {"f:minReadySeconds": {}}, "spec.minReadySeconds, through vim"),
-    "its size": ({"replicas": 50}, {"f:replicas": {}}, "spec.replicas, through vim"),
+        EDITS["minReadySeconds"], {"f:minReadySeconds": {}}, "spec.minReadySeconds, by vim"),
+    "its size": ({"replicas": 50}, {"f:replicas": {}}, "spec.replicas, by vim"),
     "nothing": ({}, {}, "None"),
 }  # fmt: skip
 

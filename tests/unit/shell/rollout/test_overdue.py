@@ -13,9 +13,9 @@ async def test_it_is_told_for_what_it_had_waited_and_where_things_stand() -> Non
     assert (event["type"], event["reason"]) == ("Warning", "PassEnded")
     assert event["involvedObject"]["name"] == FRAUD.name
     assert event["message"].startswith(
-        "a pass was ended after 2m: it waited for ReplicaSet fraud-r1 to be changed; "
+        "a pass was stopped after 2m: it waited for ReplicaSet fraud-r1 to be changed; "
     )
-    assert "callers and pods stay as they are, and it is tried again by itself" in event["message"]
+    assert "traffic and pods stay as they are, and Lockstep retries by itself" in event["message"]
 
 
 async def test_of_what_is_gone_nothing_is_told() -> None:
