@@ -103,27 +103,21 @@ def _newest(
 
 def _verdict(gate: Gate, trial: Trial, row: GateStatus, now: datetime) -> Verdict:
     match gate.rule:
-        case MinimumRequests(count=count):
-            return _traffic(row, count)
-        case Metric():
-            return _measured(gate, gate.rule, trial, row, now)
+        case MinimumRequests(count=wanted):
+            if row.errors > TOLERATED_ERRORS:
+                return Verdict.INCONCLUSIVE
+            enough = row.value is not None and float(row.value) >= wanted
+            return Verdict.PASS if enough else Verdict.MEASURING
+        case Metric(count=count) as metric:
+            if _undecidable(metric, trial, row, now):
+                return Verdict.INCONCLUSIVE
+            if count is None:
+                return _by_soak(gate, metric, trial, row, now)
+            if row.samples < count:
+                return Verdict.MEASURING
+            return Verdict.PASS if _successes(row) else Verdict.INCONCLUSIVE
         case other:
             assert_never(other)
-
-
-def _measured(gate: Gate, metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> Verdict:
-    if _undecidable(metric, trial, row, now):
-        return Verdict.INCONCLUSIVE
-    if metric.count is None:
-        return _by_soak(gate, metric, trial, row, now)
-    return _by_count(row, metric.count)
-
-
-def _traffic(row: GateStatus, wanted: int) -> Verdict:
-    if row.errors > TOLERATED_ERRORS:
-        return Verdict.INCONCLUSIVE
-    enough = row.value is not None and float(row.value) >= wanted
-    return Verdict.PASS if enough else Verdict.MEASURING
 
 
 def _undecidable(metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> bool:
@@ -135,12 +129,6 @@ def _undecidable(metric: Metric, trial: Trial, row: GateStatus, now: datetime) -
         or row.errors > metric.consecutive_error_limit
         or (starved and (row.samples > 0 or now >= (trial.patient_until or trial.soak_until)))
     )
-
-
-def _by_count(row: GateStatus, count: int) -> Verdict:
-    if row.samples < count:
-        return Verdict.MEASURING
-    return Verdict.PASS if _successes(row) else Verdict.INCONCLUSIVE
 
 
 def _by_soak(gate: Gate, metric: Metric, trial: Trial, row: GateStatus, now: datetime) -> Verdict:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from lockstep.api.condition import Condition, Truth
+from lockstep.api.condition import Truth
 from lockstep.api.conditions import ConditionReason, ConditionType
 from lockstep.api.durations import format_duration
 from lockstep.api.events import EventReason
@@ -135,9 +135,5 @@ def _decisions(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> I
 
 def told_reason(status: ModelDeploymentStatus) -> str:
     """The reason of the phase: the same on Ready, Stalled and Paused."""
-    ready = next((it for it in status.conditions if _tells(it)), None)
-    return ready.reason if ready else ""
-
-
-def _tells(condition: Condition) -> bool:
-    return condition.type == ConditionType.READY and condition.status is not Truth.UNKNOWN
+    ready = next((it for it in status.conditions if it.type == ConditionType.READY), None)
+    return ready.reason if ready and ready.status is not Truth.UNKNOWN else ""

@@ -65,7 +65,8 @@ def _verdict(it: Reached) -> Event:
 
 def reached(view: View, after: ModelDeploymentStatus) -> tuple[Reached, ...]:
     """The verdicts of this pass, also of a stage that it has ended."""
-    stage, known = staged.current(view), _known(view)
+    stage = staged.current(view)
+    known = {(it.criteria, it.name): it.verdict for it in view.status.gates}
     return tuple(
         Reached(stage.name, row)
         for row in _rows(view, after)
@@ -82,16 +83,17 @@ def concluded(view: View, after: ModelDeploymentStatus, new: Sequence[Reached]) 
     return Concluded(revision=candidate.revision, stage=new[0].stage, gates=rows)
 
 
-def _known(view: View) -> dict[tuple[str, str], Verdict]:
-    return {(it.criteria, it.name): it.verdict for it in view.status.gates}
-
-
 def _rows(view: View, after: ModelDeploymentStatus) -> tuple[GateStatus, ...]:
     """The gates of the stage that the pass began in, as it has left or ended them."""
     stage, status = staged.current(view), view.status
     if stage is None or status.stage is None or status.candidate is None:
         return ()
-    return after.gates if _goes_on(status, after) else _judged(view, stage)
+    before, now = status.stage, after.stage
+    same = after.candidate is not None and after.candidate.revision == status.candidate.revision
+    if same and now and (now.index, now.name) == (before.index, before.name):
+        return after.gates
+    asked = staged.gate_trial(view, stage, before)
+    return gates.judge(asked, view.observed.answers.metrics, view.now).gates if asked else ()
 
 
 def entered(view: View, after: ModelDeploymentStatus) -> Iterator[Step]:
@@ -113,23 +115,3 @@ def _passed(view: View, candidate: RevisionStatus, after: ModelDeploymentStatus)
         return after.stage.index if after.stage else 0
     promoted = after.stable is not None and after.stable.revision == candidate.revision
     return len(walk(view)) if promoted and after.candidate is None else 0
-
-
-def _goes_on(before: ModelDeploymentStatus, after: ModelDeploymentStatus) -> bool:
-    """Whether the stage of the pass's beginning is under way at its end."""
-    if None in (before.stage, after.stage, before.candidate, after.candidate):
-        return False
-    return _place(before) == _place(after)
-
-
-def _place(status: ModelDeploymentStatus) -> tuple[str, int, str]:
-    assert status.stage  # noqa: S101 (asked before)
-    assert status.candidate  # noqa: S101 (asked before)
-    return status.candidate.revision, status.stage.index, status.stage.name
-
-
-def _judged(view: View, stage: Step) -> tuple[GateStatus, ...]:
-    """The gates of a stage that is over, as its end has found them."""
-    status = view.status.stage
-    asked = staged.gate_trial(view, stage, status) if status else None
-    return gates.judge(asked, view.observed.answers.metrics, view.now).gates if asked else ()

@@ -112,21 +112,17 @@ def _by_tail(pods: Iterable[Pod]) -> dict[str, Pod]:
     return {tail: pod for pod in pods if (tail := _tail(pod.uid))}
 
 
-def _remaining(arm: Arm) -> dict[str, Pod]:
-    return _by_tail(arm.made)
-
-
 def _is_down(known: Known, arm: Arm, target: int) -> bool:
     if len(known) >= WATCHED:
         return arm.ready < target
-    there = _remaining(arm)
+    there = _by_tail(arm.made)
     up = sum(there[uid].ready for uid in known if uid in there)
     return up < min(target, len(known))
 
 
 def _marks(known: Known, arm: Arm) -> Iterator[str]:
     """Those that stand, and those that are ready for the first time; no more than are watched."""
-    there = _remaining(arm)
+    there = _by_tail(arm.made)
     fresh = sorted(uid for uid, pod in there.items() if pod.ready and uid not in known)
     for uid in [*(uid for uid in known if uid in there), *fresh][:WATCHED]:
         restarts = min(there[uid].restarts, MOST_COUNTED)
@@ -134,7 +130,7 @@ def _marks(known: Known, arm: Arm) -> Iterator[str]:
 
 
 def _ends(known: Known, arm: Arm) -> Iterator[End]:
-    there, failed = _remaining(arm), _by_tail(arm.failed)
+    there, failed = _by_tail(arm.made), _by_tail(arm.failed)
     for uid, before in known.items():
         pod = there.get(uid)
         if uid in failed:
@@ -156,7 +152,7 @@ def _gone(known: Known, arm: Arm) -> Iterator[End]:
     Where fewer are wanted by now, as many were ours to take. What the cluster takes, for a drain of
     its node or for somebody more important, nobody died of.
     """
-    there, failed = _remaining(arm), _by_tail(arm.failed)
+    there, failed = _by_tail(arm.made), _by_tail(arm.failed)
     leaving = _by_tail(pod for pod in arm.pods if pod.terminating)
     gone = [uid for uid in known if uid not in there and uid not in failed]
     gone.sort(key=lambda uid: uid in leaving and leaving[uid].disrupted)
@@ -240,7 +236,7 @@ def _age(pod: Pod) -> tuple[str, str]:
 def _starting(stage: StageStatus, arm: Arm) -> Iterator[Pod]:
     """Pods that have never been ready."""
     known = _known(stage)
-    for uid, pod in _remaining(arm).items():
+    for uid, pod in _by_tail(arm.made).items():
         if uid not in known and not pod.ready:
             yield pod
 
@@ -272,7 +268,7 @@ def _flaps(view: View, stage: StageStatus, arm: Arm) -> Iterator[tuple[FailureRe
 
 def _sick(stage: StageStatus, arm: Arm) -> Pod | None:
     """A pod that has been ready and is not now."""
-    there = _remaining(arm)
+    there = _by_tail(arm.made)
     known = (there[uid] for uid in _known(stage) if uid in there)
     return next((pod for pod in known if not pod.ready), None)
 

@@ -222,8 +222,9 @@ def serve(view: View) -> DesiredState:
         return DesiredState(counts=_kept_failed(view), routing=nobody)
     if view.status.leaving:
         return handed_back(view, stable, view.observed.arm(view.status.leaving.revision))
-    if _paced(view):
-        return _paced_return(view, stable)
+    paced = _paced_return(view, stable)
+    if paced is not None:
+        return paced
     routing = back(view, stable)
     if routing != Only(stable.revision):
         return _replacing(view, stable, routing)
@@ -271,16 +272,14 @@ def _kept(view: View) -> dict[str, int]:
     return {kept.revision: view.spec.replicas} if arm.replica_set else {}
 
 
-def _paced(view: View) -> bool:
+def _paced_return(view: View, stable: Arm) -> DesiredState | None:
+    """The way back where it is paced; None where nobody reaches what was rejected any more."""
     rejected = view.status.rejected
     if rejected is None or view.spec.rollback.speed is not RollbackSpeed.PACED:
-        return False
-    return reaches(view.routing, rejected.revision)
-
-
-def _paced_return(view: View, stable: Arm) -> DesiredState:
-    rejected = view.status.rejected
-    failed = view.observed.arm(rejected.revision if rejected else "")
+        return None
+    if not reaches(view.routing, rejected.revision):
+        return None
+    failed = view.observed.arm(rejected.revision)
     looked_at = min(failed.wanted, max_surge(view.spec)) if view.spec.rollback.keep_failed else 0
     return handed_back(view, stable, failed, looked_at)
 

@@ -40,7 +40,7 @@ from lockstep.core.rollout.situation import (
     towards,
 )
 from lockstep.core.rollout.staged import staged, with_stage
-from lockstep.core.rollout.stages import RETURNED, Step, criteria_invalid, gives_way, problem, walk
+from lockstep.core.rollout.stages import RETURNED, criteria_invalid, gives_way, problem, walk
 from lockstep.core.rollout.view import Assessment, DesiredState, View, soonest
 
 
@@ -55,12 +55,13 @@ def assess(view: View, stable: Arm, candidate: Arm) -> Assessment:
             return outcome.invalid(assessment, claim)
         case SpecProblem(claim):
             assessment = _assessment(trial, Phase.DEGRADED, claim.reason, claim.message)
-            return outcome.invalid(replace(assessment, desired=_staying(trial)), claim)
+            return outcome.invalid(replace(assessment, desired=_held(trial)), claim)
         case Stuck(found_failure):
             message = messages.stuck(found_failure)
             return _assessment(trial, Phase.DEGRADED, found_failure.reason, message)
         case Moving():
-            return _under_way(trial, Reason.MOVING, _moving(trial))
+            said = _on_the_way(trial) + standing.told(trial.view, trial.candidate)
+            return _under_way(trial, Reason.MOVING, said)
         case Halted(reason, message):
             return _assessment(trial, Phase.PAUSED, reason, message)
         case Measuring(message):
@@ -99,13 +100,11 @@ def classify(trial: Trial) -> Situation:
         claim = claim or criteria_invalid(verdict.message)
     if claim:
         return Unjudgeable(claim)
-    if trial.status.standing_since is None or not _is_held(trial):
+    if None in (trial.status.standing_since, trial.status.entered_at) or not trial.there:
         return _unsettled(trial, verdict)
-    return _judge(trial, verdict)
-
-
-def _is_held(trial: Trial) -> bool:
-    return trial.status.entered_at is not None and trial.there
+    undecided = None if trial.status.vouched_by else _undecided(trial, verdict)
+    unheard = Measuring(trial.unheard) if trial.unheard else None
+    return undecided or _awaited(trial) or unheard or StagePassed()
 
 
 def _unsettled(trial: Trial, verdict: gates.Outcome | None) -> Situation:
@@ -113,18 +112,16 @@ def _unsettled(trial: Trial, verdict: gates.Outcome | None) -> Situation:
     halted = _halted(trial, verdict) if trial.status.entered_at else None
     if halted and not trial.status.vouched_by:
         return halted
-    return Halted(Reason.WEIGHT_NOT_REACHED, _unreachable(trial)) if trial.overdue else Moving()
+    if not trial.overdue:
+        return Moving()
+    arms = trial.stable, trial.candidate
+    said = messages.unreachable(trial.view, trial.stage, *arms, trial.target)
+    return Halted(Reason.WEIGHT_NOT_REACHED, said + strangers.delay(trial.view))
 
 
 def _nobody_answers(trial: Trial) -> bool:
     """Stable went first and the candidate does not come: to pause would leave callers waiting."""
     return gives_way(trial.view.spec) and not trial.stable.ready
-
-
-def _judge(trial: Trial, verdict: gates.Outcome | None) -> Situation:
-    undecided = None if trial.status.vouched_by else _undecided(trial, verdict)
-    unheard = Measuring(trial.unheard) if trial.unheard else None
-    return undecided or _awaited(trial) or unheard or StagePassed()
 
 
 def _awaited(trial: Trial) -> Halted | Unapproved | None:
@@ -160,18 +157,15 @@ def _halted(trial: Trial, verdict: gates.Outcome | None) -> Halted | None:
     status = trial.status
     if isinstance(verdict, gates.Failed | gates.Shared | gates.Inconclusive):
         said = messages.in_stage(status, verdict.message)
-        return Halted(HALTS[type(verdict)], f"{said}; {_way_out(verdict)}")
+        heals = isinstance(verdict, gates.Inconclusive) and verdict.heals
+        way_out = messages.WAITS_FOR_DATA if heals else messages.WAITS_FOR_A_PERSON
+        return Halted(HALTS[type(verdict)], f"{said}; {way_out}")
     if status.deadline is not None and trial.view.now >= status.deadline:
         return Halted(
             Reason.DEADLINE_EXCEEDED,
             messages.deadline(trial.stage, status, verdict, trial.view.now),
         )
     return None
-
-
-def _way_out(verdict: gates.Failed | gates.Shared | gates.Inconclusive) -> str:
-    heals = isinstance(verdict, gates.Inconclusive) and verdict.heals
-    return messages.WAITS_FOR_DATA if heals else messages.WAITS_FOR_A_PERSON
 
 
 def _assessment(trial: Trial, phase: Phase, reason: ConditionReason, message: str) -> Assessment:
@@ -210,10 +204,6 @@ def _wait(trial: Trial) -> timedelta | None:
     )
 
 
-def _moving(trial: Trial) -> str:
-    return _on_the_way(trial) + standing.told(trial.view, trial.candidate)
-
-
 def _on_the_way(trial: Trial) -> str:
     if not proving.proven(trial.view) and trial.view.spec.smoke_test and trial.candidate.ready:
         return messages.smoke_testing(trial.view.version, trial.view.spec.smoke_test)
@@ -226,24 +216,14 @@ def _on_the_way(trial: Trial) -> str:
     return said + strangers.delay(trial.view)
 
 
-def _staying(trial: Trial) -> DesiredState:
-    return towards(trial.view, trial.stable, trial.candidate, _held(trial))
-
-
-def _held(trial: Trial) -> Step:
+def _held(trial: Trial) -> DesiredState:
     """Where a trial stays that must not go on: no caller more reaches it than already did."""
     stage, index = trial.stage, trial.status.index
     if not reaches(trial.view.routing, trial.candidate.revision):
-        return replace(stage, weight=0, shared=False)
-    before = walk(trial.view)[index - 1] if index and trial.status.entered_at is None else stage
-    return before if before.weight else stage
-
-
-def _unreachable(trial: Trial) -> str:
-    said = messages.unreachable(
-        trial.view, trial.stage, trial.stable, trial.candidate, trial.target
-    )
-    return said + strangers.delay(trial.view)
+        stage = replace(stage, weight=0, shared=False)
+    elif index and trial.status.entered_at is None and walk(trial.view)[index - 1].weight:
+        stage = walk(trial.view)[index - 1]
+    return towards(trial.view, trial.stable, trial.candidate, stage)
 
 
 def _asking(trial: Trial, ballot: Ballot) -> Assessment:

@@ -65,9 +65,7 @@ class Caches(Informers):
         self.copies = Cache(config_maps.prune)
         self._keep(resources.MODEL_DEPLOYMENT, self.model_deployments, self._tell, self._share)
         self._keep(resources.EXIT_CRITERIA, self.exit_criteria, self._tell_users)
-        self._keep(
-            resources.CLUSTER_EXIT_CRITERIA, self.cluster_exit_criteria, self._tell_all_users
-        )
+        self._keep(resources.CLUSTER_EXIT_CRITERIA, self.cluster_exit_criteria, self._tell_users)
         for resource, cache in (
             (resources.DECISION, self.decisions),
             (resources.REPLICA_SET, self.replica_sets),
@@ -154,15 +152,12 @@ class Caches(Informers):
             self.enqueue(record.meta.parent)
 
     def _tell_users(self, record: CriteriaRecord) -> None:
-        ref = _ref(CriteriaKind.NAMESPACED, record)
+        """Of the criteria's namespace; of a cluster's criteria, all of them."""
+        of = record.meta.namespace
+        kind = CriteriaKind.NAMESPACED if of else CriteriaKind.CLUSTER
+        ref = CriteriaRef.model_construct(kind=kind, name=record.meta.name)
         for user in self.model_deployments:
-            if user.meta.namespace == record.meta.namespace and ref in user.criteria():
-                self.enqueue(_key(user))
-
-    def _tell_all_users(self, record: CriteriaRecord) -> None:
-        ref = _ref(CriteriaKind.CLUSTER, record)
-        for user in self.model_deployments:
-            if ref in user.criteria():
+            if of in {"", user.meta.namespace} and ref in user.criteria():
                 self.enqueue(_key(user))
 
 
@@ -176,7 +171,3 @@ def _named(record: ReplicaSetRecord, key: Key) -> bool:
 
 def _key(record: ModelDeploymentRecord) -> Key:
     return Key(model_deployment.KIND, record.meta.namespace, record.meta.name)
-
-
-def _ref(kind: CriteriaKind, record: CriteriaRecord) -> CriteriaRef:
-    return CriteriaRef.model_construct(kind=kind, name=record.meta.name)
