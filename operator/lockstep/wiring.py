@@ -26,7 +26,6 @@ from lockstep.clients.prometheus import PrometheusClient
 from lockstep.clients.smoke import SmokeClient
 from lockstep.core.rollout import planner
 from lockstep.settings import Settings
-from lockstep.shell.loop.ports import Planner
 from lockstep.shell.loop.queue import Queue
 from lockstep.shell.loop.schedule import share
 from lockstep.shell.loop.workers import WorkerPool
@@ -35,13 +34,12 @@ from lockstep.shell.process.health import Health
 from lockstep.shell.process.manager import Manager
 from lockstep.shell.rollout.act import Act
 from lockstep.shell.rollout.ask import Ask
-from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.controller import RolloutPlanner, controller
 from lockstep.shell.rollout.criteria import CriteriaStatus
 from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.measure import Measure
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.rollout.observe import Observe
-from lockstep.shell.rollout.overdue import Overdue
 from lockstep.shell.rollout.smokes import SmokeTests
 from lockstep.shell.rollout.store import Store
 from lockstep.shell.rollout.tell import Tell
@@ -61,7 +59,7 @@ async def run(
     settings: Settings,
     registry_of: RegistryOf,
     stop: asyncio.Event,
-    thinking: Planner = planner,
+    thinking: RolloutPlanner = planner,
     others: Collection[Informer] = (),
 ) -> None:
     """Run one operator until ``stop``; it lives in this event loop and one thread beside it.
@@ -89,7 +87,7 @@ async def _operator(
     settings: Settings,
     registry_of: RegistryOf,
     way: Connection,
-    thinking: Planner,
+    thinking: RolloutPlanner,
     others: Collection[Informer],
 ) -> AsyncIterator[Manager]:
     """All parts, put together; everything that has to be closed is closed at the end."""
@@ -108,18 +106,18 @@ async def _operator(
     smokes = SmokeTests(SmokeClient(user_agent()), caches)
     named = NamedWatches(way, metrics.requested)
     configs = Configs(named, caches)
-    telling = Tell(memory, kube, metrics, clock)
-    world = Cluster(
-        following=Follow(caches, memory, kube, clock, configs),
-        observing=Observe(caches, memory, ROUTERS, clock, configs),
-        asking=Ask(Measure(prometheus, caches), smokes, kube, metrics),
-        storing=Store(caches, memory, kube),
-        acting=Act(caches, memory, kube, ROUTERS, clock),
-        telling=telling,
+    rollouts = controller(
+        caches,
+        thinking,
+        follow=Follow(caches, memory, kube, clock, configs),
+        observe=Observe(caches, memory, ROUTERS, clock, configs),
+        ask=Ask(Measure(prometheus, caches), smokes, kube, metrics),
+        store=Store(caches, memory, kube),
+        act=Act(caches, memory, kube, ROUTERS, clock),
+        tell=Tell(caches, memory, kube, metrics, clock),
     )
-    work = WorkerPool(queue, caches, world, thinking, metrics, clock)
+    work = WorkerPool(queue, (rollouts,), metrics, clock)
     caches.enqueue = work.enqueue
-    work.overdue = Overdue(caches, telling).tell
     lease = Lease(
         lease_kube,
         settings.lease_namespace,

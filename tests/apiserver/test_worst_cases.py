@@ -22,10 +22,10 @@ import pytest
 from lockstep import handlers, wiring
 from lockstep.api import crds
 from lockstep.core.key import Key
-from lockstep.core.plan import Plan
 from lockstep.core.rollout import planner
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from tests.apiserver import lab as labs
 from tests.apiserver.api import GROUP, MERGE, Manifest, Refused
 from tests.apiserver.conftest import Kubectl

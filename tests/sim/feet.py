@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from lockstep.core.facts import Criteria
 from lockstep.core.gates import stage as gates
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.stages import Step, steps
 from tests.sim.agenda import BEGINNING
 from tests.sim.cluster import Death

@@ -1,10 +1,10 @@
-"""The operator's hands in the toy cluster: a World that is slow, refuses, and can be killed.
+"""The operator's hands in the toy cluster: steps that are slow, are refused, and can be killed.
 
 Each method is a line of the pass. A crash comes before the line, never in the middle of it.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +12,6 @@ from typing import Any, Final
 from lockstep.core.facts import Foreign, Outage
 from lockstep.core.key import Key
 from lockstep.core.names import preview_name
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
@@ -35,7 +34,6 @@ from lockstep.core.rollout.actions import (
 )
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import (
-    Answers,
     Arm,
     ArmService,
     Budget,
@@ -43,6 +41,7 @@ from lockstep.core.rollout.observed import (
     Decided,
     Observed,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Only
 from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, TransientError
 from lockstep.shell.rollout.refusals import Refusals
@@ -92,6 +91,7 @@ class Hands:
     outage: Outage | None = None
     _version: int = 0
     _standing: Observed | None = None
+    _noted: tuple[Observed, Plan] | None = None
 
     async def observe(self, key: Key) -> Observed | None:
         self._line()
@@ -140,10 +140,12 @@ class Hands:
             for revision in revisions
         }
 
-    async def ask(self, seen: Observed, needs: Needs) -> Answers:
-        del seen
+    async def ask(self, seen: Observed, needs: Needs) -> Observed:
         self._line()
-        return self.parts.answer(needs)
+        return replace(seen, answers=self.parts.answer(needs))
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment of a story never goes."""
 
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
         del now
@@ -154,7 +156,6 @@ class Hands:
         else:
             self._write(lambda: self._patch(seen, decided, written))
             self.objects.learn(RESOURCE)
-        self.held.planned(seen.key, decided.actions)
 
     def _stored(self, seen: Observed, decided: Plan) -> None:
         """Whoever watches knows it even where the operator does not hear of it."""
@@ -167,6 +168,9 @@ class Hands:
         held: Resource = self.objects.truth[RESOURCE]
         self.objects.put(RESOURCE, replace(held, status=written))
         self._stored(seen, decided)
+
+    def planned(self, key: Key, actions: Iterable[Action]) -> None:
+        self.held.planned(key, actions)
 
     async def act(self, seen: Observed, action: Action) -> timedelta | None:
         self._line()
@@ -187,10 +191,15 @@ class Hands:
         self._carry_out(action)
         self._standing = carried_out(standing, action)
 
-    async def tell(self, seen: Observed, decided: Plan) -> None:
+    def note(self, seen: Observed, decided: Plan) -> None:
+        self._noted = seen, decided
+
+    async def tell(self, key: Key) -> None:
         self._line()
+        assert self._noted is not None
+        assert self._noted[0].key == key
         for watcher in self.watchers:
-            watcher.told(seen, decided)
+            watcher.told(*self._noted)
 
     def _line(self) -> None:
         self.lines += 1

@@ -24,7 +24,7 @@ from lockstep.shell.loop.reconcile import Waits, reconcile
 from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout.act import Act
 from lockstep.shell.rollout.ask import Ask
-from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.controller import controller
 from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.rollout.observe import Observe
@@ -182,18 +182,20 @@ class World:
         client = cast("Kube", self.kube)
         clock = Clock(self._clock, lambda: self._clock() - NOW)
         configs = Configs(NothingThere(), self.caches)
-        self.steps = Cluster(
-            following=Follow(self.caches, self.memory, client, clock, configs),
-            observing=Observe(self.caches, self.memory, ROUTERS, clock, configs),
-            asking=Ask(
+        self.rollouts = controller(
+            self.caches,
+            planner,
+            follow=Follow(self.caches, self.memory, client, clock, configs),
+            observe=Observe(self.caches, self.memory, ROUTERS, clock, configs),
+            ask=Ask(
                 Asks(self.answering, probing=False),
                 SmokeTests(Asks(self.answering, probing=True), self.caches),
                 client,
                 self.metrics,
             ),
-            storing=Store(self.caches, self.memory, client),
-            acting=Act(self.caches, self.memory, client, ROUTERS, self._clock),
-            telling=Tell(self.memory, client, self.metrics, self._clock),
+            store=Store(self.caches, self.memory, client),
+            act=Act(self.caches, self.memory, client, ROUTERS, self._clock),
+            tell=Tell(self.caches, self.memory, client, self.metrics, self._clock),
         )
 
     def _clock(self) -> datetime:
@@ -210,7 +212,7 @@ class World:
         for _ in range(_TICKS):
             await asyncio.sleep(0)
         try:
-            return await reconcile(FRAUD, self.steps, planner, self._clock)
+            return await reconcile(FRAUD, self.rollouts, self._clock)
         finally:
             self.now += timedelta(seconds=17)
             self._play()

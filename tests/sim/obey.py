@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.names import child_name
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (
     Action,
     AnswerDecision,
@@ -36,6 +35,7 @@ from lockstep.core.rollout.observed import (
     Observed,
     StoredRevision,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Only
 
 

@@ -16,7 +16,6 @@ from lockstep.api.model_deployment import ModelDeploymentSpec, RollbackSpeed
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (
     Action,
     PutReplicaSet,
@@ -25,6 +24,7 @@ from lockstep.core.rollout.actions import (
     SetTraffic,
 )
 from lockstep.core.rollout.observed import Arm, Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.replicas import Counts, share
 from lockstep.core.rollout.routing import Everyone, Only, Routing, Shares, reaches
 from lockstep.core.rollout.stages import INITIAL, WHOLE, max_surge, room, steps

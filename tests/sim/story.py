@@ -10,7 +10,6 @@ from typing import Any, Final, Unpack
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.facts import Outage
-from lockstep.core.plan import Plan
 from lockstep.core.rollout import planner
 from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.needs import Needs
@@ -21,10 +20,12 @@ from lockstep.core.rollout.observed import (
     Observed,
     Pod,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
-from lockstep.shell.loop.ports import Planner
 from lockstep.shell.loop.reconcile import Waits, reconcile
+from lockstep.shell.rollout.controller import RolloutController, RolloutPlanner
 from lockstep.shell.rollout.refusals import Refusals
+from tests.controllers import controller_of
 from tests.sim import deciders, feet, promises, weights
 from tests.sim.agenda import Agenda
 from tests.sim.changes import SpecChanges, changed_spec
@@ -47,7 +48,7 @@ FOLLOW_SECONDS: Final = 120.0
 REPEATS: Final = 8
 """Passes after which a world that stands still has nothing left to be done."""
 
-Reconcile = Callable[[Any, Any, Planner, Any], Coroutine[Any, Any, Waits]]
+Reconcile = Callable[[Any, RolloutController, Any], Coroutine[Any, Any, Waits]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ def finished(pass_: Coroutine[Any, Any, Waits]) -> Waits:
 class WatchEvents:
     """A planner whose last decision is known to whoever watches the promises."""
 
-    thinking: Planner
+    thinking: RolloutPlanner
     decided: Plan = field(default_factory=lambda: Plan(status=ModelDeploymentStatus()))
 
     def needs(self, observed: Observed, now: datetime) -> Needs:
@@ -101,7 +102,7 @@ class Story:
     """The cast, and the loop that plays it."""
 
     def __init__(
-        self, setting: Setting, thinking: Planner = planner, walk: Reconcile = reconcile
+        self, setting: Setting, thinking: RolloutPlanner = planner, walk: Reconcile = reconcile
     ) -> None:
         self.setting, self.thinking, self.walk = setting, WatchEvents(thinking), walk
         self.rng = random.Random(setting.seed)
@@ -184,7 +185,9 @@ class Story:
         keep("passes fall silent", self.passes < MOST_PASSES, self.transcript.tail())
         self.agenda.run_until(self.agenda.seconds + PASS_SECONDS)
         try:
-            waits = finished(self.walk(KEY, self.hands, self.thinking, self.agenda.now))
+            waits = finished(
+                self.walk(KEY, controller_of(self.hands, self.thinking), self.agenda.now)
+            )
         except CrashError as crash:
             self._restart(str(crash))
         except LostRaceError:

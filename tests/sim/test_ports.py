@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from lockstep.api.service import Service, alike
-from lockstep.core.plan import Plan
 from lockstep.core.rollout import planner
 from lockstep.core.rollout.actions import SetTraffic
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Only
-from lockstep.shell.loop.ports import Planner
+from lockstep.shell.rollout.controller import RolloutPlanner
 from tests.sim.changes import changed_spec
 from tests.sim.ends import play_to_the_end
 from tests.sim.people import BUSY_SECONDS, People, setting
@@ -38,7 +38,7 @@ def moving(way: Way, seed: int) -> Setting:
     return replace(drawn, spec=changed_spec(drawn.spec, service=service))
 
 
-def played(seed: int, crashes: frozenset[int], thinking: Planner = planner) -> Story:
+def played(seed: int, crashes: frozenset[int], thinking: RolloutPlanner = planner) -> Story:
     story = Story(moving(Way.BLUE_GREEN, seed), thinking)
     story.hands.crashes = crashes
     People(story, Way.BLUE_GREEN, random.Random(seed)).plan_their_day()
@@ -116,7 +116,7 @@ def test_one_port_for_all_revisions_is_found() -> None:
     assert "no pod is asked where it does not listen" in broken(AsksEverybody())
 
 
-def broken(thinking: Planner) -> str:
+def broken(thinking: RolloutPlanner) -> str:
     for seed in range(SEEDS):
         try:
             played(seed, frozenset(), thinking)

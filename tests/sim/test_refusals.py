@@ -1,6 +1,7 @@
 """A cluster that refuses for a while: callers find somebody, nobody is blamed for it, it ends."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from lockstep.api.model_deployment_status import Phase
 from lockstep.core.key import Key
 from lockstep.core.refusals import Cause
+from lockstep.core.rollout import writes
 from lockstep.core.rollout.actions import (
     Action,
     PutBudget,
@@ -18,9 +20,8 @@ from lockstep.core.rollout.actions import (
 )
 from lockstep.core.rollout.routing import Only, Routing
 from lockstep.errors import RefusedError
-from lockstep.shell.loop import reconcile as shell
-from lockstep.shell.loop.ports import Planner, World
 from lockstep.shell.loop.reconcile import Waits, reconcile
+from lockstep.shell.rollout.controller import RolloutController
 from tests.sim.cluster import Weather
 from tests.sim.promises import BrokenPromiseError
 from tests.sim.scripted import STAGES
@@ -168,13 +169,17 @@ def test_a_budget_that_is_never_had_stops_no_restart(by: Cause) -> None:
     assert told.unanswered == 0, told.transcript.text()
 
 
-async def everything(
-    key: Key, world: World, thinking: Planner, clock: Callable[[], datetime]
-) -> Waits:
+async def everything(key: Key, of: RolloutController, clock: Callable[[], datetime]) -> Waits:
     """The pass that goes on after a refusal without a thought of what rests on it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shell, "rests_on", lambda *_: False)
-        return await reconcile(key, world, thinking, clock)
+    return await reconcile(key, replace(of, writes=Careless()), clock)
+
+
+class Careless:
+    write = staticmethod(writes.write)
+
+    @staticmethod
+    def rests_on(*_: object) -> bool:
+        return False
 
 
 def returned(seed: int, walk: Callable[..., object] = reconcile) -> Story:

@@ -14,7 +14,6 @@ import pytest
 from lockstep.api.changes import changed
 from lockstep.core.gates import stage as gates
 from lockstep.core.key import Key
-from lockstep.core.plan import Plan
 from lockstep.core.rollout import approving, deciding, planner, standing
 from lockstep.core.rollout.actions import (
     Action,
@@ -26,13 +25,14 @@ from lockstep.core.rollout.actions import (
 )
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Everyone, Only, Routing
-from lockstep.shell.loop.ports import Planner, World
 from lockstep.shell.loop.reconcile import (
     AFTER_WRITING,
     Waits,
     reconcile,
 )
+from lockstep.shell.rollout.controller import RolloutController, RolloutPlanner
 from tests.sim.ends import play_to_the_end
 from tests.sim.hands import Hands
 from tests.sim.people import BUSY_SECONDS, People, setting
@@ -213,7 +213,7 @@ MISTAKES: tuple[Mistake, ...] = (
 )
 
 
-def broken(thinking: Planner = planner, walk: Reconcile = reconcile) -> str:
+def broken(thinking: RolloutPlanner = planner, walk: Reconcile = reconcile) -> str:
     """The first promise that breaks in some story; empty if none does."""
     for seed, way in itertools.product(range(SEEDS), (Way.SHRINK, Way.ROLLING)):
         story = Story(setting(way, seed), thinking, walk)
@@ -281,20 +281,18 @@ def test_a_decision_that_acts_twice_is_found(monkeypatch: pytest.MonkeyPatch) ->
     assert "a Decision acts once" in broken()
 
 
-async def acting_first(
-    key: Key, world: World, thinking: Planner, clock: Callable[[], datetime]
-) -> Waits:
+async def acting_first(key: Key, of: RolloutController, clock: Callable[[], datetime]) -> Waits:
     """The pass the wrong way round: act, then store."""
-    seen = await world.observe(key)
+    seen = await of.observe.observe(key)
     if seen is None:
         return Waits()
     now = clock()
-    answers = await world.ask(seen, thinking.needs(seen, now))
-    decided = thinking.plan(replace(seen, answers=answers), now)
+    decided = of.planner.plan(await of.ask.ask(seen, of.planner.needs(seen, now)), now)
     for action in decided.actions:
-        await world.act(seen, action)
-    await world.store(seen, decided, now)
-    await world.tell(seen, decided)
+        await of.act.act(seen, action)
+    await of.store.store(seen, decided, now)
+    of.tell.note(seen, decided)
+    await of.tell.tell(key)
     return Waits(decided.look_again, AFTER_WRITING if decided.actions else None)
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Final
 
-from lockstep.core.plan import Plan
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, Shares
 from tests.sim.agenda import Agenda
 from tests.sim.written import revision_of

@@ -3,7 +3,6 @@
 Each revision carries its own share then; what the other one has to spare helps nobody.
 """
 
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (
     Action,
     PutReplicaSet,
@@ -12,6 +11,7 @@ from lockstep.core.rollout.actions import (
     SetTraffic,
 )
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.replicas import carriers, keepers
 from lockstep.core.rollout.routing import Shares, reaches, share_of
 from lockstep.core.rollout.stages import room, steps

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 from lockstep.api.conditions import ConditionReason
 from lockstep.api.events import EventReason, EventType
 from lockstep.api.gate_status import Verdict
-from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.gates.last import Concluded
-from lockstep.core.rollout.actions import Action
+
+Status = TypeVar("Status")
+Action = TypeVar("Action")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +25,15 @@ class Event:
         return self.reason.type if isinstance(self.reason, EventReason) else EventType.WARNING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)  # Python 3.11 calls no alias of a frozen class with slots
+class Plan(Generic[Status, Action]):
     """``verdicts`` are those that gates have come to in this pass.
 
     ``concluded``: the gates of their stage that have one, where there are any.
     ``look_again`` is how long the key may sleep; None until it is enqueued.
     """
 
-    status: ModelDeploymentStatus
+    status: Status
     actions: tuple[Action, ...] = ()
     events: tuple[Event, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

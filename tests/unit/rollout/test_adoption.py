@@ -11,13 +11,13 @@ from lockstep.api.condition import Truth
 from lockstep.api.decision import DecisionSpec
 from lockstep.api.model_deployment_status import Outcome, Phase
 from lockstep.core.facts import ChildRef, Foreign
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import SetOwnership, SetTraffic
 from lockstep.core.rollout.observed import (
     CallerService,
     Decided,
     Observed,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Nobody, Only
 from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, but, first, named, trial, world

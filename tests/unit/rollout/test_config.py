@@ -17,7 +17,6 @@ from lockstep.api.model_deployment_status import (
 )
 from lockstep.core.config import copy_name
 from lockstep.core.facts import Foreign
-from lockstep.core.plan import Plan
 from lockstep.core.rollout import revision
 from lockstep.core.rollout.actions import (
     Action,
@@ -35,6 +34,7 @@ from lockstep.core.rollout.observed import (
     Observed,
     StoredRevision,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Only
 from tests.sim.obey import obey

@@ -20,7 +20,6 @@ from lockstep.api.model_deployment_status import (
     Taken,
 )
 from lockstep.core.facts import Unreadable
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.core.rollout.deciding import MOST, MOST_WAITING
 from lockstep.core.rollout.needs import Needs
@@ -31,6 +30,7 @@ from lockstep.core.rollout.observed import (
     Observed,
     SmokeResult,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Only
 from tests.sim.obey import obey

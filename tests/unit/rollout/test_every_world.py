@@ -24,7 +24,6 @@ from lockstep.api.model_deployment_status import (
 )
 from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria, Trouble
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import (
     Answers,
@@ -34,6 +33,7 @@ from lockstep.core.rollout.observed import (
     Observed,
     SmokeResult,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Nobody, Only
 from tests.sim import promises

@@ -12,8 +12,8 @@ from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.observed import Answers, Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, trial

@@ -10,7 +10,7 @@ from lockstep.api.model_deployment_status import (
     Past,
     Rejection,
 )
-from lockstep.core.plan import Plan
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import did

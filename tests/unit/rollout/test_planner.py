@@ -12,7 +12,6 @@ from lockstep.api.model_deployment_status import Phase, StageStatus
 from lockstep.api.service import Service
 from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Foreign, Trouble, Unreadable
-from lockstep.core.plan import Plan
 from lockstep.core.refusals import Cause
 from lockstep.core.rollout.actions import (
     Action,
@@ -35,6 +34,7 @@ from lockstep.core.rollout.actions import (
     StoreRevision,
 )
 from lockstep.core.rollout.observed import Answers, Arm, ChildReplicaSet, DryRunResult, SmokeResult
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.proving import judged_by
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, Shares

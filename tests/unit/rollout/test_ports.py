@@ -9,7 +9,6 @@ import pytest
 from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.api.service import Ports, Service
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import (
     NotePorts,
     SetPreview,
@@ -17,6 +16,7 @@ from lockstep.core.rollout.actions import (
     StoreRevision,
 )
 from lockstep.core.rollout.observed import Answers, CallerService, Observed, StoredRevision
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
 from tests.unit.rollout.test_planner import did, reason

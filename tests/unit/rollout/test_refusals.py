@@ -16,7 +16,6 @@ from lockstep.core.facts import (
     Verb,
     Write,
 )
-from lockstep.core.plan import Plan
 from lockstep.core.refusals import Cause
 from lockstep.core.rollout.observed import (
     Answers,
@@ -24,6 +23,7 @@ from lockstep.core.rollout.observed import (
     Budget,
     DryRunResult,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import NO_SURGE, did, reason

@@ -13,8 +13,8 @@ from lockstep.api.model_deployment_status import (
     Phase,
     StageStatus,
 )
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.observed import Answers, DryRunResult, SmokeResult
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import did, reason, trouble

@@ -11,7 +11,7 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.core.facts import Outage
-from lockstep.core.plan import Plan
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.settling import LONGEST, settled

@@ -14,9 +14,10 @@ from lockstep.api.model_deployment_status import (
     Phase,
     StageStatus,
 )
-from lockstep.core.plan import Event, Plan
+from lockstep.core.plan import Event
 from lockstep.core.rollout.actions import RemovePod
 from lockstep.core.rollout.observed import Arm, Crash, Ended, Observed, Pod
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import reason

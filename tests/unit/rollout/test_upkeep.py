@@ -9,9 +9,9 @@ import pytest
 from lockstep.api.condition import Condition
 from lockstep.api.model_deployment_status import Phase
 from lockstep.core.facts import ChildRef, Foreign, Hand
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import SetOwnership
 from lockstep.core.rollout.observed import Autoscaler, Budget
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from tests.unit.rollout.test_planner import SOAK, did, reason
 from tests.unit.rollout.worlds import NOW, V1, World, arm, trial, world

@@ -16,8 +16,8 @@ from lockstep.api.resources import BY_KIND, RESOURCES, Watch
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.clients.kubernetes.named_watches import Place
 from lockstep.core.config import Kind, Source
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.errors import ForeignObjectError, LostRaceError
 from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout.act import Act
@@ -250,7 +250,7 @@ class Bench:
 
     @property
     def tell(self) -> Tell:
-        return Tell(self.memory, self.client, self.metrics, self._clock)
+        return Tell(self.caches, self.memory, self.client, self.metrics, self._clock)
 
     def see(self, *raws: Manifest) -> "Bench":
         """Objects that stand on the API server and were noticed."""

@@ -20,7 +20,7 @@ from lockstep.api.service import Service
 from lockstep.core.facts import Foreign
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
 from lockstep.core.key import Key
-from lockstep.core.plan import Event, Plan
+from lockstep.core.plan import Event
 from lockstep.core.refusals import Cause
 from lockstep.core.rollout.actions import (
     Action,
@@ -42,11 +42,11 @@ from lockstep.core.rollout.observed import (
     PodSaid,
     SmokeResult,
 )
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.loop.reconcile import AFTER_WRITING
 from lockstep.shell.rollout.ask import Ask
-from lockstep.shell.rollout.cluster import Cluster
 from lockstep.shell.rollout.smokes import SmokeTests
 from lockstep.shell.rollout.store import (
     CROWD,
@@ -340,17 +340,7 @@ async def test_only_the_latest_wait_to_be_told() -> None:
 async def test_what_a_broken_pass_stored_is_told_by_the_next() -> None:
     bench = Bench().see(model_deployment())
     seen = await bench.look()
-    cluster = Cluster(
-        following=bench.follow,
-        observing=bench.observe,
-        asking=Ask(
-            Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
-        ),
-        storing=bench.store,
-        acting=bench.act,
-        telling=bench.tell,
-    )
-    await cluster.store(seen, replace(TOLD, status=plan(phase=Phase.HEALTHY).status), NOW)
+    bench.tell.note(seen, replace(TOLD, status=plan(phase=Phase.HEALTHY).status))
     assert await told(bench) == 2, "the pass ended here, and another one began"
 
 
@@ -363,6 +353,15 @@ async def test_a_verdict_is_counted_when_it_falls() -> None:
 
 
 # Ask
+
+
+async def answers(ask: Ask, needs: Needs) -> Answers:
+    seen = await Bench().see(model_deployment()).look()
+    return (await ask.ask(seen, needs)).answers
+
+
+def events(uid: str, turn: int) -> Needs:
+    return Needs(events=PodEvents(namespace="payments", uid=uid, turn=turn))
 
 
 QUESTION = Question("", "up", NOW)
@@ -407,7 +406,7 @@ OUTCOMES: dict[str, tuple[Answer, str]] = {
 async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
     bench = Bench()
     ask = Ask(Oracle(answer), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics)
-    got = await ask.ask(FRAUD, Needs(questions=(QUESTION,)))
+    got = await answers(ask, Needs(questions=(QUESTION,)))
     assert got == Answers(metrics={QUESTION: answer})
     counted = f'lockstep_prometheus_queries_total{{outcome="{outcome}"}} 1.0'
     assert counted.encode() in bench.metrics.exposed()
@@ -416,7 +415,7 @@ async def test_answers_are_counted(answer: Answer, outcome: str) -> None:
 async def test_what_is_not_answered_yet_is_not_counted_yet() -> None:
     bench, late = Bench(), Unasked("it is busy")
     ask = Ask(Oracle(late), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics)
-    assert await ask.ask(FRAUD, Needs(questions=(QUESTION,))) == Answers(metrics={QUESTION: late})
+    assert await answers(ask, Needs(questions=(QUESTION,))) == Answers(metrics={QUESTION: late})
     assert b"lockstep_prometheus_queries_total{" not in bench.metrics.exposed()
 
 
@@ -425,7 +424,7 @@ async def test_asking_nothing_asks_nobody() -> None:
     ask = Ask(
         Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
     )
-    assert await ask.ask(FRAUD, Needs()) == Answers()
+    assert await answers(ask, Needs()) == Answers()
     assert bench.kube.log == []
 
 
@@ -434,11 +433,11 @@ async def test_a_dry_run_tries_the_deployment_and_then_a_pod() -> None:
     ask = Ask(
         Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
     )
-    got = await ask.ask(FRAUD, Needs(dry_run=TRIAL))
+    got = await answers(ask, Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", None)
     asked = list(bench.kube.log)
     assert [line.split()[2] for line in asked] == ["ReplicaSet", "Pod"]
-    assert (await ask.ask(FRAUD, Needs(dry_run=TRIAL))).dry_run == got.dry_run
+    assert (await answers(ask, Needs(dry_run=TRIAL))).dry_run == got.dry_run
     assert bench.kube.log == asked, "a pass that was rung for meanwhile asks nothing again"
 
 
@@ -448,7 +447,7 @@ async def test_a_refused_dry_run_names_what_was_refused() -> None:
     ask = Ask(
         Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
     )
-    got = await ask.ask(FRAUD, Needs(dry_run=TRIAL))
+    got = await answers(ask, Needs(dry_run=TRIAL))
     assert got.dry_run == DryRunResult("r1", "ReplicaSet: exceeded quota", Cause.ROOM, "ReplicaSet")
 
 
@@ -459,7 +458,7 @@ async def test_an_api_server_that_does_not_answer_a_dry_run_ends_the_pass() -> N
         Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
     )
     with pytest.raises(TransientError):
-        await ask.ask(FRAUD, Needs(dry_run=TRIAL))
+        await answers(ask, Needs(dry_run=TRIAL))
 
 
 async def test_a_pods_events_are_listed_once_a_turn() -> None:
@@ -470,10 +469,10 @@ async def test_a_pods_events_are_listed_once_a_turn() -> None:
     bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
     said = PodSaid("p1", "kubelet says FailedMount: mount failed")
     for _ in range(3):
-        got = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
+        got = await answers(ask, events("p1", 0))
         assert got.said == said
     assert bench.kube.log == ["list payments Event involvedObject.uid=p1"]
-    await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
+    await answers(ask, events("p1", 1))
     assert len(bench.kube.log) == 2
 
 
@@ -484,10 +483,10 @@ async def test_events_that_are_not_listed_stop_nothing(trouble: Exception) -> No
         Oracle(Reply(())), SmokeTests(AnsweringPod(), bench.caches), bench.client, bench.metrics
     )
     bench.kube.told = {"items": [event("FailedMount", "mount failed", "2026-01-01T12:00:00Z")]}
-    first = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=0)))
+    first = await answers(ask, events("p1", 0))
     bench.kube.trouble = trouble
-    again = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p1", turn=1)))
-    other = await ask.ask(FRAUD, Needs(events=PodEvents(namespace="payments", uid="p2", turn=0)))
+    again = await answers(ask, events("p1", 1))
+    other = await answers(ask, events("p2", 0))
     assert (again, other.said) == (first, PodSaid("p2", ""))
 
 

@@ -31,7 +31,6 @@ from lockstep.api.model_deployment_status import Leaving, Phase, Rejection, Revi
 from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import Foreign, Unreadable
-from lockstep.core.plan import Plan
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
     adoption,
@@ -51,6 +50,7 @@ from lockstep.core.rollout import (
 )
 from lockstep.core.rollout.needs import Needs
 from lockstep.core.rollout.observed import Arm, DryRunResult, Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.stages import is_gated_first, plan_problem, room
 from lockstep.core.rollout.steering import serve
 from lockstep.core.rollout.updating import view_of

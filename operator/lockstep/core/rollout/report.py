@@ -17,7 +17,6 @@ from lockstep.api.model_deployment_status import (
 from lockstep.core import conditions
 from lockstep.core.conditions import Claim, truth
 from lockstep.core.facts import Unreadable
-from lockstep.core.plan import Plan
 from lockstep.core.rollout import (
     adoption,
     blockers,
@@ -36,6 +35,7 @@ from lockstep.core.rollout import (
     upkeep,
 )
 from lockstep.core.rollout.observed import Arm, Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.replicas import Counts, replicas_that_do, share, split, too_far
 from lockstep.core.rollout.routing import Everyone, Routing, Shares, reaches, share_of
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk

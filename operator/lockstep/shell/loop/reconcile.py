@@ -5,15 +5,14 @@ rejected candidate in 111 of 500 simulated rollouts; this way round, in none.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.core.key import Key
-from lockstep.core.rollout.actions import Action
-from lockstep.core.rollout.observed import Observed
-from lockstep.core.rollout.writes import rests_on, write
-from lockstep.shell.loop.ports import Planner, World
+from lockstep.errors import RefusedError
+from lockstep.shell.loop.controller import Controller
+from lockstep.shell.loop.ports import Action, Needs, Seen, Status
 
 AFTER_WRITING: Final = timedelta(seconds=1)
 """What was written may be all that the next step waits for, and nothing else need enqueue it."""
@@ -40,50 +39,64 @@ class Whereabouts:
 
 async def reconcile(
     key: Key,
-    world: World,
-    planner: Planner,
+    of: Controller[Seen, Needs, Status, Action],
     clock: Callable[[], datetime],
     at: Whereabouts | None = None,
 ) -> Waits:
-    """Run one pass for ``key``; ``at`` is kept up to date with where it is.
+    """Run one pass for ``key``.
+
+    Args:
+        key: Whose pass it is.
+        of: The controller of its kind.
+        clock: What time it is.
+        at: Is kept up to date with where the pass is.
 
     Raises:
         TransientError: A dependency did not answer, or the object changed under our hands.
         ForeignObjectError: A name that we need is taken; the next pass knows it.
     """
     at = at or Whereabouts()
-    seen = await world.observe(key)
+    seen = await of.observe.observe(key)
     now = clock()
     if seen is None:
-        return Waits(written=await world.dismiss(key, now))
+        of.ask.forget(key)
+        return Waits(written=await of.act.dismiss(key, now))
     at.waits_for = "answers to what it asked: a dry run, a smoke test or metrics"
-    answers = await world.ask(seen, planner.needs(seen, now))
-    decided = planner.plan(seen if answers == seen.answers else replace(seen, answers=answers), now)
+    decided = of.planner.plan(await of.ask.ask(seen, of.planner.needs(seen, now)), now)
     at.waits_for = "its status to be stored"
-    stored = await world.store(seen, decided, now)
-    written = await _carry_out(world, seen, decided.actions, at)
+    try:
+        stored = await of.store.store(seen, decided, now)
+    except RefusedError as error:
+        await of.tell.not_stored(seen, error)
+        raise
+    of.tell.note(seen, decided)
+    written = await _carry_out(of, seen, decided.actions, at)
     at.waits_for = "its Events to be recorded"
-    await world.tell(seen, decided)
+    await of.tell.tell(key)
     return Waits(decided.look_again, stored if written is None else written)
 
 
 async def _carry_out(
-    world: World, seen: Observed, actions: Sequence[Action], at: Whereabouts
+    of: Controller[Seen, Needs, Status, Action],
+    seen: Seen,
+    actions: Sequence[Action],
+    at: Whereabouts,
 ) -> timedelta | None:
     """Do what can be done: an action that is refused holds back only what rests on it.
 
     Returns:
         When to look after it: soon after a write, or when the next one may be tried; else None.
     """
+    of.act.planned(seen.key, actions)
     missing: list[Action] = []
     waits: list[timedelta] = []
     for action in actions:
-        if rests_on(seen, action, missing):
+        if of.writes.rests_on(seen, action, missing):
             missing.append(action)
             continue
-        about = write(seen.key, action)
+        about = of.writes.write(seen.key, action)
         at.waits_for = f"{about.kind} {about.name} to be {about.verb}"
-        held = await world.act(seen, action)
+        held = await of.act.act(seen, action)
         waits.append(AFTER_WRITING if held is None else held)
         if held is not None:
             missing.append(action)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from lockstep.api.base import Manifest
 from lockstep.core.key import Key
 
 
@@ -31,15 +30,6 @@ class Rank(IntEnum):
 WORKERS_FOR: Final = (Rank.TRIAL, Rank.REST)
 """The last rank that a worker sees to: half of them leave what merely changed to the others."""
 _ALL: Final = 1 << 30
-
-
-def rank(wire: Manifest) -> Rank:
-    """Rank what a ModelDeployment waited for, by its stored status."""
-    if not wire.get("candidate"):
-        return Rank.REST
-    weights = wire.get("weights") or {}
-    called = weights.get("actual") or weights.get("desired")
-    return Rank.CALLED if called else Rank.TRIAL
 
 
 def share(workers: int) -> int:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from lockstep.core.backoff import backoff
 from lockstep.core.key import Key
@@ -16,7 +16,7 @@ from lockstep.errors import (
     RefusedError,
     TransientError,
 )
-from lockstep.shell.loop.ports import Planner, World
+from lockstep.shell.loop.controller import Controller
 from lockstep.shell.loop.queue import Queue
 from lockstep.shell.loop.reconcile import (
     Waits,
@@ -26,11 +26,9 @@ from lockstep.shell.loop.reconcile import (
 from lockstep.shell.loop.schedule import (
     WORKERS_FOR,
     Rank,
-    rank,
 )
 from lockstep.shell.telemetry import logs
 from lockstep.shell.telemetry.metrics import Metrics
-from lockstep.shell.watch.caches import Caches
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -50,34 +48,26 @@ LONGEST_PASS: Final = timedelta(minutes=2)
 """Longer than all time-outs of a pass together. What takes longer is ended, and tried again."""
 
 
-async def _nobody(_key: Key, _waited_for: str) -> None:
-    """Nobody listens yet."""
-
-
 class WorkerPool:
     """A fixed number of workers on one queue, half of which only see to what trials waited for.
 
-    Many bad candidates at once are not to wait for everything that merely changed.
+    Many bad candidates at once are not to wait for everything that merely changed. What a pass is
+    to each kind, its controller says.
     """
 
     def __init__(
         self,
         queue: Queue,
-        caches: Caches,
-        world: World,
-        planner: Planner,
+        controllers: Iterable[Controller[Any, Any, Any, Any]],
         metrics: Metrics,
         clock: Callable[[], datetime],
         longest: timedelta = LONGEST_PASS,
     ) -> None:
         self._queue = queue
-        self._caches = caches
-        self._world = world
-        self._planner = planner
+        self._controllers = {it.kind: it for it in controllers}
         self._metrics = metrics
         self._clock = clock
         self._longest = longest
-        self.overdue: Callable[[Key, str], Awaitable[None]] = _nobody
         self._overdue: dict[Key, str] = {}
         self._failures: dict[Key, int] = {}
         self._ended: dict[Key, float] = {}
@@ -114,7 +104,8 @@ class WorkerPool:
 
     def last_pass_age(self) -> float:
         """Seconds since a pass ended; 0 while there is nothing to do, or another operator works."""
-        if self._last_pass is None or not len(self._caches.model_deployments):
+        objects = sum(len(it.objects) for it in self._controllers.values())
+        if self._last_pass is None or not objects:
             return 0.0
         return asyncio.get_running_loop().time() - self._last_pass
 
@@ -143,14 +134,17 @@ class WorkerPool:
         with logs.about(key), self._metrics.timed():
             outcome, waits = await self._outcome(key)
         self._metrics.passed(outcome)
-        record = self._caches.model_deployments.get(key.named)
+        controller = self._controllers[key.kind]
+        record = controller.objects.get(key.named)
         if waits == Waits() and record is None:
-            self._ended.pop(key, None)
+            for known in (self._ended, self._failures, self._overdue):
+                known.pop(key, None)
             return
         self._ended[key] = asyncio.get_running_loop().time()
         self._queue.add(key, Rank.REST, _bounded(waits.written))
         if waits.planned is not None:
-            self._queue.add(key, rank(record.wire if record else {}), _bounded(waits.planned))
+            rank = controller.rank(record.wire if record else {})
+            self._queue.add(key, rank, _bounded(waits.planned))
 
     async def _outcome(self, key: Key) -> tuple[str, Waits]:
         """Run the pass; how it ended, and how long the key may sleep."""
@@ -182,7 +176,8 @@ class WorkerPool:
             return "refused" if isinstance(error, RefusedError) else "transient"
         if self._overdue.get(key) != error.waited_for:
             self._overdue[key] = error.waited_for
-            await self.overdue(key, error.waited_for)
+            about = self._controllers[key.kind].tell
+            await about.pass_ended(key, error.waited_for, self._longest)
         return "overdue"
 
     async def _walk(self, key: Key) -> Waits:
@@ -194,7 +189,7 @@ class WorkerPool:
         at = Whereabouts()
         try:
             async with asyncio.timeout(self._longest.total_seconds()) as limit:
-                return await reconcile(key, self._world, self._planner, self._clock, at)
+                return await reconcile(key, self._controllers[key.kind], self._clock, at)
         except TimeoutError as error:
             if not limit.expired():
                 raise

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Protocol, assert_never
 
@@ -19,6 +19,7 @@ from lockstep.core.rollout.needs import (
 from lockstep.core.rollout.observed import (
     Answers,
     DryRunResult,
+    Observed,
     PodSaid,
 )
 from lockstep.errors import LockstepError
@@ -77,12 +78,16 @@ class Ask:
         self._prometheus.forget(key)
         self._smokes.forget(key)
 
-    async def ask(self, key: Key, needs: Needs) -> Answers:
-        """Put everything that this pass of ``key`` needs.
+    async def ask(self, seen: Observed, needs: Needs) -> Observed:
+        """What is known, with answers to everything that this pass needs.
 
         Raises:
             TransientError: The API server did not answer the dry run.
         """
+        answers = await self._ask(seen.key, needs)
+        return seen if answers == seen.answers else replace(seen, answers=answers)
+
+    async def _ask(self, key: Key, needs: Needs) -> Answers:
         if sum(map(bool, (needs.questions, needs.smoke, needs.dry_run, needs.events))) > 1:
             answers, smoke, dry_run, said = await asyncio.gather(
                 self._measure(key, needs.questions),

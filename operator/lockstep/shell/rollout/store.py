@@ -11,8 +11,8 @@ from lockstep.api.model_deployment import KIND
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.facts import Unreadable
 from lockstep.core.key import Key
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.errors import LostRaceError
 from lockstep.shell.loop.reconcile import AFTER_WRITING
 from lockstep.shell.rollout.memory import Memory, Pending

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from lockstep.adapters import smoke
@@ -11,18 +12,27 @@ from lockstep.adapters.kubernetes.events import Subject
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.key import Key
-from lockstep.core.plan import Event, Plan
+from lockstep.core.plan import Event
 from lockstep.core.refusals import Cause
 from lockstep.core.rollout import events
 from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.errors import LockstepError, RefusedError, TransientError
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.telemetry.metrics import Metrics
+from lockstep.shell.watch.caches import Caches
 
 MOST: Final = 16
 """Events of one ModelDeployment that wait to be told; of more the oldest go."""
 
 _LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    key: Key
+    uid: str
+    generation: int
 
 
 class Tell:
@@ -33,8 +43,14 @@ class Tell:
     """
 
     def __init__(
-        self, memory: Memory, kube: Kube, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        caches: Caches,
+        memory: Memory,
+        kube: Kube,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
     ) -> None:
+        self._caches = caches
         self._memory = memory
         self._kube = kube
         self._metrics = metrics
@@ -60,10 +76,14 @@ class Tell:
         self._add(seen, events.status_refused(error.said), trial_of(seen.status))
         await self.tell(seen.key)
 
-    async def apart(self, about: Subject, event: Event) -> None:
-        """Say what no pass has stored: of passes that come to nothing only an Event can tell."""
-        self._add(about, event, "")
-        await self.tell(about.key)
+    async def pass_ended(self, key: Key, waited_for: str, after: timedelta) -> None:
+        """Say for what a pass had waited when it was ended: nobody reads a log to see it."""
+        record = self._caches.model_deployments.get(key.named)
+        if record is None:
+            return
+        about = _About(key, record.meta.uid, record.meta.generation)
+        self._add(about, events.pass_ended(waited_for, after), "")
+        await self.tell(key)
 
     def _add(self, seen: Subject, event: Event, trial: str) -> None:
         manifest = kube_events.render(seen, event, trial, self._clock())

@@ -1,5 +1,6 @@
 """One pass, in a world that is a dict."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,16 +10,18 @@ from lockstep.adapters.kubernetes import model_deployments
 from lockstep.api.events import EventReason
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase
 from lockstep.core.key import Key
-from lockstep.core.plan import Event, Plan
+from lockstep.core.plan import Event
 from lockstep.core.rollout.actions import Action, RemoveReplicaSet
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import Answers, Observed
+from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.errors import LostRaceError, TransientError
 from lockstep.shell.loop.reconcile import (
     AFTER_WRITING,
     Waits,
     reconcile,
 )
+from tests.controllers import controller_of
 from tests.unit.shell.written import FRAUD, TEMPLATE, UID, model_deployment
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,15 +55,23 @@ class DictWorld:
         self._step("dismiss")
         return self.waits
 
-    async def ask(self, seen: Observed, needs: Needs) -> Answers:
+    def forget(self, key: Key) -> None:
+        assert key == FRAUD
+        self._step("forget")
+
+    async def ask(self, seen: Observed, needs: Needs) -> Observed:
         assert (seen.key, needs) == (FRAUD, Needs())
         self._step("ask")
-        return Answers()
+        return seen
 
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
         assert now == NOW
         self._step("store")
         self.seen = replace(seen, status=decided.status)
+
+    def planned(self, key: Key, actions: Iterable[Action]) -> None:
+        assert key == FRAUD
+        assert all(isinstance(it, RemoveReplicaSet) for it in actions)
 
     async def act(self, seen: Observed, action: Action) -> None:
         assert seen.uid == UID
@@ -68,9 +79,13 @@ class DictWorld:
         self._step("act")
         self.gone.add(action.revision)
 
-    async def tell(self, seen: Observed, decided: Plan) -> None:
+    def note(self, seen: Observed, decided: Plan) -> None:
         assert seen.key == FRAUD
-        self._step("tell" if decided.events else "say nothing")
+        self.noted = decided
+
+    async def tell(self, key: Key) -> None:
+        assert key == FRAUD
+        self._step("tell" if self.noted.events else "say nothing")
 
 
 @dataclass
@@ -105,7 +120,7 @@ def observed() -> Observed:
 
 
 async def one_pass(world: DictWorld) -> Waits:
-    return await reconcile(FRAUD, world, Removing(world), lambda: NOW)
+    return await reconcile(FRAUD, controller_of(world, Removing(world)), lambda: NOW)
 
 
 async def test_a_pass_walks_in_one_direction() -> None:
@@ -125,7 +140,7 @@ async def test_a_repeated_pass_does_nothing() -> None:
 async def test_what_is_gone_needs_no_pass() -> None:
     world = DictWorld(None)
     assert await one_pass(world) == Waits()
-    assert world.log == ["look", "dismiss"]
+    assert world.log == ["look", "forget", "dismiss"]
 
 
 async def test_whoever_waits_for_what_does_not_exist_is_looked_at_again() -> None:

@@ -7,11 +7,8 @@ import pytest
 
 from lockstep.api.base import Manifest
 from lockstep.core.key import Key
-from lockstep.shell.loop.schedule import (
-    Rank,
-    Schedule,
-    rank,
-)
+from lockstep.shell.loop.schedule import Rank, Schedule
+from lockstep.shell.rollout.controller import rank
 
 A, B, C = (
     Key("ModelDeployment", "ns", "a"),

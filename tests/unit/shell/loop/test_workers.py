@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lockstep.core.key import Key
-from lockstep.core.plan import Plan
 from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import Answers, Observed
+from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.loop.queue import Queue
 from lockstep.shell.loop.reconcile import Waits
@@ -20,6 +20,7 @@ from lockstep.shell.loop.schedule import Rank
 from lockstep.shell.loop.workers import LONGEST_PASS, WorkerPool
 from lockstep.shell.telemetry.metrics import Metrics
 from lockstep.shell.watch.caches import Caches
+from tests.controllers import controller_of
 from tests.unit.shell.written import FRAUD, model_deployment
 
 SOON = 5.0
@@ -33,6 +34,7 @@ class Thinking:
     looks: list[Callable[[], Observed | None]]
     waits: list[timedelta] = field(default_factory=list)
     passes: list[Key] = field(default_factory=list)
+    ended: list[tuple[Key, str]] = field(default_factory=list)
     done: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def observe(self, key: Key) -> Observed | None:
@@ -46,8 +48,11 @@ class Thinking:
         del key, now
         return self.waits.pop(0) if self.waits else None
 
-    async def ask(self, seen: Observed, needs: Needs) -> Answers:
+    async def ask(self, seen: Observed, needs: Needs) -> Observed:
         raise AssertionError(seen, needs)
+
+    def forget(self, key: Key) -> None:
+        """Nothing was asked."""
 
     async def store(self, seen: Observed, decided: Plan, now: datetime) -> None:
         raise AssertionError(seen, decided, now)
@@ -55,8 +60,12 @@ class Thinking:
     async def act(self, seen: Observed, action: Action) -> None:
         raise AssertionError(seen, action)
 
-    async def tell(self, seen: Observed, decided: Plan) -> None:
-        raise AssertionError(seen, decided)
+    async def tell(self, key: Key) -> None:
+        raise AssertionError(key)
+
+    async def pass_ended(self, key: Key, waited_for: str, after: timedelta) -> None:
+        assert after > timedelta(0)
+        self.ended.append((key, waited_for))
 
     def needs(self, observed: Observed, now: datetime) -> Needs:
         raise AssertionError(observed, now)
@@ -87,7 +96,11 @@ async def working(
     caches, metrics = Caches(()), Metrics()
     caches.read("modeldeployments", model_deployment())
     work = WorkerPool(
-        Queue(), caches, thinking, thinking, metrics, lambda: datetime.now(UTC), longest
+        Queue(),
+        (controller_of(thinking, thinking, caches.model_deployments),),
+        metrics,
+        lambda: datetime.now(UTC),
+        longest,
     )
     work.enqueue(FRAUD)
     work.start(workers)
@@ -183,7 +196,10 @@ async def test_only_what_is_planned_goes_before_the_rest(monkeypatch: pytest.Mon
     status = {"candidate": {"revision": "r2"}}
     caches.read("modeldeployments", model_deployment(status=status))
     work = WorkerPool(
-        Remembering(), caches, thinking, thinking, Metrics(), lambda: datetime.now(UTC)
+        Remembering(),
+        (controller_of(thinking, thinking, caches.model_deployments),),
+        Metrics(),
+        lambda: datetime.now(UTC),
     )
     work.start(1)
     work.enqueue(FRAUD)
@@ -237,7 +253,6 @@ async def test_a_pass_that_takes_too_long_is_ended_and_said_and_stops_nobody(
 
 
 async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> None:
-    told: list[tuple[Key, str]] = []
     again = asyncio.Event()
 
     class Hangs(Thinking):
@@ -247,14 +262,11 @@ async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> No
                 await asyncio.Event().wait()
             return found
 
-    async def overdue(key: Key, where: str) -> None:
-        told.append((key, where))
-
     thinking = Hangs([nothing])
+    told = thinking.ended
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lockstep.shell.loop.workers.backoff", lambda *_, **__: timedelta(0))
         async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
-            work.overdue = overdue
             await thinking.passed(4)
             where = "whether a name that it needs is still taken"
             assert told == [(FRAUD, where)], "three were ended, one is told"
@@ -284,7 +296,10 @@ async def test_a_pass_that_does_not_end_is_cut_off() -> None:
 
 async def test_the_age_of_the_last_pass_is_0_while_there_is_nothing_to_do() -> None:
     work = WorkerPool(
-        Queue(), Caches(()), Thinking([nothing]), Thinking([nothing]), Metrics(), datetime.now
+        Queue(),
+        (controller_of(Thinking([nothing]), Thinking([nothing]), Caches(()).model_deployments),),
+        Metrics(),
+        datetime.now,
     )
     assert work.last_pass_age() == 0.0
     work.start(1)

@@ -21,6 +21,7 @@ from lockstep.shell.rollout.verdicts import LastVerdicts
 from lockstep.shell.telemetry.metrics import Metrics
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.watching import Watching
+from tests.controllers import controller_of
 from tests.unit.shell.fakes import kept, watch
 from tests.unit.shell.loop.test_workers import Thinking, nothing
 from tests.unit.shell.written import FRAUD, model_deployment
@@ -78,7 +79,10 @@ class Theatre:
         self.caches = Caches(())
         self.thinking = Thinking([nothing])
         self.work = WorkerPool(
-            Queue(), self.caches, self.thinking, self.thinking, Metrics(), lambda: datetime.now(UTC)
+            Queue(),
+            (controller_of(self.thinking, self.thinking, self.caches.model_deployments),),
+            Metrics(),
+            lambda: datetime.now(UTC),
         )
         self.caches.enqueue = self.work.enqueue
         self.health = Health(self.caches, list)

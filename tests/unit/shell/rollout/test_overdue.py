@@ -1,14 +1,13 @@
 """A pass that was ended is told of its object."""
 
-from lockstep.shell.rollout.overdue import Overdue
+from lockstep.shell.loop.workers import LONGEST_PASS
 from tests.unit.shell.fakes import Bench
 from tests.unit.shell.written import FRAUD, model_deployment
 
 
 async def test_it_is_told_for_what_it_had_waited_and_where_things_stand() -> None:
     bench = Bench().see(model_deployment())
-    overdue = Overdue(bench.caches, bench.tell)
-    await overdue.tell(FRAUD, "ReplicaSet fraud-r1 to be changed")
+    await bench.tell.pass_ended(FRAUD, "ReplicaSet fraud-r1 to be changed", LONGEST_PASS)
     (event,) = bench.kube.recorded
     assert (event["type"], event["reason"]) == ("Warning", "PassEnded")
     assert event["involvedObject"]["name"] == FRAUD.name
@@ -20,5 +19,5 @@ async def test_it_is_told_for_what_it_had_waited_and_where_things_stand() -> Non
 
 async def test_of_what_is_gone_nothing_is_told() -> None:
     bench = Bench()
-    await Overdue(bench.caches, bench.tell).tell(FRAUD, "its status to be stored")
+    await bench.tell.pass_ended(FRAUD, "its status to be stored", LONGEST_PASS)
     assert not bench.kube.recorded

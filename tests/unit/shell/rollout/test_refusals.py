@@ -14,8 +14,7 @@ from lockstep.core.facts import (
     Verb,
     Write,
 )
-from lockstep.core.key import Key
-from lockstep.core.plan import Event, Plan
+from lockstep.core.plan import Event
 from lockstep.core.refusals import Cause
 from lockstep.core.rollout.actions import (
     Action,
@@ -25,7 +24,8 @@ from lockstep.core.rollout.actions import (
     StoreRevision,
 )
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import Answers, Observed
+from lockstep.core.rollout.observed import Observed
+from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Nobody
 from lockstep.errors import RefusedError
 from lockstep.shell.loop.reconcile import (
@@ -34,7 +34,7 @@ from lockstep.shell.loop.reconcile import (
     reconcile,
 )
 from lockstep.shell.rollout.ask import Ask
-from lockstep.shell.rollout.cluster import Cluster
+from lockstep.shell.rollout.controller import controller
 from tests.unit.shell.fakes import Bench
 from tests.unit.shell.written import FRAUD, TEMPLATE, model_deployment
 
@@ -70,9 +70,9 @@ class Planning:
 class Silent:
     """Nothing is asked here."""
 
-    async def ask(self, key: Key, needs: Needs) -> Answers:
-        assert (key, needs) == (FRAUD, Needs())
-        return Answers()
+    async def ask(self, seen: Observed, needs: Needs) -> Observed:
+        assert needs == Needs()
+        return seen
 
 
 class Passes:
@@ -86,15 +86,17 @@ class Passes:
         """How long it may sleep after a pass, and which children that asked for."""
         bench = self.bench
         bench.kube.log.clear()
-        world = Cluster(
-            following=bench.follow,
-            observing=bench.observe,
-            asking=cast("Ask", Silent()),
-            storing=bench.store,
-            acting=bench.act,
-            telling=bench.tell,
+        rollouts = controller(
+            bench.caches,
+            self.planning,
+            follow=bench.follow,
+            observe=bench.observe,
+            ask=cast("Ask", Silent()),
+            store=bench.store,
+            act=bench.act,
+            tell=bench.tell,
         )
-        waits = await reconcile(FRAUD, world, self.planning, lambda: bench.now)
+        waits = await reconcile(FRAUD, rollouts, lambda: bench.now)
         return waits, [
             it for it in bench.kube.log if it.split()[1] not in {"ModelDeployment", "once"}
         ]
