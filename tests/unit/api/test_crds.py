@@ -10,20 +10,22 @@ from lockstep.api.changes import changed
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, SecretSeen
 from tests.unit.api.generated import largest
 
+FILES = crds.files()
 
-@pytest.mark.parametrize("name", crds.files())
+
+@pytest.mark.parametrize("name", FILES)
 def test_the_files_are_what_the_models_say(name: str) -> None:
-    assert Path("crds", name).read_text() == crds.files()[name], "run `make crds`"
+    assert Path("crds", name).read_text() == FILES[name], "run `make crds`"
 
 
 def test_there_is_no_other_definition() -> None:
-    assert {path.name for path in Path("crds").glob("*.yaml")} == set(crds.files())
+    assert {path.name for path in Path("crds").glob("*.yaml")} == set(FILES)
 
 
 def test_writing_them_twice_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         crds.main(str(tmp_path))
-        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == crds.files()
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == FILES
 
 
 class _Inner(Spec):

@@ -137,7 +137,7 @@ MISTAKES: dict[str, tuple[str, Mistake]] = {
         ),
     ),
     "lists in lists in lists": (
-        "[" * 5000, Mistake(1, "nests too deep to be read; is it a manifest?")
+        "[" * 1000, Mistake(1, "nests too deep to be read; is it a manifest?")
     ),
     "a template of another tool": (
         model("{{ .Values.image }}:{{ .Values.tag }}"),

@@ -1,4 +1,4 @@
-"""A template of hundreds of KB is in memory once, however many objects have it and in which order
+"""A large template is in memory once, however many objects have it and in which order
 they are listed.
 """
 
@@ -18,7 +18,7 @@ from lockstep.shell.watch.caches import Caches
 from tests.unit.shell.fakes import watch
 from tests.unit.shell.written import OWNER, TEMPLATE, model_deployment, standing
 
-TEXTS: Final = 20_000
+TEXTS: Final = 4000
 REVISIONS: Final = 5
 
 

@@ -22,8 +22,8 @@ from lockstep.shell.telemetry.metrics import Metrics
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.watching import Watching
 from tests.controllers import controller_of
+from tests.integration.shell.loop.test_workers import Thinking, nothing
 from tests.unit.shell.fakes import kept, watch
-from tests.unit.shell.loop.test_workers import Thinking, nothing
 from tests.unit.shell.written import FRAUD, model_deployment
 
 SOON = 5.0

@@ -17,7 +17,7 @@ from lockstep.clients.kopf.session import (
     WatchEvents,
     target,
 )
-from tests.unit.clients.scripted import Say, Scripted, connection, scripted
+from tests.integration.clients.scripted import Say, Scripted, connection, scripted
 
 PODS = Watch("", "v1", "pods")
 TARGETS: dict[str, tuple[str, Target]] = {

@@ -14,7 +14,7 @@ from aiohttp import web
 from lockstep.clients.kubernetes.named_watches import SILENCE, NamedWatches
 from lockstep.core.config import Kind, Source
 from lockstep.errors import TransientError
-from tests.unit.clients.scripted import connection
+from tests.integration.clients.scripted import connection
 
 SOON = 5.0
 SETTINGS = Source(Kind.CONFIG_MAP, "settings")

@@ -28,7 +28,7 @@ from lockstep.shell.watch.cache import Cache
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.informers import Informer
 from lockstep.shell.watch.watching import Watching
-from tests.unit.clients.scripted import connection
+from tests.integration.clients.scripted import connection
 from tests.unit.shell.written import FRAUD, child, model_deployment
 
 SOON = 10.0

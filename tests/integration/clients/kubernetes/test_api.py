@@ -18,7 +18,7 @@ from lockstep.errors import (
     RefusedError,
     TransientError,
 )
-from tests.unit.clients.scripted import Say, Scripted, connection, scripted, status, verbs
+from tests.integration.clients.scripted import Say, Scripted, connection, scripted, status, verbs
 from tests.unit.shell.written import UID, child, model_deployment
 
 DEPLOYMENT = child()

@@ -10,7 +10,7 @@ from lockstep.api.model_deployment import Expectation
 from lockstep.clients.smoke import SmokeClient
 from lockstep.core.rollout.needs import Smoke
 from lockstep.core.rollout.observed import SmokeResult
-from tests.unit.clients.scripted import Say, scripted
+from tests.integration.clients.scripted import Say, scripted
 
 CLIENT = SmokeClient("lockstep-operator/test", pause=timedelta(0))
 
