@@ -5,7 +5,7 @@ in the route's status of which generation that was.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from lockstep.adapters.kubernetes import selectors
 from lockstep.adapters.kubernetes.meta import condition
@@ -26,9 +26,7 @@ KIND: Final = "WeightedRoute"
 class WeightedSpec(ModelDeploymentSpec):
     """A spec that chooses the router below; no field of ours can."""
 
-    @property
-    def traffic_method(self) -> TrafficMethod:
-        return WEIGHTED
+    traffic_method: ClassVar[TrafficMethod] = WEIGHTED
 
 
 def weighted(spec: ModelDeploymentSpec) -> ModelDeploymentSpec:

@@ -216,10 +216,8 @@ class ModelDeploymentSpec(Spec):
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Old revisions that are remembered."""
 
-    @property
-    def traffic_method(self) -> TrafficMethod:
-        """How its callers are split; there is no field yet that would say another one."""
-        return REPLICA_RATIO
+    traffic_method: ClassVar[TrafficMethod] = REPLICA_RATIO
+    """How its callers are split: asked of each spec, though no field says another one yet."""
 
     RULES: ClassVar[Rules] = (
         Rule(

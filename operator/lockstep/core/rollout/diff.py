@@ -48,9 +48,7 @@ def actions(view: View, assessment: Assessment) -> Iterator[Action]:
     yield from _revisions(view, assessment)
     yield from config.actions(view, assessment)
     yield from ports.notes(view, assessment.status)
-    yield from rerouting.opened(view, assessment)
-    yield from _traffic(view, assessment.desired.routing)
-    yield from rerouting.closed(view, assessment)
+    yield from _callers(view, assessment)
     yield from _preview(view, assessment.desired.preview)
     yield from _removals(view, assessment, routing)
     yield from sorted(puts, key=lambda put: _turn(view, put, routing))
@@ -128,6 +126,16 @@ def _put(view: View, name: str, count: int) -> PutReplicaSet | None:
 
 def _stands(child: ChildReplicaSet, count: int, surplus: int) -> bool:
     return (child.replicas, child.surplus) == (count, surplus) and not child.drifted
+
+
+def _callers(view: View, assessment: Assessment) -> Iterator[Action]:
+    """Where requests are split by weight, Services of single revisions come before and go after."""
+    if not view.weighted:
+        yield from _traffic(view, assessment.desired.routing)
+        return
+    yield from rerouting.opened(view, assessment)
+    yield from _traffic(view, assessment.desired.routing)
+    yield from rerouting.closed(view, assessment)
 
 
 def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:

@@ -47,7 +47,8 @@ _MESSAGE: Final = 1024
 def plan(view: View, assessment: Assessment) -> Plan:
     """Everything that follows from an assessment."""
     assessment, before = settling.told(view, upkeep.told(view, assessment)), view.observed.status
-    assessment = rerouting.held(view, assessment)
+    if view.weighted:
+        assessment = rerouting.held(view, assessment)
     actions = tuple(diff.actions(view, assessment))
     assessment = refused.told(view, assessment, actions)
     refusal = refused.claim(view, actions)

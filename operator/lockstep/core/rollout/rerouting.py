@@ -21,7 +21,7 @@ def held(view: View, assessment: Assessment) -> Assessment:
 
     What grows meanwhile grows into places that are free.
     """
-    if not (view.weighted and _unconfirmed(view, assessment.desired.routing)):
+    if not _unconfirmed(view, assessment.desired.routing):
         return assessment
     counts, arms = dict(assessment.desired.counts), view.observed.arms.values()
     standing = {arm.revision: arm.wanted for arm in arms if arm.replica_set}
@@ -43,8 +43,6 @@ def _unconfirmed(view: View, desired: Routing | None) -> bool:
 
 def opened(view: View, assessment: Assessment) -> Iterator[PutArmService]:
     """Services of the revisions that have pods, or a share: they come before any route to them."""
-    if not view.weighted:
-        return
     routing = assessment.desired.routing or view.routing
     standing = {it.revision: it for it in view.observed.arm_services}
     for revision in _known(view, assessment):
@@ -66,7 +64,7 @@ def _known(view: View, assessment: Assessment) -> tuple[str, ...]:
 
 def closed(view: View, assessment: Assessment) -> Iterator[RemoveArmService]:
     """Services that no request is sent to any more, once the data plane has confirmed that."""
-    if not view.weighted or _unconfirmed(view, assessment.desired.routing):
+    if _unconfirmed(view, assessment.desired.routing):
         return
     for service in view.observed.arm_services:
         counted = assessment.desired.counts.get(service.revision)
