@@ -21,7 +21,7 @@ from lockstep.core.rollout.observed import (
 )
 from lockstep.core.rollout.routing import Routing, reaches
 from tests.sim.agenda import Agenda
-from tests.sim.objects import SERVICE, Objects
+from tests.sim.objects import ARM_SERVICES, SERVICE, Objects
 from tests.sim.promises import keep
 from tests.sim.written import KEY, USUAL_PORT, Nature
 
@@ -520,15 +520,19 @@ class Cluster:
 
     def _open_gates(self) -> None:
         """A load balancer takes in what the Service selects, ready or not, and says so."""
-        routing = self.routing()
         for pod in self.pods():
-            if pod.held and reaches(routing, pod.revision):
+            if pod.held and self._registered(pod):
                 self.agenda.after(2.0, functools.partial(self._open, pod.name))
 
     def _open(self, name: str) -> None:
         pod = self._standing(name)
-        if pod and pod.held and reaches(self.routing(), pod.revision):
+        if pod and pod.held and self._registered(pod):
             self._start(name)
+
+    def _registered(self, pod: Pod) -> bool:
+        """Whether a Service selects it: callers', or its revision's own."""
+        own = (ARM_SERVICES, pod.revision) in self.objects.truth
+        return own or reaches(self.routing(), pod.revision)
 
     def _reroute(self) -> None:
         """Ready pods are called; those on their way out only while there is nobody else."""

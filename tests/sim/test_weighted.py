@@ -32,18 +32,19 @@ SEEDS = 3
 LONG_SEEDS = 60
 
 
-def told(way: Way, nature: Nature = Nature.GOOD, seconds: float = 900.0) -> Story:
+def told(way: Way, nature: Nature = Nature.GOOD, *, gates: bool = False) -> Story:
     """Version 1, and version 2 beside it a minute and a half later."""
     first = weighted(spec(way, ONE))
-    story = Story(Setting(spec=first, natures={TWO: nature}))
+    story = Story(Setting(spec=first, natures={TWO: nature}, gates=gates))
     story.agenda.at(90.0, lambda: story.apply("applies version 2", of_version(first, TWO)))
-    story.run_until(seconds)
+    story.run_until(900.0)
     return story
 
 
+@pytest.mark.parametrize("gates", [False, True], ids=["", "readiness gates"])
 @pytest.mark.parametrize("way", Way, ids=lambda way: way.name.lower())
-def test_a_good_revision_is_promoted(way: Way) -> None:
-    story = told(way)
+def test_a_good_revision_is_promoted(way: Way, *, gates: bool) -> None:
+    story = told(way, gates=gates)
     stable, two = story.status.stable, revision_of(TWO)
     assert stable is not None, story.transcript.text()
     assert stable.revision == two, story.transcript.text()

@@ -45,6 +45,12 @@ def by_weight(seen: World, *services: str, pending: bool = False) -> Observed:
     )
 
 
+def unfinished(seen: Observed) -> Observed:
+    """The same, but for a route that was not written any more."""
+    assert seen.service is not None
+    return replace(seen, service=replace(seen.service, unfinished=True))
+
+
 def halves(stable: int, beside: int, **changes: Any) -> World:
     """The stage of 50 percent with so many pods; nobody calls the candidate unless told so."""
     facts: dict[str, Any] = {"arms": (arm(V1, stable), arm(V2, beside)), "routing": Only(V1)}
@@ -108,6 +114,8 @@ CASES: dict[str, tuple[Observed, str]] = {
     "an old Service goes": (by_weight(world(version="1.0.0"), V1, V2), "no Service 2"),
     "it stays while that is not confirmed": (
         by_weight(world(version="1.0.0"), V1, V2, pending=True), ""),
+    "what was written half is written again": (
+        unfinished(by_weight(world(version="1.0.0"), V1)), "callers 1"),
     "a first revision has its Service before its first caller": (
         by_weight(first(0, 4)), "Service 2"),
 }  # fmt: skip

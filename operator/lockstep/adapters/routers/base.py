@@ -26,7 +26,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``written``: whom the objects lead callers to; None when we would not write them like this.
+    """``written``: whom callers are led to; None when that is nothing that we would write.
 
     ``confirmed``: whom callers reach, as the data plane says; None until it has taken in what was
     written last. Where nothing but a selector decides, it is what is written.
@@ -55,5 +55,8 @@ class Router(Protocol):
         ...
 
     def read(self, name: str, selector: Mapping[str, str], found: Sequence[Manifest]) -> Reading:
-        """Whom callers of ``name`` reach; ``found`` are those of ``refs`` that are there."""
+        """Whom callers of ``name`` reach; ``found`` are those of ``refs`` that are there.
+
+        Who has objects goes by them alone: the callers' Service is seen to be as rendered for that.
+        """
         ...

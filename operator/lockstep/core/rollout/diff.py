@@ -142,7 +142,7 @@ def _traffic(view: View, routing: Routing | None) -> Iterator[SetTraffic]:
     service = view.observed.service
     if routing is None or (routing == Nobody() and adoption.elsewhere(view)):
         return
-    there = service is not None and service.routing == routing
+    there = service is not None and service.routing == routing and not service.unfinished
     if there and service and not service.drifted and not ports.drifted(view, routing):
         return
     yield SetTraffic(

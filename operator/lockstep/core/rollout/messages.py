@@ -284,7 +284,12 @@ def rolled_back(failure: Failure, candidate: RevisionStatus, view: View) -> str:
             f"revision; {_try_again(failure)}"
         )
     arm = view.observed.arm(stable.revision)
-    if arm.ready:
+    if arm.ready and view.weighted:
+        where = (
+            f"all traffic goes to {named(stable)}, {arm.ready} pods ready, as soon as the data "
+            "plane has confirmed it"
+        )
+    elif arm.ready:
         where = f"all traffic is on {named(stable)}, {arm.ready} pods ready"
     else:
         where = f"traffic returns to {named(stable)} as soon as one of its pods is ready"

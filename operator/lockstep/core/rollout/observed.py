@@ -221,7 +221,8 @@ class CallerService:
     ``edited``: somebody else has written some of its ports. ``astray``: callers are sent to no pod
     of ours, or to pods that are not ready, whatever it selects. ``elsewhere``: what it
     selects by is nothing that we write. ``pending``: ``routing`` is written, and the data plane has
-    not confirmed it; who only selects pods has nothing to confirm.
+    not confirmed it; who only selects pods has nothing to confirm. ``unfinished``: something that
+    leads callers there is missing, or of before, and nobody else has written it.
     """
 
     uid: str
@@ -232,6 +233,7 @@ class CallerService:
     astray: bool = False
     elsewhere: bool = False
     pending: bool = False
+    unfinished: bool = False
     hand: Hand | None = field(default=None, compare=False)
 
 

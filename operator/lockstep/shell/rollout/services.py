@@ -105,22 +105,24 @@ def _seen(
     reading = router.read(owner.key.name, seen.selector, found)
     routing = reading.written
     noop = memory.was_noop(owner.key, uid, seen.meta.version)
-    redirected = routing is None or seen.redirected
+    redirected = seen.redirected or (routing is None and not weighted)
     ours = memory.accepted(owner.key, uid, _told(seen))
     as_asked = ours is not None and ours["compared"] == services.compared(rendered)
     stands = noop or as_asked or services.stands(rendered, seen)
     edit = _edit(caches, memory, router, owner, routing, seen) if weighted and routing else None
-    untouched_ = stands and not redirected and not seen.edited
+    by_others = edit if edit and edit.client else None
+    as_ours = stands and not redirected and not seen.edited
     return CallerService(
         uid=uid,
         routing=routing or Nobody(),
         ports=seen.ports if ours is None else ours["ports"],
-        drifted=redirected or not stands or edit is not None,
+        drifted=redirected or not stands or by_others is not None,
         edited=seen.edited,
         astray=seen.astray,
         elsewhere=routing is None and not weighted,
         pending=weighted and (routing is None or reading.confirmed != routing),
-        hand=edit if untouched_ else _hand(rendered, seen),
+        unfinished=weighted and (routing is None or edit is not None),
+        hand=by_others if as_ours else _hand(rendered, seen),
     )
 
 
@@ -132,9 +134,11 @@ def _edit(
     routing: Routing,
     seen: ServiceRecord,
 ) -> Hand | None:
-    """The first object of the router that stands otherwise than it would write it now."""
-    rendered = router.render(owner, routing, seen.ports).objects
-    return next(routes.edits(caches, memory, owner, rendered), None)
+    """What stands otherwise than the router would write it now, by whomever it was written."""
+    rendered = router.render(owner, routing, seen.ports)
+    if seen.selector != rendered.selector:
+        return Hand("spec.selector", "")
+    return next(routes.edits(caches, memory, owner, rendered.objects), None)
 
 
 def _hand(rendered: Manifest, seen: ServiceRecord) -> Hand:
