@@ -14,7 +14,7 @@ from lockstep.api.events import EventReason
 from lockstep.api.history import Became
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, Outcome, Phase, StageStatus
 from lockstep.core.plan import Event
-from lockstep.core.rollout import messages
+from lockstep.core.rollout import child_messages
 from lockstep.core.rollout.actions import Action, PutReplicaSet, SetTraffic
 from lockstep.core.rollout.observed import CallerService, Observed
 
@@ -61,7 +61,7 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
         return ()
     children = [arm.replica_set for arm in observed.arms.values()]
     drifted = [
-        messages.restored(f"ReplicaSet {child.name}", child.hand)
+        child_messages.restored(f"ReplicaSet {child.name}", child.hand)
         for child in children
         if child
         and any(isinstance(it, PutReplicaSet) and it.revision == child.revision for it in actions)
@@ -69,7 +69,7 @@ def restored(observed: Observed, actions: Sequence[Action]) -> tuple[Event, ...]
     ]
     if observed.service and _edited(observed.service, actions):
         service = f"Service {observed.key.name}"
-        drifted.append(messages.restored(service, observed.service.hand))
+        drifted.append(child_messages.restored(service, observed.service.hand))
     return tuple(Event(EventReason.CHILD_RESTORED, said) for said in drifted)
 
 

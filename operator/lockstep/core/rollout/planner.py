@@ -36,6 +36,7 @@ from lockstep.core.rollout import (
     adoption,
     asking,
     causes,
+    child_messages,
     config,
     first,
     leaving,
@@ -296,7 +297,7 @@ def _standing(
 def _not_ours(view: View, owned: Unowned | Taken) -> Assessment:
     if isinstance(owned, Unowned):
         return adoption.standing(view)
-    message = messages.name_conflict(owned.foreign)
+    message = child_messages.name_conflict(owned.foreign)
     return Assessment(
         status=view.status,
         phase=Phase.DEGRADED,

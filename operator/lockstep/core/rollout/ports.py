@@ -16,7 +16,7 @@ from lockstep.api.service import Ports, ServedPort, Service, alike
 from lockstep.core import pod_spec
 from lockstep.core.conditions import Claim
 from lockstep.core.last import of_last
-from lockstep.core.rollout import config, messages
+from lockstep.core.rollout import child_messages, config
 from lockstep.core.rollout.actions import NotePorts
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing, Shares, reaches
 from lockstep.core.rollout.stages import WHOLE, max_surge, steps
@@ -266,7 +266,7 @@ def problem(view: View, candidate: RevisionStatus | None = None) -> Claim | None
         return Claim(
             Truth.FALSE,
             Reason.TARGET_PORT_MISSING,
-            messages.no_such_port(f"spec.service.{field}", missing, view.version, known),
+            child_messages.no_such_port(f"spec.service.{field}", missing, view.version, known),
         )
     stable = view.status.stable
     if stable is None or stable.revision == wanted:
@@ -279,7 +279,7 @@ def problem(view: View, candidate: RevisionStatus | None = None) -> Claim | None
     return Claim(
         Truth.FALSE,
         Reason.PORTS_DIFFER,
-        messages.ports_differ(stable, view.version, clash.stable, clash.candidate),
+        child_messages.ports_differ(stable, view.version, clash.stable, clash.candidate),
     )
 
 

@@ -21,12 +21,12 @@ from lockstep.core.rollout import (
     adoption,
     blockers,
     causes,
+    child_messages,
     clocks,
     config,
     diff,
     events,
     happened,
-    messages,
     rebuilding,
     refused,
     rerouting,
@@ -204,7 +204,9 @@ def _claims(view: View, assessment: Assessment, answering: int) -> dict[Conditio
 def _available(view: View, answering: int) -> Claim:
     service = view.observed.service
     if service and service.astray:
-        return Claim(Truth.UNKNOWN, Reason.CALLERS_ASTRAY, messages.astray(view.observed.key.name))
+        return Claim(
+            Truth.UNKNOWN, Reason.CALLERS_ASTRAY, child_messages.astray(view.observed.key.name)
+        )
     said = f"{answering} pods receive traffic" if answering else "no ready pod receives traffic"
     return Claim(truth(answering), _answer(answering), said)
 

@@ -16,7 +16,7 @@ from lockstep.api.model_deployment_status import Phase
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import ChildRef, Foreign
 from lockstep.core.plan import Event
-from lockstep.core.rollout import adoption, messages, restart, shortage, strangers
+from lockstep.core.rollout import adoption, child_messages, restart, shortage, strangers
 from lockstep.core.rollout.actions import (
     Action,
     PutBudget,
@@ -78,9 +78,9 @@ def told(view: View, assessment: Assessment) -> Assessment:
         return assessment
     pod = next((pod for pod in stable.made if pod.sick), None)
     if pod and pod.sick:
-        message = messages.restart_stuck(named, stable, pod.name, pod.sick)
+        message = child_messages.restart_stuck(named, stable, pod.name, pod.sick)
         return replace(assessment, phase=Phase.DEGRADED, reason=pod.sick.reason, message=message)
-    message = messages.restarting(named, left, edited=not restart.due(view, stable))
+    message = child_messages.restarting(named, left, edited=not restart.due(view, stable))
     message += shortage.told(view, stable)
     refused = shortage.refusal(stable)
     if refused and shortage.takes_a_person(refused):
@@ -93,15 +93,15 @@ def events(view: View, actions: Sequence[Action]) -> Iterator[Event]:
     at = restart.asked(view)
     for arm in view.observed.arms.values():
         if at and arm.replica_set and _restarts(view, arm, actions):
-            message = messages.restart(arm.replica_set, at)
+            message = child_messages.restart(arm.replica_set, at)
             yield Event(EventReason.RESTARTING, message)
     for pod in strangers.replaced(view, actions):
-        message = messages.pod_replaced(pod)
+        message = child_messages.pod_replaced(pod)
         yield Event(EventReason.POD_REPLACED, message)
     if any(isinstance(action, PutBudget) and action.exists for action in actions):
         there = view.observed.budget
         hand = there.hand if there else None
-        message = messages.restored(f"{BUDGET} {view.observed.key.name}", hand)
+        message = child_messages.restored(f"{BUDGET} {view.observed.key.name}", hand)
         yield Event(EventReason.CHILD_RESTORED, message)
 
 
@@ -125,13 +125,13 @@ def conflict(view: View) -> Claim | None:
 
 def _conflicts(view: View) -> Iterator[tuple[Reason, str]]:
     for autoscaler in view.observed.autoscalers:
-        message = messages.autoscaler_on_child(view.observed.key.name, autoscaler)
+        message = child_messages.autoscaler_on_child(view.observed.key.name, autoscaler)
         yield Reason.AUTOSCALER_ON_CHILD, message
     yield from strangers.conflicts(view)
     yield from adoption.conflicts(view)
     foreign = _foreign_budget(view)
     if foreign:
-        yield Reason.NAME_TAKEN, messages.budget_conflict(foreign)
+        yield Reason.NAME_TAKEN, child_messages.budget_conflict(foreign)
 
 
 def orphaned(view: View) -> Claim | None:
@@ -139,6 +139,8 @@ def orphaned(view: View) -> Claim | None:
     left = view.observed.misowned
     if view.spec.deletion_policy is DeletionPolicy.ORPHAN:
         if left:
-            return Claim(Truth.FALSE, Reason.STILL_OWNED, messages.still_owned(left))
-        return Claim(Truth.TRUE, Reason.CHILDREN_STAY, messages.CHILDREN_STAY)
-    return Claim(Truth.FALSE, Reason.BEING_OWNED, messages.being_owned(left)) if left else None
+            return Claim(Truth.FALSE, Reason.STILL_OWNED, child_messages.still_owned(left))
+        return Claim(Truth.TRUE, Reason.CHILDREN_STAY, child_messages.CHILDREN_STAY)
+    return (
+        Claim(Truth.FALSE, Reason.BEING_OWNED, child_messages.being_owned(left)) if left else None
+    )
