@@ -129,7 +129,7 @@ async def test_an_edit_of_what_is_ours_is_seen_named_and_put_right(bench: Bench)
     seen = await changed(bench, generation=2, backends=elsewhere).look()
     assert told(seen) == (SPLIT, True, True)
     assert seen.service is not None
-    assert str(seen.service.hand) == f"{KIND} spec.backends, through kubectl-edit"
+    assert str(seen.service.hand) == f"{KIND} spec.backends, by kubectl-edit"
     assert told(await done(bench, traffic(SPLIT, exists=True))) == (SPLIT, True, False)
 
 
