@@ -12,13 +12,8 @@ from typing import Any, Final
 from lockstep.api.failures import FailureReason
 from lockstep.core.facts import Trouble
 from lockstep.core.names import child_name
-from lockstep.core.rollout.observed import (
-    CallerService,
-    ChildReplicaSet,
-    Crash,
-    Ended,
-    Pod,
-)
+from lockstep.core.pods import Crash, Ended, Pod
+from lockstep.core.rollout.observed import CallerService, ChildReplicaSet
 from lockstep.core.rollout.routing import Routing, reaches
 from tests.sim.agenda import Agenda
 from tests.sim.objects import ARM_SERVICES, SERVICE, Objects

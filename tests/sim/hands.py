@@ -33,14 +33,7 @@ from lockstep.core.rollout.actions import (
     StoreRevision,
 )
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Arm,
-    ArmService,
-    Budget,
-    CallerService,
-    Decided,
-    Observed,
-)
+from lockstep.core.rollout.observed import Arm, ArmService, Budget, CallerService, Decided, Observed
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Only
 from lockstep.errors import ForeignObjectError, LostRaceError, RefusedError, TransientError

@@ -12,18 +12,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
+from lockstep.core.pods import Pod
 from lockstep.core.refusals import Cause
-from lockstep.core.rollout.needs import (
-    DryRun,
-    Needs,
-    Smoke,
-)
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    Pod,
-    SmokeResult,
-)
+from lockstep.core.rollout.needs import DryRun, Needs, Smoke
+from lockstep.core.rollout.observed import Answers, DryRunResult, SmokeResult
 from tests.sim.cluster import AWAY, Cluster
 from tests.sim.written import Nature
 

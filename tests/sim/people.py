@@ -11,11 +11,8 @@ from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.core.facts import Foreign, Trouble
 from lockstep.core.names import child_name
-from lockstep.core.rollout.observed import (
-    CallerService,
-    ChildReplicaSet,
-    Pod,
-)
+from lockstep.core.pods import Pod
+from lockstep.core.rollout.observed import CallerService, ChildReplicaSet
 from lockstep.core.rollout.routing import Nobody, Only
 from tests.sim import deciders
 from tests.sim.cluster import Weather

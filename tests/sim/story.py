@@ -10,16 +10,11 @@ from typing import Any, Final, Unpack
 from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.facts import Outage
+from lockstep.core.pods import Pod
 from lockstep.core.rollout import planner
 from lockstep.core.rollout.actions import Action
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Arm,
-    CallerService,
-    Decided,
-    Observed,
-    Pod,
-)
+from lockstep.core.rollout.observed import Arm, CallerService, Decided, Observed
 from lockstep.core.rollout.plan import Plan
 from lockstep.errors import ForeignObjectError, LostRaceError, TransientError
 from lockstep.shell.loop.reconcile import Waits, reconcile

@@ -12,11 +12,7 @@ from lockstep.api.decision import DecisionSpec
 from lockstep.api.model_deployment_status import Outcome, Phase
 from lockstep.core.facts import ChildRef, Foreign
 from lockstep.core.rollout.actions import SetOwnership, SetTraffic
-from lockstep.core.rollout.observed import (
-    CallerService,
-    Decided,
-    Observed,
-)
+from lockstep.core.rollout.observed import CallerService, Decided, Observed
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Nobody, Only

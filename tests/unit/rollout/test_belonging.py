@@ -7,16 +7,9 @@ import pytest
 
 from lockstep.api.base import TEMPLATE_ANNOTATION
 from lockstep.core.key import Key
-from lockstep.core.rollout.belonging import (
-    Belonging,
-    belonging,
-    sorted_out,
-)
-from lockstep.core.rollout.observed import (
-    ChildReplicaSet,
-    Ended,
-    Pod,
-)
+from lockstep.core.pods import Ended, Pod
+from lockstep.core.rollout.belonging import Belonging, belonging, sorted_out
+from lockstep.core.rollout.observed import ChildReplicaSet
 
 NAME, REVISION, MARK = "fraud-7f9c2b1e", "7f9c2b1e", "0123456789abcdef"
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment_status import StageStatus
-from lockstep.core.rollout.observed import Arm, Going
+from lockstep.core.pods import Going
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import NO_SURGE, SOAK, did

@@ -7,11 +7,7 @@ import pytest
 
 from lockstep.api.model_deployment_status import Kept, StageStatus
 from lockstep.core.facts import Foreign
-from lockstep.core.rollout.observed import (
-    Answers,
-    CallerService,
-    DryRunResult,
-)
+from lockstep.core.rollout.observed import Answers, CallerService, DryRunResult
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.unit.rollout.test_planner import did, reason

@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment_status import StageStatus
+from lockstep.core.pods import Wait
 from lockstep.core.rollout.needs import PodEvents
-from lockstep.core.rollout.observed import (
-    Answers,
-    PodSaid,
-    Wait,
-)
+from lockstep.core.rollout.observed import Answers, PodSaid
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, first, trial, world

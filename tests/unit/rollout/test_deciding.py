@@ -11,25 +11,12 @@ import pytest
 from lockstep.api.changes import changed
 from lockstep.api.condition import Condition, Truth
 from lockstep.api.decision import ABOUT_A_STAGE, ABOUT_ALL, Act, DecisionSpec
-from lockstep.api.model_deployment_status import (
-    Approved,
-    Hold,
-    Outcome,
-    Phase,
-    StageStatus,
-    Taken,
-)
+from lockstep.api.model_deployment_status import Approved, Hold, Outcome, Phase, StageStatus, Taken
 from lockstep.core.facts import Unreadable
 from lockstep.core.rollout.actions import AnswerDecision
 from lockstep.core.rollout.deciding import MOST, MOST_WAITING
 from lockstep.core.rollout.needs import Needs
-from lockstep.core.rollout.observed import (
-    Answers,
-    CallerService,
-    Decided,
-    Observed,
-    SmokeResult,
-)
+from lockstep.core.rollout.observed import Answers, CallerService, Decided, Observed, SmokeResult
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Only

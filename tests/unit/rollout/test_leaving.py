@@ -9,11 +9,7 @@ import pytest
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import Leaving, Past
 from lockstep.core.facts import Foreign, Trouble
-from lockstep.core.rollout.observed import (
-    Answers,
-    ChildReplicaSet,
-    DryRunResult,
-)
+from lockstep.core.rollout.observed import Answers, ChildReplicaSet, DryRunResult
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.sim.obey import obey

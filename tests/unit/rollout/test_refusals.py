@@ -9,20 +9,9 @@ import pytest
 from lockstep.api.condition import Condition
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import Phase, StageStatus
-from lockstep.core.facts import (
-    ChildRef,
-    Refused,
-    Trouble,
-    Verb,
-    Write,
-)
+from lockstep.core.facts import ChildRef, Refused, Trouble, Verb, Write
 from lockstep.core.refusals import Cause
-from lockstep.core.rollout.observed import (
-    Answers,
-    Arm,
-    Budget,
-    DryRunResult,
-)
+from lockstep.core.rollout.observed import Answers, Arm, Budget, DryRunResult
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only

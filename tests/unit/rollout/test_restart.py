@@ -9,8 +9,9 @@ import pytest
 from lockstep.api.failures import FailureReason
 from lockstep.api.model_deployment_status import Kept, StageStatus
 from lockstep.core.facts import Trouble
+from lockstep.core.pods import Pod
 from lockstep.core.rollout.actions import PutReplicaSet, RemovePod
-from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey

@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 
 from lockstep.adapters.kubernetes.model_deployments import read_status, write_status
-from lockstep.api.model_deployment_status import (
-    WATCHED,
-    ModelDeploymentStatus,
-    Phase,
-    StageStatus,
-)
+from lockstep.api.model_deployment_status import WATCHED, ModelDeploymentStatus, Phase, StageStatus
 from lockstep.core.plan import Event
+from lockstep.core.pods import Crash, Ended, Pod
 from lockstep.core.rollout.actions import RemovePod
-from lockstep.core.rollout.observed import Arm, Crash, Ended, Observed, Pod
+from lockstep.core.rollout.observed import Arm, Observed
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only

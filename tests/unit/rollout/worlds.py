@@ -15,6 +15,7 @@ from lockstep.api.model_deployment_status import (
 )
 from lockstep.api.service import Service
 from lockstep.core.key import Key
+from lockstep.core.pods import Pod
 from lockstep.core.rollout import revision
 from lockstep.core.rollout.children.budget import NEEDED_FROM
 from lockstep.core.rollout.observed import (
@@ -25,7 +26,6 @@ from lockstep.core.rollout.observed import (
     ChildReplicaSet,
     DryRunResult,
     Observed,
-    Pod,
     StoredRevision,
 )
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing

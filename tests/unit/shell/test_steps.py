@@ -11,11 +11,7 @@ from lockstep.api.base import Manifest
 from lockstep.api.changes import changed
 from lockstep.api.events import EventReason
 from lockstep.api.gate_status import GateStatus, Verdict
-from lockstep.api.model_deployment_status import (
-    ModelDeploymentStatus,
-    Phase,
-    RevisionStatus,
-)
+from lockstep.api.model_deployment_status import ModelDeploymentStatus, Phase, RevisionStatus
 from lockstep.api.service import Service
 from lockstep.core.facts import Foreign
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series, Unasked
@@ -30,29 +26,15 @@ from lockstep.core.rollout.actions import (
     SetTraffic,
     StoreRevision,
 )
-from lockstep.core.rollout.needs import (
-    DryRun,
-    Needs,
-    PodEvents,
-    Smoke,
-)
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    PodSaid,
-    SmokeResult,
-)
+from lockstep.core.rollout.needs import DryRun, Needs, PodEvents, Smoke
+from lockstep.core.rollout.observed import Answers, DryRunResult, PodSaid, SmokeResult
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.errors import ForeignObjectError, InvariantError, LostRaceError, TransientError
 from lockstep.shell.loop.reconcile import AFTER_WRITING
 from lockstep.shell.rollout.ask import Ask
 from lockstep.shell.rollout.smokes import SmokeTests
-from lockstep.shell.rollout.store import (
-    CROWD,
-    EVIDENCE_WITHIN,
-    SIGHT_WITHIN,
-)
+from lockstep.shell.rollout.store import CROWD, EVIDENCE_WITHIN, SIGHT_WITHIN
 from tests.unit.adapters.kubernetes.test_pod_events import event
 from tests.unit.shell.fakes import NOW, Bench, plan, status
 from tests.unit.shell.written import (

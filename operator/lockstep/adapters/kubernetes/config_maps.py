@@ -3,11 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from lockstep.adapters.kubernetes.meta import (
-    Meta,
-    last_client,
-    meta,
-)
+from lockstep.adapters.kubernetes.meta import Meta, last_client, meta
 from lockstep.adapters.kubernetes.model_deployments import ModelDeploymentRecord
 from lockstep.api.base import Manifest
 from lockstep.api.model_deployment_status import SecretSeen
@@ -15,11 +11,7 @@ from lockstep.core import config
 from lockstep.core.config import Kind
 from lockstep.core.facts import Unreadable
 from lockstep.core.rollout.children.config_map import SOURCE
-from lockstep.core.rollout.observed import (
-    ConfigCopy,
-    ConfigEdit,
-    StoredRevision,
-)
+from lockstep.core.rollout.observed import ConfigCopy, ConfigEdit, StoredRevision
 
 
 @dataclass(frozen=True, slots=True)

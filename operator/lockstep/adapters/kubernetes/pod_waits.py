@@ -3,13 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lockstep.adapters.kubernetes.meta import (
-    condition,
-    created,
-    instant,
-)
+from lockstep.adapters.kubernetes.meta import condition, created, instant
 from lockstep.api.base import Manifest, cut
-from lockstep.core.rollout.observed import Wait
+from lockstep.core.pods import Wait
 
 _MESSAGE: Final = 500
 _COMMAND: Final = 60

@@ -7,22 +7,11 @@ from datetime import timedelta
 from typing import Final
 
 from lockstep.adapters.kubernetes import pod_waits
-from lockstep.adapters.kubernetes.meta import (
-    Meta,
-    condition,
-    created,
-    instant,
-    meta,
-)
+from lockstep.adapters.kubernetes.meta import Meta, condition, created, instant, meta
 from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest, cut
 from lockstep.api.failures import FailureReason
 from lockstep.core.facts import Trouble
-from lockstep.core.rollout.observed import (
-    Crash,
-    Ended,
-    Going,
-    Pod,
-)
+from lockstep.core.pods import Crash, Ended, Going, Pod
 
 _GATED: Final = "SchedulingGated"
 _HOMELESS: Final = {"Unschedulable", _GATED}

@@ -4,10 +4,11 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment import LONGEST_SMOKE_TEST
 from lockstep.core.gates import stage as gates
 from lockstep.core.gates.question import Question
+from lockstep.core.pods import Pod
 from lockstep.core.rollout import ports, proving, restart, staged
 from lockstep.core.rollout.children import replica_set
 from lockstep.core.rollout.needs import DryRun, Smoke
-from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.revision import render
 from lockstep.core.rollout.view import View
 

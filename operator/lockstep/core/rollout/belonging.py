@@ -15,12 +15,8 @@ from lockstep.api.base import TEMPLATE_ANNOTATION, Manifest
 from lockstep.api.model_deployment_status import ModelDeploymentStatus
 from lockstep.core.key import Key
 from lockstep.core.names import child_name
-from lockstep.core.rollout.observed import (
-    Arm,
-    ChildReplicaSet,
-    Pod,
-    StoredRevision,
-)
+from lockstep.core.pods import Pod
+from lockstep.core.rollout.observed import Arm, ChildReplicaSet, StoredRevision
 
 SKEW: Final = timedelta(seconds=30)
 """By how much the clocks of two API servers may differ; they stamp whole seconds."""

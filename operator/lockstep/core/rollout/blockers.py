@@ -6,8 +6,9 @@ from typing import Final
 
 from lockstep.api.durations import format_duration
 from lockstep.core.moments import clock
+from lockstep.core.pods import Going, Pod
 from lockstep.core.rollout.failures import obstacle, why
-from lockstep.core.rollout.observed import Arm, Going, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.replicas import Counts
 from lockstep.core.rollout.stages import max_surge
 from lockstep.core.rollout.view import View, soonest

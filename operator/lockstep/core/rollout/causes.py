@@ -9,12 +9,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from lockstep.core.pods import Pod
 from lockstep.core.rollout.needs import PodEvents
-from lockstep.core.rollout.observed import (
-    Arm,
-    Pod,
-    PodSaid,
-)
+from lockstep.core.rollout.observed import Arm, PodSaid
 from lockstep.core.rollout.view import View, soonest
 
 PATIENCE: Final = timedelta(seconds=10)

@@ -8,8 +8,9 @@ from lockstep.api.model_deployment import KIND
 from lockstep.api.model_deployment_status import RevisionStatus
 from lockstep.api.service import ServedPort
 from lockstep.core.facts import ChildRef, Foreign, Hand, Trouble
+from lockstep.core.pods import Pod
 from lockstep.core.rollout.messages import named
-from lockstep.core.rollout.observed import Arm, Autoscaler, ChildReplicaSet, Pod
+from lockstep.core.rollout.observed import Arm, Autoscaler, ChildReplicaSet
 
 
 def name_conflict(foreign: Foreign) -> str:

@@ -8,9 +8,10 @@ from lockstep.api.durations import format_duration
 from lockstep.api.failures import FailureReason
 from lockstep.core import names
 from lockstep.core.facts import Trouble, Verb
+from lockstep.core.pods import Pod
 from lockstep.core.refusals import REASONS
 from lockstep.core.rollout import standing
-from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.view import View, soonest
 
 

@@ -9,12 +9,9 @@ Nothing is remembered of it: when a pod was made says whether it remains to be r
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from lockstep.core.pods import Pod
 from lockstep.core.rollout.actions import RemovePod
-from lockstep.core.rollout.observed import (
-    Arm,
-    Pod,
-    Span,
-)
+from lockstep.core.rollout.observed import Arm, Span
 from lockstep.core.rollout.stages import gives_way, max_surge, rolling_surge
 from lockstep.core.rollout.view import View
 

@@ -4,9 +4,10 @@ from typing import Final
 
 from lockstep.api.failures import FailureReason
 from lockstep.core.facts import Trouble
+from lockstep.core.pods import Pod
 from lockstep.core.refusals import refuser
 from lockstep.core.rollout import restart
-from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.stages import gives_way, max_surge
 from lockstep.core.rollout.view import View
 

@@ -28,8 +28,9 @@ from lockstep.api.model_deployment_status import (
     StageStatus,
 )
 from lockstep.api.scalars import LINE
+from lockstep.core.pods import Pod
 from lockstep.core.rollout.actions import Action, RemovePod
-from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.view import View
 
 OOM_KILLED: Final = FailureReason.OOM_KILLED

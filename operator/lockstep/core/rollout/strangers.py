@@ -9,8 +9,9 @@ from typing import Final
 
 from lockstep.api.base import DEPLOYMENT_LABEL
 from lockstep.api.conditions import Reason
+from lockstep.core.pods import Pod
 from lockstep.core.rollout.actions import Action, RemovePod
-from lockstep.core.rollout.observed import Arm, Pod
+from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.view import View
 
 _NAMED: Final = 3

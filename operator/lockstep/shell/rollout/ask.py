@@ -11,17 +11,8 @@ from lockstep.adapters.kubernetes import pod_events
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core.gates.question import Answer, Broken, Question, Reply, Unasked
 from lockstep.core.key import Key
-from lockstep.core.rollout.needs import (
-    DryRun,
-    Needs,
-    PodEvents,
-)
-from lockstep.core.rollout.observed import (
-    Answers,
-    DryRunResult,
-    Observed,
-    PodSaid,
-)
+from lockstep.core.rollout.needs import DryRun, Needs, PodEvents
+from lockstep.core.rollout.observed import Answers, DryRunResult, Observed, PodSaid
 from lockstep.errors import LockstepError
 from lockstep.shell.rollout.smokes import SmokeTests
 from lockstep.shell.telemetry.metrics import Metrics

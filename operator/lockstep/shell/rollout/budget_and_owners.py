@@ -14,30 +14,12 @@ from lockstep.api.model_deployment import DeletionPolicy, ModelDeploymentSpec
 from lockstep.api.resources import BY_KIND, RESOURCES
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import names
-from lockstep.core.facts import (
-    ChildRef,
-    Foreign,
-    Hand,
-    Unreadable,
-)
+from lockstep.core.facts import ChildRef, Foreign, Hand, Unreadable
 from lockstep.core.key import Key
-from lockstep.core.rollout.actions import (
-    PutBudget,
-    RemoveBudget,
-    SetOwnership,
-)
+from lockstep.core.rollout.actions import PutBudget, RemoveBudget, SetOwnership
 from lockstep.core.rollout.children import budget
-from lockstep.core.rollout.children.owner import (
-    Owner,
-    belonging_patch,
-    labels,
-    whole_belonging,
-)
-from lockstep.core.rollout.observed import (
-    REPLICA_SET,
-    Autoscaler,
-    Budget,
-)
+from lockstep.core.rollout.children.owner import Owner, belonging_patch, labels, whole_belonging
+from lockstep.core.rollout.observed import REPLICA_SET, Autoscaler, Budget
 from lockstep.shell.rollout.memory import Memory
 from lockstep.shell.watch.caches import Caches
 

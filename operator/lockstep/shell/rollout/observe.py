@@ -10,6 +10,7 @@ from lockstep.adapters.routers.base import Router
 from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria, Hand, Unreadable
 from lockstep.core.key import Key
+from lockstep.core.pods import Pod
 from lockstep.core.rollout import belonging
 from lockstep.core.rollout.children.owner import Owner
 from lockstep.core.rollout.observed import (
@@ -17,7 +18,6 @@ from lockstep.core.rollout.observed import (
     ChildReplicaSet,
     ConfigCopy,
     Observed,
-    Pod,
     StoredRevision,
 )
 from lockstep.shell.process.clock import Clock

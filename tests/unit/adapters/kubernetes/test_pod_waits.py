@@ -6,7 +6,7 @@ import pytest
 
 from lockstep.adapters.kubernetes.pods import prune
 from lockstep.api.base import Manifest
-from lockstep.core.rollout.observed import Pod, Wait
+from lockstep.core.pods import Pod, Wait
 
 HTTP = {"httpGet": {"path": "/health", "port": 8080}}
 SINCE = "2026-01-01T10:00:00Z"

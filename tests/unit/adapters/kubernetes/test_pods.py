@@ -9,11 +9,7 @@ from lockstep.adapters.kubernetes.pods import prune
 from lockstep.api.base import Manifest
 from lockstep.api.failures import FailureReason
 from lockstep.core.facts import Trouble
-from lockstep.core.rollout.observed import (
-    Crash,
-    Ended,
-    Going,
-)
+from lockstep.core.pods import Crash, Ended, Going
 
 PULL = 'Back-off pulling image "r/x@sha256:aa": ErrImagePull: not found'
 
