@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lockstep.api.model_deployment import ModelDeploymentSpec
-from lockstep.api.model_deployment_status import StageStatus
+from lockstep.api.model_deployment_status import StageStatus, Weights
 from lockstep.core.rollout.observed import ArmService, Observed
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.replicas import Counts, Room, carried, carriers, keepers, split
@@ -143,6 +143,14 @@ def test_status_shows_the_weight_and_whose_it_is() -> None:
     weights = plan(by_weight(halves(3, 2, routing=to(33)), V1, V2), NOW).status.weights
     assert weights is not None
     assert (weights.desired, weights.actual, weights.method) == (50, 33, "Weighted")
+
+
+def test_status_shows_no_weight_that_is_not_confirmed() -> None:
+    before = {"status": {"weights": Weights(desired=50, actual=25, method="Weighted")}}
+    seen = by_weight(halves(2, 2, routing=to(50), **before), V1, V2, pending=True)
+    weights = plan(seen, NOW).status.weights
+    assert weights is not None
+    assert weights.actual == 25
 
 
 FOUR = Room(replicas=4, max_surge=1, weighted=True)

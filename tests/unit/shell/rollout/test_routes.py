@@ -170,7 +170,8 @@ async def test_an_operator_that_died_between_both_writes_finishes(bench: Bench) 
 
 async def test_somebody_elses_route_is_left_alone(bench: Bench) -> None:
     theirs = {"name": FRAUD.name, "namespace": FRAUD.namespace, "uid": "x", "resourceVersion": "1"}
-    bench.kube.have({"kind": KIND, "metadata": theirs, "spec": {"backends": []}})
+    labels = {DEPLOYMENT_LABEL: FRAUD.name}
+    bench.see({"kind": KIND, "metadata": {**theirs, "labels": labels}, "spec": {"backends": []}})
     with pytest.raises(ForeignObjectError):
         await done(bench, traffic(SPLIT))
     assert (await bench.look()).foreign == (Foreign(KIND, FRAUD.name),)
