@@ -3,6 +3,7 @@
 The router is the one with weights that only tests have; its kind stands in the table meanwhile.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from lockstep.api.model_deployment import ModelDeploymentSpec
 from lockstep.api.resources import BY_KIND, Resource
 from lockstep.api.service import Service
 from lockstep.core.facts import ChildRef, Foreign
+from lockstep.core.rollout import planner
 from lockstep.core.rollout.actions import (
     Action,
     PutArmService,
@@ -19,12 +21,18 @@ from lockstep.core.rollout.actions import (
     SetOwnership,
     SetTraffic,
 )
-from lockstep.core.rollout.observed import ArmService, CallerService, Observed
+from lockstep.core.rollout.observed import (
+    Answers,
+    ArmService,
+    CallerService,
+    DryRunResult,
+    Observed,
+)
 from lockstep.core.rollout.routing import Nobody, Only, Routing, split
 from lockstep.errors import ForeignObjectError, TransientError
 from lockstep.shell.rollout import budget_and_owners
 from lockstep.shell.watch.caches import Caches
-from tests.unit.shell.fakes import Bench
+from tests.unit.shell.fakes import NOW, Bench
 from tests.unit.shell.written import FRAUD, UID, model_deployment
 from tests.weighted import KIND, WEIGHTED, WeightedRouter
 
@@ -216,6 +224,29 @@ async def test_a_route_follows_deletion_policy_and_keeps_other_owners(
     seen = await done(bench, SetOwnership(ChildRef(KIND, FRAUD.name), orphan=False))
     owners = [it["uid"] for it in route(bench)["metadata"]["ownerReferences"]]
     assert (owners, seen.misowned) == (["g", UID], ())
+
+
+async def passed(bench: Bench) -> list[str]:
+    """What one whole pass writes, where the API server would take every revision."""
+    bench.kube.log.clear()
+    seen = await bench.look()
+    asked = planner.needs(seen, NOW).dry_run
+    answers = Answers(dry_run=DryRunResult(asked.revision, None) if asked else None)
+    seen = replace(seen, answers=answers)
+    decided = planner.plan(seen, NOW)
+    await bench.store.store(seen, decided, NOW)
+    for action in decided.actions:
+        await bench.act.act(seen, action)
+    return [it.removeprefix("create ") for it in bench.kube.log if it.startswith("create")]
+
+
+async def test_a_first_pass_writes_in_an_order_that_misleads_nobody(bench: Bench) -> None:
+    written = await passed(bench)
+    (revision,) = (it.revision for it in (await bench.look()).stored)
+    own = f"fraud-{revision}"
+    services = [f"Service {own}", "Service fraud", f"{KIND} fraud"]
+    assert written[:5] == [f"ControllerRevision {own}", *services, f"ReplicaSet {own}"]
+    assert await passed(bench) == []
 
 
 async def test_what_a_router_writes_enqueues_its_model_deployment(bench: Bench) -> None:
