@@ -21,7 +21,7 @@ async def _main(settings: Settings) -> int:
     try:
         await wiring.run(settings, handlers.registry, stop)
     except LockstepError as error:
-        logging.getLogger(__name__).critical("the operator ends: %s", error)
+        logging.getLogger(__name__).critical("the operator stops: %s", error)
         return 1
     return 0
 

@@ -53,7 +53,7 @@ class OverdueError(TransientError):
     def __init__(self, after: timedelta, waited_for: str) -> None:
         seconds = after.total_seconds()
         super().__init__(
-            f"the pass did not end within {seconds:g} s: it waited for {waited_for}",
+            f"the pass did not finish within {seconds:g} s: it waited for {waited_for}",
             retry_after=timedelta(0),
         )
         self.waited_for = waited_for
@@ -63,10 +63,10 @@ class ForeignObjectError(LockstepError):
     """An object of this name exists and was not made by us for this owner."""
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"{kind} {name} exists and is not ours")
+        super().__init__(f"{kind} {name} exists and was not created by Lockstep")
         self.kind = kind
         self.name = name
 
 
 class InvariantError(LockstepError):
-    """A promise of ours is broken; nothing is touched until a person has looked."""
+    """An invariant is broken: change nothing until a person has looked."""

@@ -41,7 +41,7 @@ async def test_criteria_are_told_whether_they_can_be_asked_and_who_uses_them(wor
     await world.apply("1.0.0", **GATED)
     status = await told(world, lambda it: it.get("usedBy") == 1)
     assert status["valid"] == "False"
-    assert status["message"].startswith("metric errors cannot be asked: {{revison}} is not")
+    assert status["message"].startswith("metric errors has an invalid query: {{revison}} is not")
     assert status["users"] == [f"{world.namespace}/fraud"]
     await world.criteria()
     status = await told(world, lambda it: it.get("valid") == "True")

@@ -168,7 +168,7 @@ async def besiege(world: Lab, sorts: Sorts, caplog: pytest.LogCaptureFixture) ->
 
 def _untouched(caplog: pytest.LogCaptureFixture) -> set[str]:
     """Those whose status somebody else has made unreadable or impossible, which is logged."""
-    told = [it for it in caplog.records if it.getMessage().startswith("nothing is touched")]
+    told = [it for it in caplog.records if it.getMessage().startswith("changing nothing")]
     return {str(getattr(it, "object", "")).rpartition("/")[2] for it in told}
 
 

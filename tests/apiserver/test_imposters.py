@@ -110,7 +110,7 @@ async def test_a_pod_made_beforehand_is_taken_in_and_does_not_answer_for_the_rev
     make(pod("aaa", of(world, "2.0.0")))
     assert "pod aaa" in await conflicts(world, "StrangePods")
     await world.apply("2.0.0")
-    assert "pod aaa was not made from the template" in await conflicts(world, "AdoptedPods")
+    assert "pod aaa was not created from the template" in await conflicts(world, "AdoptedPods")
     await world.callers_on("1.0.0")
     assert not (await world.status())["candidate"].get("smokeTested")
     del world.kubelet.health["2.0.0"]

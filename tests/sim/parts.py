@@ -34,7 +34,7 @@ class Mood(StrEnum):
     NAN = "dividing by zero"
     SEVERAL = "with a series per pod"
     GARBAGE = "behind a proxy's error page"
-    BUSY = "busy with other questions"
+    BUSY = "busy with other queries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Parts:
             case Mood.GARBAGE:
                 return Broken("HTTP 502 with a body that is not JSON")
             case Mood.BUSY:
-                return Unasked("http://prometheus is busy with other questions")
+                return Unasked("http://prometheus is busy with other queries")
             case Mood.EMPTY:
                 return Reply(())
             case Mood.NAN:

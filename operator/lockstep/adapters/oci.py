@@ -135,7 +135,7 @@ def token(status: int, body: bytes) -> str | Unresolved:
         case 200, {"token": str(text)} | {"access_token": str(text)} if text:
             return text
         case _:
-            return Unresolved(f"its token server gave no token (HTTP {status}); {_LOG_IN}")
+            return Unresolved(f"its token server issued no token (HTTP {status}); {_LOG_IN}")
 
 
 def digest(reference: Reference, status: int, headers: Mapping[str, str]) -> Resolution | None:
@@ -146,7 +146,9 @@ def digest(reference: Reference, status: int, headers: Mapping[str, str]) -> Res
         case 200, str(text) if DIGEST.fullmatch(text):
             return Digest(text)
         case 200, str(text):
-            return Unresolved(f"{reference.server} named {text[:80]!r}, which is no sha256 digest")
+            return Unresolved(
+                f"{reference.server} named {text[:80]!r}, which is not a sha256 digest"
+            )
         case _:
             return refused(reference, status)
 
@@ -163,8 +165,8 @@ def agreed(reference: Reference, said: Resolution | None, manifest: bytes) -> Re
     found = digest_of(manifest)
     if isinstance(said, Digest) and isinstance(found, Digest) and said != found:
         return Unresolved(
-            f"{reference.server} says it is {said.text} and sends {found.text}; try again, and do "
-            "not trust what is between you and the registry"
+            f"{reference.server} says the digest is {said.text} but sends {found.text}; try again, "
+            "and check what is between you and the registry"
         )
     return found if said is None else said
 
@@ -181,7 +183,7 @@ def refused(reference: Reference, status: int) -> Unresolved:
     server = reference.server
     match status:
         case 401 | 403:
-            return Unresolved(f"{server} does not show it to us (HTTP {status}); {_LOG_IN}")
+            return Unresolved(f"{server} denied access (HTTP {status}); {_LOG_IN}")
         case 404:
             name = f"{reference.repository}:{reference.tag}"
             return Unresolved(f"{server} has no {name} (HTTP 404); push it, or correct its name")

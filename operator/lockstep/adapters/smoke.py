@@ -42,7 +42,7 @@ def problem(expect: Expectation, status: int, body: bytes) -> str | None:
     except json_path.TooMuchError:
         return (
             f"jsonPath {expect.json_path} takes too long: it would look at more than "
-            f"{json_path.MOST_VISITS} values; name more of the way, or let the answer be smaller"
+            f"{json_path.MOST_VISITS} values; use a more specific path, or return a smaller answer"
         )
     return _judge(expect, found, body)
 

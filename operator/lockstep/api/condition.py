@@ -20,7 +20,7 @@ class Condition(Seen):
     """One thing that is true, false or not known of the ModelDeployment."""
 
     type: Word
-    """What is said something about."""
+    """Type of the condition."""
     status: Truth
     """True, False or Unknown."""
     reason: Word
@@ -30,4 +30,4 @@ class Condition(Seen):
     last_transition_time: Second
     """When the status last flipped."""
     observed_generation: int = 0
-    """The generation of the spec that this was said of."""
+    """The generation of the spec that this is about."""

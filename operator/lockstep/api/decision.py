@@ -65,33 +65,33 @@ class DecisionSpec(Spec):
     the stage, again. Pause, Resume: hold the trial where it is, and no longer.
     Adopt: take back children that have no owner, as after a backup was restored."""
     revision: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
-    """The revision that is decided about, as `status.candidate.revision` has it."""
+    """The revision that the Decision is about, from `status.candidate.revision`."""
     stage: DnsLabel | None = None
-    """The stage that is decided about."""
+    """The stage that the Decision is about."""
     by: Annotated[str, Field(min_length=1, max_length=253)]
-    """Who decides: the user name that the API server knows the requester by."""
+    """Who decides: your user name as the API server knows it."""
     groups: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=256)], ...], Field(max_length=16)
     ] = ()
-    """The groups that the requester speaks for, of those they are in."""
+    """The groups that you decide for, of those you are in."""
     reason: Annotated[str, Field(max_length=1024)] = ""
-    """Why, in a sentence for those who read it later."""
+    """Why, in a sentence for later readers."""
 
     RULES: ClassVar[Rules] = (
         Rule(
             "self.act in ['Pause', 'Resume', 'Adopt'] "
             "|| has(self.revision) && self.revision.size() > 0",
-            "revision is required but for Pause, Resume and Adopt: name what you decided about",
+            "revision is required except for Pause, Resume and Adopt",
             lambda it: it.act in ABOUT_ALL or bool(it.revision),
         ),
         Rule(
             "!(self.act in ['Approve', 'Reject', 'SkipStage']) || has(self.stage)",
-            "stage is required for Approve, Reject and SkipStage: name what you decided about",
+            "stage is required for Approve, Reject and SkipStage",
             lambda it: it.act not in ABOUT_A_STAGE or it.stage is not None,
         ),
         Rule(
             "self.act == 'Approve' || has(self.reason) && self.reason.size() > 0",
-            "reason is required but for Approve: others will want to know why",
+            "reason is required except for Approve",
             lambda it: it.act is Act.APPROVE or bool(it.reason),
         ),
     )
@@ -99,7 +99,7 @@ class DecisionSpec(Spec):
 
 NEVER_CHANGES: Final = Rule(
     "self.spec == oldSelf.spec",
-    "a Decision never changes: write another one",
+    "a Decision cannot be changed: create another one",
     lambda specs: specs[0] == specs[1],
 )
 """A rule about two versions of one object; in Python, about the pair of their specs."""

@@ -26,7 +26,7 @@ Query = Annotated[
     Field(min_length=1, max_length=_LONGEST_QUERY),
     Rule(
         f"self.matches(r'^{_CLOSED}$')",
-        "has a {{ that no }} closes: write {{name}}, at most 128 characters between the braces",
+        "has a {{ without a closing }}: write {{name}}, at most 128 characters between the braces",
         lambda text: len(text) <= _LONGEST_QUERY and re.fullmatch(_CLOSED, text) is not None,
     ),
 ]
@@ -62,22 +62,22 @@ class Bounds(Spec):
     RULES: ClassVar[Rules] = (
         Rule(
             "!has(self.min) || !has(self.minArg)",
-            "give min or minArg, not both",
+            "set min or minArg, not both",
             lambda it: it.min is None or it.min_arg is None,
         ),
         Rule(
             "!has(self.max) || !has(self.maxArg)",
-            "give max or maxArg, not both",
+            "set max or maxArg, not both",
             lambda it: it.max is None or it.max_arg is None,
         ),
         Rule(
             "has(self.min) || has(self.minArg) || has(self.max) || has(self.maxArg)",
-            "needs min, minArg, max or maxArg: without a limit it says nothing",
+            "needs min, minArg, max or maxArg",
             lambda it: (it.min, it.min_arg, it.max, it.max_arg) != (None,) * 4,
         ),
         Rule(
             "!has(self.min) || !has(self.max) || self.min <= self.max",
-            "min is above max: no value lies between",
+            "min is above max: no value can be in range",
             lambda it: it.min is None or it.max is None or it.min <= it.max,
         ),
     )
@@ -127,7 +127,7 @@ class Arg(Spec):
     """A number with a name, for limits and queries."""
 
     name: ArgName
-    """What limits (`maxArg`) and queries (`{{args.name}}`) call it."""
+    """The name that limits (`maxArg`) and queries (`{{args.name}}`) use."""
     value: Number
     """The number."""
 
@@ -136,27 +136,27 @@ class Metric(Spec):
     """A question put to Prometheus again and again, and what its answers mean."""
 
     name: DnsLabel
-    """What the metric is called; unlike the others."""
+    """Name of the metric, unique."""
     prometheus: PrometheusQuery
     interval: Interval = timedelta(seconds=30)
     """Time from one measurement to the next."""
     initial_delay: Duration = timedelta(0)
     """Time from the beginning of the stage to the first measurement."""
     count: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Valid measurements wanted. Absent: until the soak ends, with at least minSamples."""
+    """Valid measurements required. Absent: until the soak ends, with at least minSamples."""
     success_when: Bounds | None = None
-    """A value inside is a success. Absent: whatever is not a failure."""
+    """A value in this range is a success. Absent: any value that is not a failure."""
     fail_when: Bounds | None = None
     """A value inside is a failure; between the two it is inconclusive. Absent: whatever is not a
     success."""
     failure_limit: Limit = 0
     """Failures that are tolerated; one more fails the gate."""
     inconclusive_limit: Limit = 0
-    """Inconclusive measurements that are tolerated; one more makes the gate inconclusive."""
+    """Inconclusive measurements that are tolerated; one more makes the gate Inconclusive."""
     consecutive_error_limit: Limit = 4
-    """Broken answers in a row that are tolerated; one more makes the gate inconclusive."""
+    """Failed queries in a row that are tolerated; one more makes the gate Inconclusive."""
     min_samples: Annotated[int, Field(ge=1, le=10000)] = 1
-    """Valid measurements without which the gate cannot pass."""
+    """Valid measurements that the gate needs to pass."""
     on_no_data: OnNoData | None = None
     """What a measurement without data means. Pause: wait for data, however long. Fail: a failed
     measurement. Ignore (dryRun metrics only): nothing. Absent: wait, but from the third in a row on
@@ -165,7 +165,7 @@ class Metric(Spec):
     on_failure: FailureAction | None = None
     """What a failure of this metric does. Default: rollback.onFailure of the deployment."""
     dry_run: bool = False
-    """Measure and show, decide nothing."""
+    """Measure and show the metric without deciding anything."""
 
     RULES: ClassVar[Rules] = (
         Rule(
@@ -175,7 +175,7 @@ class Metric(Spec):
         ),
         Rule(
             "!has(self.onNoData) || self.onNoData != 'Ignore' || has(self.dryRun) && self.dryRun",
-            "onNoData Ignore is for dryRun metrics only: zero evidence is never success",
+            "onNoData Ignore is for dryRun metrics only: missing data is never success",
             lambda it: it.on_no_data is not OnNoData.IGNORE or it.dry_run,
         ),
         Rule(
@@ -217,7 +217,7 @@ class ExitCriteriaSpec(Spec):
     args: Annotated[tuple[Arg, ...], Field(max_length=32), KeyedBy(("name",))] = ()
     """Numbers that limits and queries refer to by name."""
     metrics: Annotated[tuple[Metric, ...], Field(min_length=1, max_length=16), KeyedBy(("name",))]
-    """What is measured; the worst result decides."""
+    """What is measured; the worst verdict decides."""
 
     RULES: ClassVar[Rules] = (
         Rule(
@@ -235,4 +235,4 @@ class ClusterExitCriteriaSpec(ExitCriteriaSpec):
     metrics: Annotated[
         tuple[ClusterMetric, ...], Field(min_length=1, max_length=16), KeyedBy(("name",))
     ]
-    """What is measured; the worst result decides."""
+    """What is measured; the worst verdict decides."""

@@ -33,7 +33,7 @@ class LastVerdict(Seen):
     revision: RevisionId
     """The revision that was measured."""
     stage: Word
-    """In which stage."""
+    """The stage."""
     gate: Word
     """The metric whose verdict it is: the worst of the stage, one that is not a dry run if any."""
     verdict: Verdict
@@ -44,7 +44,7 @@ class LastVerdict(Seen):
     limit: Annotated[str, Cut(128)] = blank()
     """What was allowed."""
     dry_run: bool | None = None
-    """It was measured only and decided nothing."""
+    """Whether it was only measured and decided nothing."""
     at: Second
     """When it was measured."""
 
@@ -53,15 +53,15 @@ class ExitCriteriaStatus(Seen):
     """Whether these criteria can be asked at all, who uses them, and what came of it."""
 
     observed_generation: int = 0
-    """The generation of the spec that this was said of."""
+    """The generation of the spec that this is about."""
     valid: Truth = Truth.UNKNOWN
-    """False where a metric cannot be asked, or could never end: stages that use it wait. Unknown
-    until somebody has looked."""
+    """False if a metric cannot be measured, or could never finish: stages that use it wait. Unknown
+    until the operator has checked."""
     message: Sentence | None = None
     """Which metric, and why."""
     used_by: Count = 0
     """How many ModelDeployments have stages that refer to it."""
     users: Annotated[tuple[Annotated[str, Cut(320)], ...], Field(max_length=MOST_USERS)] = ()
-    """The first of them by name, `namespace/name`."""
+    """The first of them by name: `namespace/name`."""
     verdicts: Annotated[tuple[LastVerdict, ...], Field(max_length=MOST_VERDICTS)] | None = None
     """The last verdict of each user, the newest first; absent while there is none."""

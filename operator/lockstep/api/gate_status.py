@@ -40,8 +40,8 @@ class GateStatus(Seen):
     errors: Count = 0
     """Broken answers in a row."""
     suspect: bool = False
-    """A limit is exceeded and stable is looked at too: while Measuring that is still to come, with
-    Inconclusive stable was found to exceed it as well."""
+    """A limit is exceeded, so stable is measured too: with Measuring that is still pending, with
+    Inconclusive stable exceeds it as well."""
     refused: bool | None = None
     """Prometheus cannot read its query: only an edit of the criteria helps."""
     measured_at: Instant | None = None
@@ -49,6 +49,6 @@ class GateStatus(Seen):
     generation: int = 0
     """The generation of the criteria; edited criteria start the evidence anew."""
     dry_run: bool = False
-    """Shown, but decides nothing."""
+    """Whether it is shown only and decides nothing."""
     message: Line = blank()
     """The verdict in a sentence."""

@@ -6,12 +6,12 @@ from lockstep.api.words import Meant
 class Became(Meant):
     """What became of a revision."""
 
-    PROMOTED = ("Promoted", "It went through its stages, or came back, and is stable.")
-    ROLLED_BACK = ("RolledBack", "It failed, or somebody rejected or aborted it.")
-    RETURNED = ("Returned", "Its trial ended because the spec was back at stable.")
-    SUPERSEDED = ("Superseded", "Its trial ended because the spec asked for another revision.")
+    PROMOTED = ("Promoted", "It passed its stages, or was returned to, and became stable.")
+    ROLLED_BACK = ("RolledBack", "It failed, or a person rejected or aborted it.")
+    RETURNED = ("Returned", "Its rollout ended because the spec asked for stable again.")
+    SUPERSEDED = ("Superseded", "Its rollout ended because the spec asked for another revision.")
     PROMOTED_FULL = (
         "PromotedFull",
-        "Somebody decided PromoteFull: its trial went on without stages.",
+        "A Decision PromoteFull skipped its remaining stages.",
     )
-    STAGE_SKIPPED = ("StageSkipped", "Somebody decided SkipStage: its trial went on with the next.")
+    STAGE_SKIPPED = ("StageSkipped", "A Decision SkipStage moved it to the next stage.")

@@ -77,7 +77,7 @@ class Expectation(Spec):
         ),
         Rule(
             "!has(self.min) || !has(self.max) || self.min <= self.max",
-            "min is above max: no answer could be right",
+            "min is above max: no answer could pass",
             lambda it: it.min is None or it.max is None or it.min <= it.max,
         ),
     )
@@ -88,7 +88,7 @@ SmokeTimeout = Annotated[
     PositiveDuration,
     Rule(
         f"!self.matches(r'{DURATION_PATTERN}') || duration(self) <= duration('1m')",
-        "must be at most 1m: a caller would not wait longer either",
+        "must be at most 1m: no client would wait longer",
         at_admission,
     ),
 ]
@@ -103,7 +103,7 @@ class SmokeTest(Spec):
     """Body of the request, JSON."""
     expect: Expectation = Expectation()
     timeout: SmokeTimeout = timedelta(seconds=5)
-    """How long the candidate may take to answer. Nobody who answers is asked three times."""
+    """How long the candidate may take to answer; no answer is retried, a wrong one is not."""
 
 
 class FailureAction(StrEnum):
@@ -120,7 +120,7 @@ class Rollback(Spec):
     """What happens when a trial fails."""
 
     on_failure: FailureAction = FailureAction.ROLLBACK
-    """Rollback: callers go back to stable. Pause: everything stays until a person decides."""
+    """Rollback: traffic returns to stable. Pause: everything stays until a person decides."""
     speed: RollbackSpeed = RollbackSpeed.IMMEDIATE
     """Immediate: all callers go to the stable pods that are ready now. Paced: the share follows
     the ready stable pods."""
@@ -133,9 +133,9 @@ class RollbackWindow(Spec):
     """Back to a completed revision inside it: smoke test and readiness, but no stages again."""
 
     revisions: Annotated[int, Field(ge=1, le=10)] = 3
-    """How many completed revisions before stable are inside."""
+    """How many completed revisions before stable it includes."""
     max_age: PositiveDuration = timedelta(hours=168)
-    """How long ago it may have been completed."""
+    """How long ago they may have been completed."""
 
 
 class RestartLimit(Spec):
@@ -167,7 +167,7 @@ class ChangeRequest(Spec):
     id: Annotated[str, Field(min_length=1, max_length=128)]
     """The ticket: `CHG-10482`."""
     url: Annotated[str, Field(max_length=1024, pattern="^https?://")] | None = None
-    """Where people can read it."""
+    """Link to the ticket."""
     requested_by: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     """The person behind a change that a machine applies, as Decisions name them in `by`."""
 
@@ -177,13 +177,13 @@ class ModelDeploymentSpec(Spec):
 
     model: Model
     change_request: ChangeRequest | None = None
-    """The ticket behind the spec; shown beside the revision, no part of it."""
+    """The ticket behind the spec, shown with the revision and not part of it."""
     replicas: Annotated[int, Field(ge=0, le=10000)] = 1
-    """Pods in all; leave it out where an autoscaler owns it."""
+    """Number of pods; leave it out if an autoscaler sets it."""
     min_ready_seconds: Annotated[int, Field(ge=0, le=3600)] = 0
     """How long a pod must have been ready before it counts."""
     paused: bool = False
-    """Hold the trial where it is; a rollback still happens."""
+    """Hold the rollout where it is; a failure still rolls back."""
     template: Template
     service: Service = Service()
     smoke_test: SmokeTest | None = None
@@ -202,19 +202,19 @@ class ModelDeploymentSpec(Spec):
     """Direct: the first revision serves once it is ready. Gate: all gates of the strategy are
     measured at full size first, with no caller but the preview Service's."""
     retry: Annotated[str, Field(max_length=253)] = ""
-    """Any new value tries a rejected revision again."""
+    """A new value tries a rejected revision again."""
     rollback_to: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
-    """A revision that is rolled out instead of the template, until this is empty again."""
+    """A revision that is rolled out instead of the template, until this field is cleared."""
     restart_at: AwareTime | None = MAY_BE_NULL
-    """Pods that are older than this are replaced, without a new revision and without gates."""
+    """Pods older than this are replaced, without a new revision and without gates."""
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
-    """Delete: children go with the ModelDeployment. Orphan: they stay and go on serving."""
+    """Delete: children are deleted with the ModelDeployment. Orphan: they stay and serve."""
     drain: Duration = timedelta(seconds=5)
     """How long a pod goes on answering after it was told to stop, where its container has no
     preStop hook of its own; 0s turns it off. A second less than the template's
     terminationGracePeriodSeconds is the longest there is place for."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
-    """Old revisions that are remembered."""
+    """Number of old revisions that are kept."""
 
     traffic_method: ClassVar[TrafficMethod] = REPLICA_RATIO
     """How its callers are split: asked of each spec, though no field says another one yet."""
@@ -230,7 +230,7 @@ class ModelDeploymentSpec(Spec):
             "!has(self.rollbackWindow) || !has(self.rollbackWindow.revisions) "
             "|| !has(self.revisionHistoryLimit) "
             "|| self.rollbackWindow.revisions <= self.revisionHistoryLimit",
-            "rollbackWindow.revisions is above revisionHistoryLimit: older ones are forgotten",
+            "rollbackWindow.revisions is above revisionHistoryLimit: older ones are deleted",
             lambda it: (
                 it.rollback_window is None
                 or it.rollback_window.revisions <= it.revision_history_limit

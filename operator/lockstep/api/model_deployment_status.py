@@ -42,20 +42,20 @@ class RevisionStatus(Seen):
     artifact: Short = blank()
     """Its model artifact."""
     smoke_tested: bool = False
-    """Its smoke test has passed: it may be called."""
+    """Whether its smoke test has passed: it may receive traffic."""
     retry: Annotated[str, Field(max_length=253)] = blank()
     """The value of spec.retry under which its trial runs; another value starts the stage anew."""
     author: Person = blank()
-    """Who wrote it, as far as is known: nobody approves their own work where that is excluded."""
+    """Who wrote it, if known; excludeAuthor excludes this person from approving it."""
     ticket: Annotated[str, Cut(200)] = blank()
     """The change request behind it, `jira CHG-10482`."""
     ungated: Word = blank()
     """Why its trial has no further stages: Returned (inside rollbackWindow or keepOld),
     PromotedFull, LastStageSkipped."""
     begun_at: Instant | None = None
-    """When its trial began."""
+    """When its rollout began."""
     took: Annotated[str, Cut(120)] | None = None
-    """How long it stood in the stages that it has passed, `half 5m12s, full 2m`."""
+    """How long it spent in each stage that it has passed: `half 5m12s, full 2m`."""
 
 
 class Deaths(Seen):
@@ -90,16 +90,16 @@ class StageStatus(Seen):
     entered_at: Instant | None = None
     """When the stage's weight was reached; absent before."""
     soak_until: Instant | None = None
-    """When the soak ends; absent while the candidate does not stand."""
+    """When the soak ends; absent while not all candidate pods are ready."""
     deadline: Instant | None = None
-    """When the trial pauses if the stage has not ended."""
+    """When the rollout pauses if the stage has not ended."""
     progress_at: Instant | None = None
     """When the number of available candidate pods last grew or, without progressReady, since when
     something else keeps the weight from being reached; absent in soak, gates and pauses."""
     progress_ready: Count | None = None
-    """How many were available then; absent while something else than pods is waited for."""
+    """How many were available then; absent while waiting for something other than pods."""
     approval_asked_at: Instant | None = None
-    """When everything but people's approval was there."""
+    """When the stage passed and only approval was missing."""
     standing_since: Instant | None = None
     """Since when the candidate's pods have stood without a break, at the stage's weight once it was
     reached: the soak counts from here."""
@@ -109,9 +109,9 @@ class StageStatus(Seen):
     pods: Annotated[tuple[PodMark, ...], Field(max_length=WATCHED)] = ()
     """Pods that have been ready, by the end of their uid, with their restarts until then."""
     failed_pods: Count | None = None
-    """Pods that failed before they were ready and are no longer held against the candidate."""
+    """Pods that failed before they were ready and no longer count against the candidate."""
     vouched_by: Person = blank()
-    """Who promoted what could not be decided; approvals are still wanted."""
+    """Who promoted the undecided stage; approvals are still required."""
 
 
 class Weights(Seen):
@@ -123,9 +123,9 @@ class Weights(Seen):
     desired: Share = 0
     """What the stage asks for."""
     actual: Share = 0
-    """What follows from the ready pods."""
+    """The weight that results from the ready pods."""
     method: Word = "ReplicaRatio"
-    """How callers are split."""
+    """How traffic is split."""
 
 
 class Rejection(Seen):
@@ -138,28 +138,28 @@ class Rejection(Seen):
     retry: Annotated[str, Field(max_length=253)] = blank()
     """The value of spec.retry at that time."""
     judged_by: Annotated[str, Field(max_length=16)] | None = None
-    """A digest of spec.smokeTest and spec.service, where it failed by them: others try it again."""
+    """A digest of spec.smokeTest and spec.service, if its smoke test failed: a change retries."""
     reason: Word
     """Why, in one CamelCase word."""
     message: Sentence
-    """Why, in the sentence that was told."""
+    """Why, in the sentence that was reported then."""
     at: Instant
     """When."""
     unreached_at: Instant | None = None
-    """Since when no caller reaches its pods."""
+    """Since when its pods receive no traffic."""
     keep_until: Instant | None = None
-    """How long its pods stay to be looked at: keepFailed from then on, as the spec has it now."""
+    """How long its pods stay for inspection: spec.rollback.keepFailed from then on."""
 
 
 class Approved(Seen):
     """One person's approval. Void after any change of revision."""
 
     stage: Word
-    """Of which stage of the candidate."""
+    """The stage that was approved."""
     by: Person
     """Who approved."""
     groups: Annotated[tuple[Annotated[str, Cut(256)], ...], Newest(2)] = ()
-    """The groups they spoke for, of those that the stage asks for."""
+    """The groups they approved for, of those that the stage requires."""
     at: Instant
     """When."""
 
@@ -219,7 +219,7 @@ class Kept(Seen):
     since: Instant | None = None
     """When the switch was completed."""
     until: Instant
-    """How long its pods stay: keepOld from then on, as the spec has it now."""
+    """How long its pods stay: keepOld from then on."""
 
 
 class Leaving(Seen):
@@ -257,21 +257,21 @@ class ModelDeploymentStatus(Seen):
     """What the operator says: only what cannot be observed, and what people want to see."""
 
     observed_generation: int = 0
-    """The generation of the spec that all of this was said of."""
+    """The generation of the spec that this status is about."""
     phase: Phase | None = None
     """Healthy, Progressing, Paused or Degraded."""
     message: Sentence = blank()
-    """What is going on and what comes next."""
+    """What is happening and what comes next."""
     stage: StageStatus | None = None
     stable: RevisionStatus | None = None
     """The last completed revision."""
     candidate: RevisionStatus | None = None
-    """The revision on trial."""
+    """The revision that is being rolled out."""
     weights: Weights | None = None
     replicas: Count = 0
-    """Pods of both revisions, but none above spec.replicas: autoscalers divide by it."""
+    """Pods of both revisions, at most spec.replicas: autoscalers divide by it."""
     ready_replicas: Count = 0
-    """Pods that answer callers."""
+    """Ready pods that receive traffic."""
     selector: Annotated[str, Cut(128)] = blank()
     """Selects the pods of both revisions, for autoscalers."""
     gates: Annotated[tuple[GateStatus, ...], Field(max_length=32)] = ()
@@ -282,16 +282,16 @@ class ModelDeploymentStatus(Seen):
     approvals: Annotated[tuple[Approved, ...], Newest(16)] = ()
     """Who approved the candidate, stage by stage."""
     decisions: Annotated[tuple[Taken, ...], Newest(16)] = ()
-    """The Decisions taken since the last change of spec, the latest last."""
+    """The Decisions taken since the last change of the spec, the latest last."""
     hold: Hold | None = None
     adopting: Person = blank()
-    """Who decided that children without an owner are taken back; empty once they are."""
+    """Who decided to adopt children without an owner; empty once they are adopted."""
     paused_by_spec: bool = False
     """spec.paused as last seen: when it changes, it wins over a Decision."""
     secrets: Annotated[tuple[SecretSeen, ...], Newest(16)] = ()
     """The Secrets that stable's pods were started with; content is never read."""
     candidate_secrets: Annotated[tuple[SecretSeen, ...], Newest(16)] = ()
-    """The same of the candidate, as they were when its trial began."""
+    """The Secrets that existed when the candidate's rollout began; content is never read."""
     history: Annotated[tuple[Past, ...], Field(max_length=10)] = ()
     """What became of earlier revisions, the latest last."""
     conditions: Annotated[

@@ -129,9 +129,7 @@ def _sentences(node: Schema) -> list[str]:
 
 def _promises(sentences: list[str]) -> Iterator[str]:
     if sentences:
-        yield "Refused, if need be, with the sentence:\n\n" + "\n".join(
-            f"- {it}" for it in sentences
-        )
+        yield "Validation errors:\n\n" + "\n".join(f"- {it}" for it in sentences)
 
 
 def main(folder: str) -> None:

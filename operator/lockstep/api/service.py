@@ -42,9 +42,9 @@ class ServedPort(Seen):
     name: Annotated[str, Cut(63)] = blank()
     """What it is called."""
     port: Annotated[int, Field(ge=0, le=65535)]
-    """The port that callers use."""
+    """The port of the Service."""
     target_port: int | str
-    """The pod's port behind it, by number or name."""
+    """The port of the pod, by number or name."""
     protocol: Annotated[str, Cut(4)] = Protocol.TCP.value
     """TCP, UDP or SCTP."""
     app_protocol: Annotated[str, Cut(63)] = blank()
@@ -72,11 +72,11 @@ class ServicePort(Spec):
     """One port of the Service."""
 
     name: DnsLabel
-    """What it is called; unlike the others."""
+    """Name of the port, unique."""
     port: Port
-    """The port that callers use."""
+    """The port of the Service."""
     target_port: TargetPort | None = None
-    """The pod's port behind it, by number or name. Default: the same number as port."""
+    """The port of the pod, by number or name. Default: the same number as port."""
     protocol: Protocol = Protocol.TCP
     """TCP, UDP or SCTP."""
     app_protocol: Annotated[str, Field(min_length=1, max_length=63)] | None = None
@@ -99,12 +99,12 @@ _PORTS_DIFFER: Final = Rule(
     "self.all(one, self.exists_one(other, other.port == one.port && "
     "(has(other.protocol) ? other.protocol : 'TCP') "
     "== (has(one.protocol) ? one.protocol : 'TCP')))",
-    "two ports of one number and protocol: callers could not tell them apart",
+    "two ports must not have the same number and protocol",
     lambda ports: len({(it.port, it.protocol) for it in ports}) == len(ports),
 )
 HEADLESS_STAYS: Final = Rule(
     "(has(self.headless) && self.headless) == (has(oldSelf.headless) && oldSelf.headless)",
-    "headless cannot be changed: a Service keeps its address, or has none, for as long as it lives",
+    "headless cannot be changed: a Service keeps its clusterIP for its lifetime",
     lambda _: True,  # about two versions of one object
 )
 
@@ -118,7 +118,7 @@ class Service(Spec):
     port: Port = 80
     """The port that callers use, where there is only one."""
     target_port: TargetPort = 8080
-    """The pod's port behind it, by number or name. A name may mean another number in every
+    """The port of the pod, by number or name. A name may mean another number in every
     revision, so that callers can be split between them."""
     ports: Annotated[
         tuple[ServicePort, ...], Field(max_length=MOST_PORTS), KeyedBy(("name",)), _PORTS_DIFFER
@@ -142,7 +142,7 @@ class Service(Spec):
     RULES: ClassVar[Rules] = (
         Rule(
             "!has(self.headless) || !self.headless || !has(self.type) || self.type == 'ClusterIP'",
-            "headless needs type ClusterIP: a Service without an address has no other one either",
+            "headless needs type ClusterIP",
             lambda it: not it.headless or it.type in {None, ServiceType.CLUSTER_IP},
         ),
         Rule(

@@ -29,23 +29,23 @@ class Approval(Spec):
     """People who have to agree before the stage may end; each says so with a Decision."""
 
     required: Annotated[int, Field(ge=1, le=10)] = 1
-    """How many different people."""
+    """How many different people have to approve."""
     groups: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
         Field(max_length=16),
     ] = ()
-    """Each of them is in one of these groups; empty: whoever may approve."""
+    """Each of them has to be in one of these groups. Empty: anyone with permission to approve."""
     expires_after: PositiveDuration = timedelta(hours=72)
-    """How long after it was asked for; then the trial waits for a person to retry the stage."""
+    """How long people have to approve; then the rollout waits for a person to retry the stage."""
     exclude_author: bool = False
-    """Whether whoever wrote the revision may not approve it."""
+    """Whether the author of the revision may not approve it."""
 
 
 CRITERIA_TWICE: Final = Rule(
     "self.all(one, self.exists_one(other, other.name == one.name && "
     "(has(other.kind) ? other.kind : 'ExitCriteria') "
     "== (has(one.kind) ? one.kind : 'ExitCriteria')))",
-    "names the same criteria twice",
+    "must not name the same criteria twice",
     lambda refs: len(set(refs)) == len(refs),
 )
 CriteriaRefs = Annotated[tuple[CriteriaRef, ...], Field(max_length=8), CRITERIA_TWICE]
@@ -55,26 +55,26 @@ class Stage(Spec):
     """A weight that is held until soak, gates and approvals allow the next one."""
 
     name: DnsLabel
-    """What the stage is called; unlike the others."""
+    """Name of the stage, unique."""
     weight: Weight
     """Whole percent of new connections that the candidate gets."""
     soak: Duration = timedelta(0)
     """The shortest time in the stage; criteria may ask for more."""
     deadline: PositiveDuration | None = None
-    """The longest time in the stage, then the trial pauses. Default: soak and one hour."""
+    """The longest time in the stage, then the rollout pauses. Default: soak plus one hour."""
     exit_criteria: CriteriaRefs = ()
     """What has to pass before the stage may end."""
     approval: Approval | None = MAY_BE_NULL
-    """Who has to agree before the stage may end."""
+    """Who has to approve before the stage may end."""
 
 
 class Bake(Spec):
     """The time after the last stage in which a failed gate still takes callers back."""
 
     duration: PositiveDuration
-    """How long stable stays what it was; gates are measured to the end of it."""
+    """How long stable is kept as what a failure rolls back to; gates are measured until the end."""
     exit_criteria: CriteriaRefs = ()
-    """What has to hold all the while."""
+    """What has to hold during that time."""
 
 
 class StableScale(StrEnum):
@@ -86,14 +86,14 @@ class Canary(Spec):
     """Shift callers stage by stage."""
 
     max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
-    """Pods above `replicas` during a trial; 0 frees a stable pod first, never the last one."""
+    """Pods above `replicas` during a rollout; 0 removes a stable pod first, never the last one."""
     stable_scale: StableScale = StableScale.SHRINK
     """Shrink: stable gives way to the candidate. Keep: it keeps its size until the end, and the
     candidate comes on top of it."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=20), KeyedBy(("name",))]
-    """The stages in their order."""
+    """The stages, in order."""
     bake: Bake | None = None
-    """After the last stage, with all callers on the candidate."""
+    """After the last stage, with all traffic on the candidate."""
 
 
 class PrePromotion(Spec):
@@ -102,20 +102,20 @@ class PrePromotion(Spec):
     soak: Duration = timedelta(0)
     """The shortest time in preview; criteria may ask for more."""
     deadline: PositiveDuration | None = None
-    """The longest time in preview, then the trial pauses. Default: soak and one hour."""
+    """The longest time in preview, then the rollout pauses. Default: soak plus one hour."""
     exit_criteria: CriteriaRefs = ()
-    """What has to pass before callers are switched."""
+    """What has to pass before traffic is switched."""
     approval: Approval | None = MAY_BE_NULL
-    """Who has to agree before callers are switched."""
+    """Who has to approve before traffic is switched."""
 
 
 class PostPromotion(Spec):
     """The time after the switch in which a failed gate still switches callers back."""
 
     duration: PositiveDuration
-    """How long stable stays what it was; gates are measured to the end of it."""
+    """How long stable is kept as what a failure rolls back to; gates are measured until the end."""
     exit_criteria: CriteriaRefs = ()
-    """What has to hold all the while."""
+    """What has to hold during that time."""
 
 
 class BlueGreen(Spec):
@@ -125,11 +125,11 @@ class BlueGreen(Spec):
     """Pods in preview; scaled to `replicas` before the switch. Default: `replicas`."""
     pre_promotion: PrePromotion = PrePromotion()
     auto_promote: bool = True
-    """False: callers are switched when a Decision says Promote."""
+    """False: traffic is switched by a Decision Promote."""
     post_promotion: PostPromotion | None = None
-    """After the switch: a failed gate still switches back."""
+    """After the switch: a failed gate switches traffic back."""
     keep_old: Duration = timedelta(minutes=30)
-    """How long the old revision keeps its pods, from the promotion on, for an instant return."""
+    """How long the old revision keeps its pods after the promotion, for an instant rollback."""
 
 
 class Rolling(Spec):
@@ -141,16 +141,16 @@ class Rolling(Spec):
     """
 
     max_surge: Annotated[int, Field(ge=0, le=1000)] | None = None
-    """Pods above `replicas` on the way. Default: a quarter of them, at least 1."""
+    """Pods above `replicas` during a rollout. Default: a quarter of them, at least 1."""
     max_unavailable: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Pods below `replicas` that callers may have to do with on the way."""
+    """Pods below `replicas` during a rollout."""
 
     RULES: ClassVar[Rules] = (
         Rule(
             "!has(self.maxSurge) || self.maxSurge > 0 "
             "|| has(self.maxUnavailable) && self.maxUnavailable > 0",
             "maxSurge and maxUnavailable are both 0: no pod could be replaced; maxUnavailable 1 "
-            "lets an old one go first",
+            "removes an old one first",
             lambda it: it.max_surge != 0 or it.max_unavailable > 0,
         ),
     )

@@ -27,7 +27,7 @@ class Container(Island):
     """A container as in a Pod; only its image is looked at here."""
 
     name: DnsLabel
-    """What the container is called; unlike the others of its list."""
+    """Name of the container, unique in its list."""
     image: PinnedReference
     """The image, pinned: `repository[:tag]@sha256:…`."""
     env: Annotated[Any, _at_most(1024)] = ()
@@ -37,7 +37,7 @@ class Container(Island):
     ports: Annotated[Any, _at_most(256)] = ()
     """The ports that it listens on."""
     volume_mounts: Annotated[Any, _at_most(256)] = ()
-    """Where it finds the volumes."""
+    """Where volumes are mounted."""
 
 
 class ImageVolumeSource(Island):
@@ -51,7 +51,7 @@ class Volume(Island):
     """A volume as in a Pod; only an image in it is looked at here."""
 
     name: DnsLabel
-    """What the volume is called; unlike the others."""
+    """Name of the volume, unique in its list."""
     image: ImageVolumeSource | None = None
     """An OCI image or artifact as a volume."""
 

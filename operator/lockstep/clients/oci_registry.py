@@ -51,7 +51,7 @@ class RegistryClient:
             return Unresolved(f"{reference.server} did not answer within 30 s; try again later")
         except (aiohttp.ClientError, OSError) as error:
             hint = "" if self._is_plain(reference) else " (plain HTTP needs --plain-http <host>)"
-            return Unresolved(f"{reference.server} cannot be asked: {error}{hint}")
+            return Unresolved(f"{reference.server} could not be reached: {error}{hint}")
 
     async def _resolve(self, reference: Reference) -> Resolution:
         answer = await self._look(reference, {})
@@ -94,7 +94,9 @@ class RegistryClient:
         self, reference: Reference, wanted: Challenge, login: str | None
     ) -> str | Unresolved:
         if not (wanted.realm.startswith("https://") or self._is_plain(reference)):
-            return Unresolved(f"{reference.server} wants a login sent to {wanted.realm}, in clear")
+            return Unresolved(
+                f"{reference.server} requires sending the login to {wanted.realm} without TLS"
+            )
         headers = {"Authorization": f"Basic {login}"} if login else {}
         query = {
             "service": wanted.service,

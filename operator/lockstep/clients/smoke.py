@@ -70,7 +70,7 @@ class SmokeClient:
         ):
             if response.headers.get("Content-Encoding", "").lower() not in _PLAIN:
                 raise aiohttp.ClientPayloadError(
-                    "the answer is compressed, which was not asked for"
+                    "the answer is compressed, but no compression was requested"
                 )
             return response.status, await _bounded(response)
 

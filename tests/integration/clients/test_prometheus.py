@@ -217,11 +217,11 @@ MISBEHAVIOURS: dict[str, tuple[Replying, str]] = {
     ),
     "a login page that claims success": (
         sending(b"\n<!DOCTYPE html><html>Log in</html>"),
-        "{} answered with an HTML page: is it Prometheus' own address?",
+        "{} answered with an HTML page: is this the address of Prometheus?",
     ),
     "an answer that is not JSON": (
         sending(b"ok"),
-        "{} answered with something that is not JSON: is it Prometheus' own address?",
+        "{} answered with something that is not JSON: is this the address of Prometheus?",
     ),
     "JSON from something else": (
         sending({"hello": "world"}),
@@ -329,7 +329,7 @@ async def test_without_an_address_nothing_is_asked() -> None:
     client = PrometheusClient("", timeout=PATIENT)
     answer = await ask(client)
     await client.close()
-    assert answer == Broken("the operator has no Prometheus to ask: its address is not set")
+    assert answer == Broken("no Prometheus address is configured for the operator")
     assert client.asked == 0
 
 
@@ -403,7 +403,9 @@ async def test_all_answers_that_are_read_together_are_bounded_too(
     server.reply = success(one("1"))
     later = await ask(client)
     await client.close()
-    assert answer == Broken(f"{server.url} answered while 0.5 MiB of other answers were read")
+    assert answer == Broken(
+        f"{server.url} could not be read: other answers of 0.5 MiB are being read"
+    )
     assert isinstance(later, Reply), "what was held is given back"
 
 
@@ -477,7 +479,7 @@ async def test_a_question_in_the_line_is_not_late(server: Server) -> None:
     async with asyncio.timeout(5):
         assert [await one for one in waiting[:SHARE]] == [late] * SHARE
     assert not any(one.done() for one in waiting[SHARE:])
-    assert client.why(questions[-1]) == Unasked(f"{server.url} is busy with other questions")
+    assert client.why(questions[-1]) == Unasked(f"{server.url} is busy with other queries")
     server.reply = success(one("1"))
     async with asyncio.timeout(5):
         assert isinstance(await waiting[-1], Reply)
@@ -565,7 +567,7 @@ async def test_addresses_are_bounded_and_idle_ones_make_room(
     server.release.set()
     await client.close()
     assert answer == Broken(
-        f"{server.url} is not asked: questions for 1 other addresses are under way"
+        f"{server.url} was not queried: queries to 1 other addresses are in progress"
     )
     assert client.asked == 3
 

@@ -100,16 +100,16 @@ async def test_the_walk(*, played: Played, knows_alice: bool, heard: list[str]) 
 
 
 REFUSALS: dict[str, tuple[Played, str]] = {
-    "a password that nobody has": (Played(wants="Basic"), "does not show it to us (HTTP 401)"),
-    "a question that nobody knows": (Played(wants="Riddle"), "does not show it to us (HTTP 401)"),
-    "no token": (Played(wants="Bearer", tokens=500), "its token server gave no token"),
+    "a password that nobody has": (Played(wants="Basic"), "denied access (HTTP 401)"),
+    "a question that nobody knows": (Played(wants="Riddle"), "denied access (HTTP 401)"),
+    "no token": (Played(wants="Bearer", tokens=500), "its token server issued no token"),
     "a token without end": (
         Played(wants="Bearer", endless=True),
-        "its token server gave no token (HTTP 200)",
+        "its token server issued no token (HTTP 200)",
     ),
     "a digest beside another manifest": (
         Played(names=False, lies=f"sha256:{'0' * 64}"),
-        f"says it is sha256:{'0' * 64} and sends {DIGEST}; try again",
+        f"says the digest is sha256:{'0' * 64} but sends {DIGEST}; try again",
     ),
 }
 
@@ -128,7 +128,7 @@ async def test_a_login_is_never_sent_in_clear_to_a_third_party() -> None:
         wanted = Reference("r.test", "a", "1")
         got = await client._token(wanted, Challenge("bearer", f"http://{host}/token"), ALICE)
     assert isinstance(got, Unresolved)
-    assert "in clear" in got.why
+    assert "without TLS" in got.why
 
 
 async def test_a_host_that_is_not_there_is_named() -> None:
@@ -137,7 +137,7 @@ async def test_a_host_that_is_not_there_is_named() -> None:
     async with RegistryClient(user_agent="test") as client:
         got = await client.resolve(Reference(host, "a", "1"))
     assert isinstance(got, Unresolved)
-    assert got.why.startswith(f"{host} cannot be asked: ")
+    assert got.why.startswith(f"{host} could not be reached: ")
 
 
 async def test_a_host_that_may_speak_plain_http_is_told_how() -> None:

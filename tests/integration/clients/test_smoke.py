@@ -88,7 +88,7 @@ async def test_an_answer_that_was_packed_is_not_unpacked() -> None:
     async with scripted(packed) as pod:
         got = await CLIENT.ask(trial(pod.url))
     assert pod.asked[0].headers["accept-encoding"] == "identity"
-    assert "the answer is compressed, which was not asked for" in (got.problem or "")
+    assert "the answer is compressed, but no compression was requested" in (got.problem or "")
 
 
 async def test_an_answer_that_comes_byte_by_byte_ends_with_its_time() -> None:

@@ -30,7 +30,7 @@ RESULTS: dict[str, tuple[object, Answer]] = {
     "a scalar": ([1754049600, "42"], Reply((Series(42.0),))),
     "a string": (
         [1754049600, "hello"],
-        Broken(f"{URL} answered with text, not with a number: hello")),
+        Broken(f"{URL} answered with text, not a number: hello")),
     "a matrix": (
         [{"metric": {"pod": "a"}, "values": [[1, "2"], [2, "3"]]}],
         Broken("the query yields a range of values; use an instant one, as rate()")),

@@ -126,14 +126,14 @@ ANSWERS: dict[str, tuple[int, dict[str, str], Resolution | None]] = {
     "no digest: look at the body": (200, {}, None),
     "another algorithm": (
         200, {"Docker-Content-Digest": "sha512:ab"},
-        Unresolved("r.test named 'sha512:ab', which is no sha256 digest")),
+        Unresolved("r.test named 'sha512:ab', which is not a sha256 digest")),
     "no such tag": (
         404, {}, Unresolved("r.test has no ml/fraud:1 (HTTP 404); push it, or correct its name")),
     "unauthorized": (401, {}, Unresolved(
-        "r.test does not show it to us (HTTP 401); log in first (logins are read from `auths` in "
+        "r.test denied access (HTTP 401); log in first (logins are read from `auths` in "
         "~/.docker/config.json, not from its helpers)")),
     "forbidden": (403, {}, Unresolved(
-        "r.test does not show it to us (HTTP 403); log in first (logins are read from `auths` in "
+        "r.test denied access (HTTP 403); log in first (logins are read from `auths` in "
         "~/.docker/config.json, not from its helpers)")),
     "too many requests": (
         429, {}, Unresolved("r.test cannot answer now (HTTP 429); try again later")),

@@ -61,8 +61,8 @@ CASES: dict[str, tuple[Expectation, int, bytes, str | None]] = {
         f"jsonPath $..*..* cannot be used: it {JSON_PATH_SENTENCE}"),
     "a path that meets too many values": (
         Expectation(json_path="$..*[*][*][*]"), 200, b"[" + b"[[[0]]]," * 20_000 + b"0]",
-        ("jsonPath $..*[*][*][*] takes too long: it would look at more than 100000 values; name "
-        "more of the way, or let the answer be smaller")),
+        ("jsonPath $..*[*][*][*] takes too long: it would look at more than 100000 values; use "
+        "a more specific path, or return a smaller answer")),
     "no more of an answer than this is shown": (
         Expectation(), 500, b"x" * 300, "expected HTTP 200, got 500: '" + "x" * 79 + "…'"),
     "more than we read": (

@@ -131,7 +131,7 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     ),
     "two ports of one number": _deployment(
         f"{_SERVICE}.ports",
-        "two ports of one number and protocol: callers could not tell them apart",
+        "two ports must not have the same number and protocol",
         {f"{_SERVICE}.ports": [{"name": "a", "port": 80}, {"name": "b", "port": 80}]},
         {
             f"{_SERVICE}.ports": [
@@ -148,7 +148,7 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     ),
     "a headless load balancer": _deployment(
         _SERVICE,
-        "headless needs type ClusterIP: a Service without an address has no other one either",
+        "headless needs type ClusterIP",
         {f"{_SERVICE}.headless": True, f"{_SERVICE}.type": "LoadBalancer"},
         {
             f"{_SERVICE}.headless": True,
@@ -167,14 +167,14 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     ),
     "an answer above its maximum": _deployment(
         _EXPECT,
-        "min is above max: no answer could be right",
+        "min is above max: no answer could pass",
         {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 0.9},
         {f"{_EXPECT}.min": 1, f"{_EXPECT}.max": 1.0},
     ),
     "neither a pod more nor one less": _deployment(
         "spec.strategy.rolling",
-        "maxSurge and maxUnavailable are both 0: no pod could be replaced; maxUnavailable 1 lets "
-        "an old one go first",
+        "maxSurge and maxUnavailable are both 0: no pod could be replaced; maxUnavailable 1 "
+        "removes an old one first",
         {"spec.strategy": {"rolling": {"maxSurge": 0}}},
         {"spec.strategy": {"rolling": {"maxSurge": 0, "maxUnavailable": 1}}},
     ),
@@ -199,13 +199,13 @@ _DEPLOYMENTS: Final[Mapping[str, Case]] = {
     ),
     "a window beyond what is remembered": _deployment(
         "spec",
-        "rollbackWindow.revisions is above revisionHistoryLimit: older ones are forgotten",
+        "rollbackWindow.revisions is above revisionHistoryLimit: older ones are deleted",
         {"spec.rollbackWindow.revisions": 10, "spec.revisionHistoryLimit": 9},
         {"spec.rollbackWindow.revisions": 9, "spec.revisionHistoryLimit": 9},
     ),
     "a default window beyond what is remembered": _deployment(
         "spec",
-        "rollbackWindow.revisions is above revisionHistoryLimit: older ones are forgotten",
+        "rollbackWindow.revisions is above revisionHistoryLimit: older ones are deleted",
         {"spec.rollbackWindow": {"maxAge": "1h"}, "spec.revisionHistoryLimit": 2},
         {"spec.rollbackWindow": {"maxAge": "1h"}, "spec.revisionHistoryLimit": 3},
     ),
@@ -225,7 +225,7 @@ def _criteria_twice(*holders: str) -> Iterator[tuple[str, Case]]:
             f"{at}: criteria twice, once by default",
             _deployment(
                 at,
-                "names the same criteria twice",
+                "must not name the same criteria twice",
                 {**_around(at), at: twice},
                 {**_around(at), at: differ},
             ),
@@ -270,22 +270,22 @@ def _bounds(kind: str, name: str) -> Iterator[tuple[str, Case]]:
     at = f"{_METRIC}.{name}"
     rows: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
         "two lower ends": (
-            "give min or minArg, not both",
+            "set min or minArg, not both",
             {"min": 0, "minArg": "limit"},
             {"minArg": "limit", "max": 9},
         ),
         "two upper ends": (
-            "give max or maxArg, not both",
+            "set max or maxArg, not both",
             {"max": 9, "maxArg": "limit"},
             {"min": 0, "maxArg": "limit"},
         ),
         "no end": (
-            "needs min, minArg, max or maxArg: without a limit it says nothing",
+            "needs min, minArg, max or maxArg",
             {},
             {"max": 0},
         ),
         "ends that are crossed": (
-            "min is above max: no value lies between",
+            "min is above max: no value can be in range",
             {"min": 2, "max": 1.5},
             {"min": 1.5, "max": 1.5},
         ),
@@ -300,9 +300,9 @@ def _criteria(kind: str) -> Iterator[tuple[str, Case]]:
     yield from _bounds(kind, "failWhen")
     success, failure = f"{_METRIC}.successWhen", f"{_METRIC}.failWhen"
     no_limit = "needs successWhen or failWhen: without a limit the metric can never fail"
-    ignore = "onNoData Ignore is for dryRun metrics only: zero evidence is never success"
+    ignore = "onNoData Ignore is for dryRun metrics only: missing data is never success"
     unclosed = (
-        "has a {{ that no }} closes: write {{name}}, at most 128 characters between the braces"
+        "has a {{ without a closing }}: write {{name}}, at most 128 characters between the braces"
     )
     no_arg = "minArg and maxArg must name one of args"
     rows: dict[str, tuple[str, str, dict[str, object], dict[str, object]]] = {
@@ -380,13 +380,9 @@ _TENANT: Final[Mapping[str, Case]] = {
     )
 }
 
-_NO_REVISION: Final = (
-    "revision is required but for Pause, Resume and Adopt: name what you decided about"
-)
-_NO_STAGE: Final = (
-    "stage is required for Approve, Reject and SkipStage: name what you decided about"
-)
-_NO_REASON: Final = "reason is required but for Approve: others will want to know why"
+_NO_REVISION: Final = "revision is required except for Pause, Resume and Adopt"
+_NO_STAGE: Final = "stage is required for Approve, Reject and SkipStage"
+_NO_REASON: Final = "reason is required except for Approve"
 
 
 def _decision(says: str, refused: Mapping[str, Any], allowed: Mapping[str, Any]) -> Case:
@@ -500,7 +496,7 @@ AT_ADMISSION: Final[Mapping[str, Case]] = {
     },
     "a smoke test of a year": _value(
         "spec.smokeTest.timeout",
-        "must be at most 1m: a caller would not wait longer either",
+        "must be at most 1m: no client would wait longer",
         "8760h",
         "1m",
     ),

@@ -65,7 +65,7 @@ def test_a_status_is_of_one_writer(kind: crds.Kind) -> None:
 def test_a_decision_never_changes() -> None:
     fraud, card = {"act": "Pause"}, {"act": "Resume"}
     assert decision.NEVER_CHANGES.check((fraud, dict(fraud)))
-    with pytest.raises(ValueError, match="write another one"):
+    with pytest.raises(ValueError, match="create another one"):
         decision.NEVER_CHANGES.check((fraud, card))
 
 

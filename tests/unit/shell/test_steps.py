@@ -92,7 +92,7 @@ async def test_what_older_crds_do_not_keep_is_sent_once_and_said_once(
     await bench.store.store(await bench.look(), plan(phase=Phase.DEGRADED), NOW)
     assert bench.kube.log == ["status ModelDeployment fraud"] * 2
     (told,) = [it.getMessage() for it in caplog.records]
-    assert told.startswith("the API server does not keep candidateSecrets of the status")
+    assert told.startswith("the API server drops candidateSecrets of the status")
 
 
 async def test_a_pass_that_thought_about_an_older_spec_does_nothing() -> None:

@@ -58,8 +58,8 @@ def _stopped(status: Manifest) -> Iterator[Wait]:
     if ended.get("exitCode", 0) != 0:
         yield Wait(f"container {name} {_end(ended)}", wrong=True, plain=True)
     elif waiting and reason not in _SLOW:
-        said = waiting.get("message") or "without a word more"
-        yield Wait(f"container {name} waits, {reason}: {said}", wrong=True, plain=True)
+        said = waiting.get("message") or "no message"
+        yield Wait(f"container {name} is waiting, {reason}: {said}", wrong=True, plain=True)
 
 
 def _end(ended: Manifest) -> str:
@@ -98,7 +98,7 @@ def _unready(status: Manifest, spec: Manifest) -> Iterator[Wait]:
 
 def _ended_before(status: Manifest) -> str:
     ended = (status.get("lastState") or {}).get("terminated")
-    return f"; before, it {_end(ended)}" if ended and ended.get("exitCode") else ""
+    return f"; previously it {_end(ended)}" if ended and ended.get("exitCode") else ""
 
 
 def _probe(spec: Manifest, kind: str) -> str:

@@ -41,7 +41,7 @@ def unknown_shape(address: str) -> Broken:
 def not_json(address: str, document: str) -> Broken:
     """A body that is no JSON, though the status was 200: often a login page."""
     kind = "an HTML page" if document.lstrip().startswith("<") else "something that is not JSON"
-    return Broken(f"{shown(address)} answered with {kind}: is it Prometheus' own address?")
+    return Broken(f"{shown(address)} answered with {kind}: is this the address of Prometheus?")
 
 
 def refused(address: str, text: str) -> Broken:
@@ -57,7 +57,7 @@ def refused(address: str, text: str) -> Broken:
 
 
 def no_address() -> Broken:
-    return Broken("the operator has no Prometheus to ask: its address is not set")
+    return Broken("no Prometheus address is configured for the operator")
 
 
 def late(address: str, timeout_seconds: float) -> Broken:
@@ -69,12 +69,12 @@ def under_way(address: str) -> Unasked:
 
 
 def in_the_line(address: str) -> Unasked:
-    return Unasked(f"{shown(address)} is busy with other questions")
+    return Unasked(f"{shown(address)} is busy with other queries")
 
 
 def too_many_addresses(address: str, most: int) -> Broken:
     return Broken(
-        f"{shown(address)} is not asked: questions for {most} other addresses are under way"
+        f"{shown(address)} was not queried: queries to {most} other addresses are in progress"
     )
 
 
@@ -90,7 +90,8 @@ def too_large(address: str, most_bytes: int) -> Broken:
 
 def no_room(address: str, most_bytes: int) -> Broken:
     return Broken(
-        f"{shown(address)} answered while {most_bytes / 2**20:g} MiB of other answers were read"
+        f"{shown(address)} could not be read: other answers of {most_bytes / 2**20:g} MiB are "
+        "being read"
     )
 
 
@@ -124,7 +125,7 @@ def shown(address: str) -> str:
 def _scalar(text: str, address: str) -> Answer:
     value = number(text)
     if value is None:
-        return Broken(f"{shown(address)} answered with text, not with a number: {_excerpt(text)}")
+        return Broken(f"{shown(address)} answered with text, not a number: {_excerpt(text)}")
     return Reply((Series(value),))
 
 

@@ -219,13 +219,13 @@ class _Lines(_Instead):
             for line in filter(None, lines):
                 said = self._said(line)
                 if said is None:
-                    await _pause(f"the watch of {self._watch.plural} went wrong", _text(line))
+                    await _pause(f"the watch of {self._watch.plural} failed", _text(line))
                     yield _TOO_OLD
                     return
             if said:
                 yield said  # of the last line: what kopf remembers is how far it has come
         if self._refused or not (rest == b"" or rest.startswith(b"{")):
-            await _pause(f"the watch of {self._watch.plural} went wrong", _text(rest))
+            await _pause(f"the watch of {self._watch.plural} failed", _text(rest))
             yield _TOO_OLD
 
     def _said(self, line: bytes) -> bytes | None:
@@ -280,5 +280,5 @@ def _text(said: bytes) -> str:
 async def _pause(what: str, said: str) -> None:
     """Whoever answers like this is not helped by being asked at once."""
     excerpt = " ".join(said.split())
-    _LOG.warning("%s (%s); it is tried again in %g s", what, excerpt, _PAUSE_SECONDS)
+    _LOG.warning("%s (%s); retrying in %g s", what, excerpt, _PAUSE_SECONDS)
     await asyncio.sleep(_PAUSE_SECONDS)

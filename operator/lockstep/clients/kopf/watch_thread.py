@@ -86,7 +86,7 @@ class WatchThread:
         finally:
             self._stop.set()
             await self._closed(closed)
-        raise InvariantError(f"watching ended: {why}")
+        raise InvariantError(f"the watches stopped: {why}")
 
     async def _closed(self, closed: asyncio.Event) -> None:
         """Wait for kopf's tasks; some never end after a failure, and the process does without."""
@@ -94,7 +94,7 @@ class WatchThread:
             async with asyncio.timeout(_CLOSING.total_seconds()):
                 await closed.wait()
         except TimeoutError:
-            _LOG.warning("kopf did not end within %g s", _CLOSING.total_seconds())
+            _LOG.warning("kopf did not stop within %g s", _CLOSING.total_seconds())
 
     async def _kopf(self, tell: Callable[[str], object]) -> None:
         """Run kopf, and tell why as soon as any part of it has ended."""

@@ -60,7 +60,7 @@ class Lease:
             if await self._try():
                 break
             await asyncio.sleep(self._pause)
-        _LOG.info("this operator works now", extra={"lease": self._name, "holder": self._identity})
+        _LOG.info("became leader", extra={"lease": self._name, "holder": self._identity})
 
     def _succeed(self, known: Manifest) -> None:
         """Whoever could not renew for so long gave up; who let go, or was killed, does not tell."""
@@ -82,7 +82,7 @@ class Lease:
                 answered = None
             if answered is None:
                 self._ours = None
-                _LOG.error("the lease is lost", extra={"lease": self._name})
+                _LOG.error("lost the lease", extra={"lease": self._name})
                 return
             renewed = answered
 
@@ -94,7 +94,7 @@ class Lease:
         try:
             await self._kube.replace({**self._ours, "spec": spec})
         except TransientError as error:
-            _LOG.warning("the lease was not released, it runs out by itself: %s", error)
+            _LOG.warning("could not release the lease, it expires by itself: %s", error)
         self._ours = None
 
     async def _try(self) -> bool:
@@ -109,7 +109,7 @@ class Lease:
         except LostRaceError:
             return False
         except TransientError as error:
-            _LOG.warning("the lease cannot be taken: %s", error)
+            _LOG.warning("could not acquire the lease: %s", error)
             return False
         return self._ours is not None
 
@@ -139,7 +139,7 @@ class Lease:
                     return None
             except TransientError as error:
                 failed = True
-                _LOG.warning("the lease was not renewed: %s", error)
+                _LOG.warning("could not renew the lease: %s", error)
                 await asyncio.sleep(self._pause / _TURNS)
             else:
                 if failed:
@@ -149,7 +149,7 @@ class Lease:
     def _was_away(self, seconds: float) -> None:
         """Time without an answer is an outage where it is more than a refusal and another try."""
         if seconds > self._pause * _UNWELL:
-            _LOG.warning("the API server answers again, after %.1f s", seconds)
+            _LOG.warning("the API server responds again after %.1f s", seconds)
             self.away(timedelta(seconds=seconds))
 
     async def _still_ours(self) -> bool:

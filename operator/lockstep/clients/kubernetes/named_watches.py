@@ -98,8 +98,8 @@ class _Slots:
         self._wanted += 1
         if self._wanted == self._most + 1:
             _LOG.warning(
-                "ConfigMaps and Secrets are watched in more than %d places: these take turns of "
-                "%g s, and a change is noticed that much later",
+                "ConfigMaps and Secrets are watched in more than %d namespaces: the watches take "
+                "turns of %g s, and changes are noticed that much later",
                 self._most,
                 self._turn_seconds,
             )
@@ -199,7 +199,7 @@ class NamedWatches:
                     progress.version = ""
                 except TransientError as error:
                     progress.version = ""  # whatever it was, all is read again
-                    _LOG.warning("%s cannot be watched: %s", target, error)
+                    _LOG.warning("could not watch %s: %s", target, error)
                 lasted = loop.time() - began
                 failures = 0 if lasted > _SETTLED.total_seconds() else failures + 1
                 await asyncio.sleep(self._wait(failures).total_seconds())

@@ -32,9 +32,9 @@ class Waits:
 
 @dataclass(slots=True)
 class Whereabouts:
-    """What a pass waits for, told to whoever has to end it."""
+    """What a pass waits for, for whoever has to stop it."""
 
-    waits_for: str = "whether a name that it needs is still taken"
+    waits_for: str = "a check whether a name that it needs is taken"
 
 
 async def reconcile(
@@ -61,9 +61,9 @@ async def reconcile(
     if seen is None:
         of.ask.forget(key)
         return Waits(written=await of.act.dismiss(key, now))
-    at.waits_for = "answers to what it asked: a dry run, a smoke test or metrics"
+    at.waits_for = "a dry run, a smoke test or metrics"
     decided = of.planner.plan(await of.ask.ask(seen, of.planner.needs(seen, now)), now)
-    at.waits_for = "its status to be stored"
+    at.waits_for = "its status write"
     try:
         stored = await of.store.store(seen, decided, now)
     except RefusedError as error:

@@ -151,17 +151,17 @@ class WorkerPool:
         try:
             waits = await self._walk(key)
         except LostRaceError as error:
-            _LOG.debug("lost a race: %s", error)
+            _LOG.debug("the object changed during the pass: %s", error)
             return "lost_race", Waits(backoff(self._failed(key), base=_RACE, cap=_RACE_CAP))
         except TransientError as error:
             wait = max(backoff(self._failed(key)), error.retry_after)
-            _LOG.warning("%s; next try in %.3g s", error, wait.total_seconds())
+            _LOG.warning("%s; retrying in %.3g s", error, wait.total_seconds())
             return await self._unanswered(key, error), Waits(wait)
         except ForeignObjectError as error:
             _LOG.warning("%s", error)
             return "foreign", Waits(_SHORTEST)
         except InvariantError as error:
-            _LOG.error("nothing is touched: %s", error)
+            _LOG.error("changing nothing, an invariant is broken: %s", error)
             return "invariant", Waits(RESYNC)
         except Exception:  # noqa: BLE001 (the one place: no object may stop the others)
             _LOG.exception("the pass crashed")

@@ -34,12 +34,12 @@ class Health:
 
         A worker that ended, a lost lease and lost watches end the process by themselves.
         """
-        return [f"{what} are not watched any more" for what in (*self._silent(), *self._deaf())]
+        return [f"{what} are no longer watched" for what in (*self._silent(), *self._deaf())]
 
     def ready(self) -> list[str]:
         if not self._informers.complete:
             return [f"not listed yet: {', '.join(self._informers.missing)}"]
-        return ["the lease was not read yet"] if self.standing == "starting" else []
+        return ["the lease has not been read yet"] if self.standing == "starting" else []
 
     def _silent(self) -> list[str]:
         """A watch that once stood and was not renewed: nothing of that kind is noticed any more."""

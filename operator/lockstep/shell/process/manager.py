@@ -81,7 +81,7 @@ class Manager:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _end(*tasks)
-        raise InvariantError("the lease was lost" if lost in done else "a worker ended")
+        raise InvariantError("lost the lease" if lost in done else "a worker stopped")
 
     async def _crds(self) -> None:
         """Wait for our kinds: kopf looks once, and never watches what was not there."""
@@ -95,7 +95,9 @@ class Manager:
             if not missing:
                 return
             if not said:
-                _LOG.warning("waiting for CRDs: %s are not served", ", ".join(sorted(missing)))
+                _LOG.warning(
+                    "waiting for CRDs that are not installed: %s", ", ".join(sorted(missing))
+                )
             said = True
             await asyncio.sleep(_POLL.total_seconds())
 

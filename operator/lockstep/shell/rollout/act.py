@@ -126,7 +126,7 @@ class Act:
     async def _store_revision(self, owner: Owner, action: StoreRevision) -> None:
         manifest = controller_revision.controller_revision(owner, action)
         self._caches.on_write_response(await self._kube.create(manifest, owner.uid))
-        _LOG.info("stored revision %s as number %s", action.revision, action.number)
+        _LOG.info("created ControllerRevision %s of %s", action.number, action.revision)
 
     async def _note_ports(self, key: Key, action: NotePorts) -> None:
         known = self._caches.revisions.get(Named(key.namespace, action.name))
@@ -136,11 +136,11 @@ class Act:
         patch = {"metadata": {"uid": known.meta.uid, **ports_patch(action.ports)}}
         named = {"kind": "ControllerRevision", "metadata": metadata}
         self._caches.on_write_response(await self._kube.merge(named, patch))
-        _LOG.info("noted the ports of %s", action.name)
+        _LOG.info("recorded the ports of ControllerRevision %s", action.name)
 
     async def _prune_revision(self, key: Key, name: str) -> None:
         known = self._caches.revisions.get(Named(key.namespace, name))
         if known is None:
             return
         await self._kube.delete("ControllerRevision", key.namespace, name, known.meta.uid)
-        _LOG.info("forgot revision %s", name)
+        _LOG.info("deleted ControllerRevision %s", name)

@@ -134,7 +134,9 @@ class Ask:
                 asked = pod_events.query(wanted.uid)
                 listed = await self._kube.events(wanted.namespace, asked)
         except (LockstepError, TimeoutError) as error:
-            _LOG.info("the Events of a pod in %s were not listed: %s", wanted.namespace, error)
+            _LOG.info(
+                "could not list the Events of a pod in namespace %s: %s", wanted.namespace, error
+            )
             return None
         return PodSaid(wanted.uid, pod_events.read(listed))
 

@@ -138,7 +138,7 @@ async def _put_budget(
         fresh = meta(answer)
         if fresh.version == known.meta.version:
             memory.note_noop(of.key, fresh.uid, fresh.version)
-        _LOG.info("put PodDisruptionBudget %s back", of.key.name)
+        _LOG.info("restored PodDisruptionBudget %s", of.key.name)
     caches.on_write_response(answer)
 
 

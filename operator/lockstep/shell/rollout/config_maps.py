@@ -27,7 +27,7 @@ async def act(caches: Caches, kube: Kube, owner: Owner, action: StoreConfig | Pr
     match action:
         case StoreConfig():
             caches.on_write_response(await _copied(kube, owner, action))
-            _LOG.info("copied ConfigMap %s as %s", action.source, action.name)
+            _LOG.info("copied ConfigMap %s to %s", action.source, action.name)
         case PruneConfig(name):
             await _prune(caches, kube, owner.key.namespace, name)
         case other:
@@ -46,4 +46,4 @@ async def _prune(caches: Caches, kube: Kube, namespace: str, name: str) -> None:
     if known is None:
         return
     await kube.delete(_KIND, namespace, name, known.meta.uid)
-    _LOG.info("forgot ConfigMap %s", name)
+    _LOG.info("deleted ConfigMap %s", name)

@@ -89,9 +89,9 @@ class CriteriaStatus:
         try:
             await self._write(ref, record, status)
         except TransientError as error:
-            _LOG.warning("the status of %s is not written yet: %s", title(ref), error)
+            _LOG.warning("could not write the status of %s yet: %s", title(ref), error)
         except LockstepError as error:
-            _LOG.warning("the status of %s was not written: %s", title(ref), error)
+            _LOG.warning("could not write the status of %s: %s", title(ref), error)
             self._barred[uid] = _without_verdicts(status)  # older roles: not again every time
 
     def _recall(self) -> None:

@@ -62,8 +62,8 @@ def _refusals(found: tuple[Decided, ...], of: Key, now: datetime) -> Iterator[An
 
 def _why(decided: Decided, of: Key) -> str:
     if isinstance(decided.spec, Unreadable):
-        return f"it cannot be read: {decided.spec.message}"
+        return f"the Decision is invalid: {decided.spec.message}"
     return (
         f"there is no ModelDeployment {of.name} in namespace {of.namespace}; "
-        "`kubectl get mldep` lists those that can be decided about"
+        "`kubectl get mldep` lists those that exist"
     )

@@ -64,7 +64,7 @@ async def _put(
         memory.note_noop(owner.key, fresh.uid, fresh.generation)
     caches.on_write_response(answer)
     before = known.child.replicas + known.child.surplus
-    _LOG.info("applied ReplicaSet %s: %s replicas, before %s", name, replicas, before)
+    _LOG.info("applied ReplicaSet %s: %s replicas, previously %s", name, replicas, before)
 
 
 def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | None:
@@ -108,4 +108,4 @@ async def _remove_pod(caches: Caches, kube: Kube, owner: Owner, action: RemovePo
     going = await kube.delete("Pod", owner.key.namespace, action.name, action.uid)
     if going:
         caches.on_write_response(going)
-    _LOG.info("deleted pod %s, which a restart replaces", action.name)
+    _LOG.info("deleted pod %s, its ReplicaSet replaces it", action.name)

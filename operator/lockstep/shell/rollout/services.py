@@ -166,19 +166,19 @@ async def act(
             manifest = service.service(owner, of, rendered.selector, action.ports, action.service)
             await _put(caches, memory, kube, owner, manifest, exists=action.exists)
             await routes.put(caches, memory, kube, owner, rendered.objects)
-            _LOG.info("callers of Service %s reach %s", of, _whom(routing))
+            _LOG.info("Service %s sends traffic to %s", of, _whom(routing))
         case SetPreview(revision=revision):
             name, selector = names.preview_name(of), selectors.selector(of, Only(revision))
             asked = service.of_preview(action.service)
             manifest = service.service(owner, name, selector, action.ports, asked)
             await _put(caches, memory, kube, owner, manifest, exists=action.exists)
-            _LOG.info("preview Service %s reaches %s", name, revision)
+            _LOG.info("preview Service %s sends traffic to %s", name, revision)
         case PutArmService(revision=revision):
             name, selector = names.child_name(of, revision), selectors.selector(of, Only(revision))
             asked = service.of_preview(action.service)
             manifest = service.service(owner, name, selector, action.ports, asked, revision)
             await _put(caches, memory, kube, owner, manifest, exists=action.exists)
-            _LOG.info("Service %s reaches %s", name, revision)
+            _LOG.info("Service %s sends traffic to %s", name, revision)
         case RemoveArmService(revision):
             await _remove(caches, kube, Named(owner.key.namespace, names.child_name(of, revision)))
         case RemovePreview():

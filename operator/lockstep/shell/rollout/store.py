@@ -158,8 +158,8 @@ class Store:
         if key not in self._memory.pruned:
             lost = ", ".join(sorted(sent.keys() - stored.keys())) or "a part of a field"
             _LOG.warning(
-                "the API server does not keep %s of the status: its CRDs are older than this "
-                "operator; apply the crds/ of this version", lost,
+                "the API server drops %s of the status: its CRDs are older than this operator; "
+                "apply the crds/ of this version", lost,
             )  # fmt: skip
         self._memory.pruned[key] = stored, sent
 

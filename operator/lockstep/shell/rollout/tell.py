@@ -97,13 +97,13 @@ class Tell:
                 await self._kube.create_once(untold[0])
             except TransientError as error:
                 if isinstance(error, RefusedError) and error.cause is Cause.SPEC:
-                    _LOG.warning("the event was refused: %s", error)
+                    _LOG.warning("the API server refused an Event: %s", error)
                     self._memory.untold[key] = untold[1:]
                     continue
-                _LOG.warning("the event is not recorded yet: %s", error)
+                _LOG.warning("could not record an Event yet: %s", error)
                 return
             except LockstepError as error:
-                _LOG.warning("the event was not recorded: %s", error)
+                _LOG.warning("could not record an Event: %s", error)
             self._memory.untold[key] = untold[1:]
         self._memory.untold.pop(key, None)
 

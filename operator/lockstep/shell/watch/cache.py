@@ -87,7 +87,7 @@ class Cache(Generic[R]):
         try:
             record = self._renew(known, raw) if known and self._renew else self._prune(raw)
         except _MALFORMED as error:
-            _LOG.warning("an object that cannot be read is passed over: %r", error)
+            _LOG.warning("ignoring an object that cannot be read: %r", error)
             record = None
         return Seen(at, seen, raw["metadata"].get("uid"), record)
 

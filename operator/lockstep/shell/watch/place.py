@@ -135,7 +135,7 @@ class Place:
             try:
                 raw = await self._watches.read(self.namespace, Source(self.kind, name))
             except TransientError as error:
-                _LOG.warning("%s %s/%s cannot be read: %s", self.kind, self.namespace, name, error)
+                _LOG.warning("could not read %s %s/%s: %s", self.kind, self.namespace, name, error)
                 self.changed(name)
                 await asyncio.sleep(_pause(failures).total_seconds())
                 failures += 1

@@ -343,7 +343,7 @@ async def test_where_more_is_watched_than_there_are_connections_for_all_take_tur
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     assert made.told == ["begins"] * 5, "nobody had to begin again"
-    assert "are watched in more than 2 places" in caplog.text
+    assert "are watched in more than 2 namespaces" in caplog.text
 
 
 def watches(made: Following) -> list[str]:

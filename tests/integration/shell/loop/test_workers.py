@@ -249,7 +249,7 @@ async def test_a_pass_that_takes_too_long_is_ended_and_said_and_stops_nobody(
             await asyncio.sleep(0.01)
         await thinking.passed(2)
     assert set(thinking.passes) == {FRAUD, CHURN}
-    assert "the pass did not end within 0.02 s: it waited for" in caplog.text
+    assert "the pass did not finish within 0.02 s: it waited for" in caplog.text
 
 
 async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> None:
@@ -268,7 +268,7 @@ async def test_an_ended_pass_is_told_of_its_object_once_and_where_it_was() -> No
         patch.setattr("lockstep.shell.loop.workers.backoff", lambda *_, **__: timedelta(0))
         async with working(thinking, longest=timedelta(milliseconds=20)) as (work, metrics):
             await thinking.passed(4)
-            where = "whether a name that it needs is still taken"
+            where = "a check whether a name that it needs is taken"
             assert told == [(FRAUD, where)], "three were ended, one is told"
             work.enqueue(FRAUD)
             while len(told) < 2:

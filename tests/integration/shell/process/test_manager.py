@@ -175,7 +175,7 @@ async def test_a_lost_lease_ends_the_process(theatre: Theatre) -> None:
     theatre.listed()
     await theatre.thinking.passed(1)
     theatre.stage.lost.set()
-    with pytest.raises(InvariantError, match="the lease was lost"):
+    with pytest.raises(InvariantError, match="lost the lease"):
         await asyncio.wait_for(living, SOON)
 
 

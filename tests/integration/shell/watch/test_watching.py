@@ -309,7 +309,7 @@ async def test_chosen_namespaces_are_listed_one_by_one(monkeypatch: pytest.Monke
 async def test_kopf_ending_by_itself_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handlers, "registry", lambda _: kopf.OperatorRegistry())  # no way to log in
     async with tiny_api() as api, listening(api, monkeypatch) as listener:
-        with pytest.raises(InvariantError, match=r"watching ended: .* observer: LoginError"):
+        with pytest.raises(InvariantError, match=r"the watches stopped: .* observer: LoginError"):
             await asyncio.wait_for(asyncio.shield(listener.task), SOON)
 
 

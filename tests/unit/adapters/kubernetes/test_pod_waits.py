@@ -66,10 +66,11 @@ CASES: dict[str, tuple[Pod, Wait]] = {
         pod(waits("ContainerCreating")), Wait("container server is not created yet")),
     "the first failed pull says so at once": (
         pod(waits("ErrImagePull", "manifest unknown")),
-        Wait("container server waits, ErrImagePull: manifest unknown", wrong=True, plain=True)),
+        Wait(
+            "container server is waiting, ErrImagePull: manifest unknown", wrong=True, plain=True)),
     "a reason without a message": (
         pod(waits("PreStartHookError")),
-        Wait("container server waits, PreStartHookError: without a word more",
+        Wait("container server is waiting, PreStartHookError: no message",
              wrong=True, plain=True)),
     "a readiness probe that is not passed, and what it asks": (
         pod(running(started=True), **probed(readinessProbe=HTTP)),
@@ -87,7 +88,7 @@ CASES: dict[str, tuple[Pod, Wait]] = {
     "a container without probe": (pod(running()), Wait("container server is not ready")),
     "what it died of before": (
         pod(running(lastState=ENDED), **probed(readinessProbe=HTTP)),
-        Wait("container server does not pass its readiness probe (GET :8080/health); before, it "
+        Wait("container server does not pass its readiness probe (GET :8080/health); previously it "
              "ended with exit code 137 (OOMKilled)")),
     "it has ended and will be started again": (
         pod({"containerStatuses": [{"name": "server", "state": ENDED}]}),

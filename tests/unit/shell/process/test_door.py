@@ -95,8 +95,8 @@ async def test_the_probes_say_what_is_wrong() -> None:
                 return response.status, await response.text()
 
         assert await ask("/healthz") == (200, "ok\n")
-        problems.append("pods are not watched any more")
-        assert await ask("/healthz") == (503, "pods are not watched any more\n")
+        problems.append("pods are no longer watched")
+        assert await ask("/healthz") == (503, "pods are no longer watched\n")
         assert await ask("/readyz") == (503, "not listed yet: pods\n")
         assert await ask("/metrics") == (200, "x 1\n")
 
@@ -114,8 +114,8 @@ async def test_a_watch_that_stood_and_was_not_renewed_is_unhealthy(
     monkeypatch.setattr(loop, "time", lambda: now + 10_000)
     named.append("secrets in pay")
     assert health.healthy() == [
-        "pods in all namespaces are not watched any more",
-        "secrets in pay are not watched any more",
+        "pods in all namespaces are no longer watched",
+        "secrets in pay are no longer watched",
     ]
 
 

@@ -118,7 +118,7 @@ async def test_what_cannot_be_read_is_refused_with_the_field() -> None:
     bench = Bench().see(unreadable)
     await bench.act.dismiss(FRAUD, NOW)
     message = bench.kube.objects["Decision", "a"]["status"]["message"]
-    assert message.startswith("it cannot be read: spec.act: ")
+    assert message.startswith("the Decision is invalid: spec.act: ")
 
 
 async def test_a_refusal_that_does_not_get_through_is_tried_again() -> None:

@@ -19,5 +19,5 @@ async def test_it_is_told_for_what_it_had_waited_and_where_things_stand() -> Non
 
 async def test_of_what_is_gone_nothing_is_told() -> None:
     bench = Bench()
-    await bench.tell.pass_ended(FRAUD, "its status to be stored", LONGEST_PASS)
+    await bench.tell.pass_ended(FRAUD, "its status write", LONGEST_PASS)
     assert not bench.kube.recorded
