@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from lockstep.api.exit_criteria import ExitCriteriaSpec
 from lockstep.api.failures import FailureReason
+from lockstep.core.config import Keys
 from lockstep.core.refusals import Cause
 
 
@@ -97,3 +98,11 @@ class Hand:
 
     def __str__(self) -> str:
         return f"{self.field}, by {self.client}" if self.client else self.field
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEdit:
+    """What can be said of a ConfigMap's last change: its keys, and through whom it was written."""
+
+    keys: Keys
+    client: str

@@ -11,8 +11,14 @@ from lockstep.api.decision import Act
 from lockstep.api.gate_status import Verdict
 from lockstep.api.model_deployment_status import StageStatus
 from lockstep.core import config
+from lockstep.core.facts import ConfigEdit
 from lockstep.core.rollout import changes
-from lockstep.core.rollout.observed import Answers, ConfigCopy, ConfigEdit, DryRunResult, Observed
+from lockstep.core.rollout.observed import (
+    Answers,
+    ConfigCopy,
+    DryRunResult,
+    Observed,
+)
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Only

@@ -9,9 +9,9 @@ from lockstep.api.base import Manifest
 from lockstep.api.model_deployment_status import SecretSeen
 from lockstep.core import config
 from lockstep.core.config import Kind
-from lockstep.core.facts import Unreadable
+from lockstep.core.facts import ConfigEdit, Unreadable
 from lockstep.core.rollout.children.config_map import SOURCE
-from lockstep.core.rollout.observed import ConfigCopy, ConfigEdit, StoredRevision
+from lockstep.core.rollout.observed import ConfigCopy, StoredRevision
 
 
 @dataclass(frozen=True, slots=True)

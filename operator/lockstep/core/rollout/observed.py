@@ -15,6 +15,7 @@ from lockstep.api.strategy import CriteriaRef
 from lockstep.core.config import Keys
 from lockstep.core.facts import (
     ChildRef,
+    ConfigEdit,
     Criteria,
     Foreign,
     Hand,
@@ -169,14 +170,6 @@ class ConfigCopy:
     source: str
     digest: str
     keys: Keys = field(default=(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigEdit:
-    """What can be said of a ConfigMap's last change: its keys, and through whom it was written."""
-
-    keys: Keys
-    client: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from lockstep.core.rollout.routing import Everyone, Routing, Shares, reaches, sh
 from lockstep.core.rollout.stages import WHOLE, room, steps, walk
 from lockstep.core.rollout.view import Assessment, DesiredState, View, soonest
 
+_ORDER: Final = tuple(ConditionType)
 _MESSAGE: Final = 1024
 
 
@@ -94,7 +95,7 @@ def unreadable(observed: Observed, spec: Unreadable, now: datetime) -> Plan:
         observed_generation=observed.generation,
         phase=Phase.DEGRADED,
         message=message[:_MESSAGE],
-        conditions=conditions.update(before.conditions, claims, observed.generation, now),
+        conditions=conditions.update(_ORDER, before.conditions, claims, observed.generation, now),
     )
     return Plan(status=status, events=events.between(before, status, Reason.SPEC_INVALID))
 
@@ -130,7 +131,9 @@ def _status(view: View, assessment: Assessment, refusal: Claim | None) -> ModelD
         replicas=min(sum(arm.present for arm in arms), view.spec.replicas),
         ready_replicas=answering,
         selector=f"{DEPLOYMENT_LABEL}={observed.key.name}",
-        conditions=conditions.update(observed.status.conditions, claims, generation, view.now),
+        conditions=conditions.update(
+            _ORDER, observed.status.conditions, claims, generation, view.now
+        ),
     )
 
 

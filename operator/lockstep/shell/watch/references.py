@@ -11,8 +11,8 @@ from lockstep.adapters.kubernetes.config_maps import Content, Sighting
 from lockstep.api.model_deployment_status import SecretSeen
 from lockstep.core import config
 from lockstep.core.config import Kind, Source
+from lockstep.core.facts import ConfigEdit
 from lockstep.core.key import Key
-from lockstep.core.rollout.observed import ConfigEdit
 from lockstep.shell.watch.place import Place, Watches
 
 _At = tuple[str, Kind]
