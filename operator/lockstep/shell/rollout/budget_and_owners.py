@@ -15,7 +15,7 @@ from lockstep.api.resources import BY_KIND, RESOURCES
 from lockstep.clients.kubernetes.api import Kube
 from lockstep.core import names
 from lockstep.core.facts import ChildRef, Foreign, Hand, Unreadable
-from lockstep.core.key import Key
+from lockstep.core.key import Key, Named
 from lockstep.core.rollout.actions import PutBudget, RemoveBudget, SetOwnership
 from lockstep.core.rollout.children import budget
 from lockstep.core.rollout.children.owner import Owner, belonging_patch, labels, whole_belonging
@@ -86,12 +86,12 @@ def _named_by_us(plural: str, record: Any, key: Key) -> bool:  # noqa: ANN401 (a
         case "services":
             ours = {key.name, names.preview_name(key.name), _of_revision(record.meta, key)}
             return record.meta.name in ours
-        case "poddisruptionbudgets":
-            return bool(record.meta.name == key.name)
+        case "replicasets" | "controllerrevisions":
+            return bool(record.meta.name == _of_revision(record.meta, key))
         case "configmaps":
             return bool(record.meta.name.startswith(f"{_of_revision(record.meta, key)}-"))
-        case _:
-            return bool(record.meta.name == _of_revision(record.meta, key))
+        case _:  # a budget, or a router's
+            return bool(record.meta.name == key.name)
 
 
 def _of_revision(of: Meta, key: Key) -> str:
@@ -157,11 +157,9 @@ async def _set_ownership(
     uid = _known_uid(caches, of.key, child) or await _uid_of_unowned(kube, of.key, child)
     if not uid:
         return
-    named = {
-        "kind": child.kind,
-        "metadata": {"name": child.name, "namespace": of.key.namespace},
-    }
-    route = caches.routes[child.kind].get(of.key.named) if child.kind in caches.routes else None
+    at, routes = Named(of.key.namespace, child.name), caches.routes.get(child.kind)
+    named = {"kind": child.kind, "metadata": {"name": at.name, "namespace": at.namespace}}
+    route = routes.get(at) if routes else None
     if route:
         there, version = route.body["metadata"], route.meta.version
         owned = whole_belonging(of, there.get("ownerReferences") or ())

@@ -226,6 +226,21 @@ async def test_a_route_follows_deletion_policy_and_keeps_other_owners(
     assert (owners, seen.misowned) == (["g", UID], ())
 
 
+async def test_a_route_from_a_restored_backup_is_taken_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(budget_and_owners._KINDS, ROW.plural, KIND)
+    await done(bench, traffic(SPLIT))
+    there = route(bench)
+    bench.see({**there, "metadata": {**there["metadata"], "resourceVersion": "900",
+               "ownerReferences": []}})  # fmt: skip
+    bench.kube.version = 900
+    seen = await bench.look()
+    assert (seen.unowned, told(seen)[0]) == ((ChildRef(KIND, FRAUD.name),), Nobody())
+    seen = await done(bench, SetOwnership(ChildRef(KIND, FRAUD.name), orphan=False))
+    assert (seen.unowned, told(seen)) == ((), (SPLIT, True, False))
+
+
 async def passed(bench: Bench) -> list[str]:
     """What one whole pass writes, where the API server would take every revision."""
     bench.kube.log.clear()
