@@ -10,6 +10,7 @@ from lockstep.core.gates.question import Answer
 from lockstep.core.rollout.observed import Answers, DryRunResult, Observed
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, trial
@@ -93,9 +94,10 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), CASES.values(), ids=CASES)
-def test_bake(seen: World, why: str, actions: str) -> None:
+def test_bake(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 COUNTED = {"count": 1}
@@ -147,9 +149,10 @@ OUTCOMES: dict[str, tuple[Observed, Answer, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "said", "why", "actions"), OUTCOMES.values(), ids=OUTCOMES)
-def test_outcome(seen: Observed, said: Answer, why: str, actions: str) -> None:
+def test_outcome(seen: Observed, said: Answer, why: str, actions: str, says: Says) -> None:
     decided = told(seen, said, GOOD)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def test_a_gate_that_has_its_count_is_asked_on() -> None:

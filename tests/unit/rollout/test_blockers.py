@@ -11,6 +11,7 @@ from lockstep.core.pods import Going
 from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import NO_SURGE, SOAK, did
 from tests.unit.rollout.worlds import NOW, V1, V2, V3, World, arm, trial
 
@@ -92,11 +93,14 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("case", "reason", "said"), CASES.values(), ids=CASES)
-def test_the_sentence_names_who_holds_it_up(case: World, reason: str, said: str) -> None:
-    status = plan(case.observed(), NOW).status
-    ready = next(it for it in status.conditions if it.type == "Ready")
+def test_the_sentence_names_who_holds_it_up(
+    case: World, reason: str, said: str, says: Says
+) -> None:
+    decided = plan(case.observed(), NOW)
+    ready = next(it for it in decided.status.conditions if it.type == "Ready")
     assert ready.reason == reason
-    assert said in status.message
+    assert said in decided.status.message
+    says(decided)
 
 
 def test_whoever_only_goes_is_not_talked_about() -> None:

@@ -10,6 +10,7 @@ from lockstep.core.facts import Foreign
 from lockstep.core.rollout.observed import Answers, CallerService, DryRunResult
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import NOW, PORTS, V1, V2, V3, World, arm, named, trial, world
 
@@ -217,9 +218,10 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "done_"), CASES.values(), ids=CASES)
-def test_blue_green(seen: World, why: str, done_: str) -> None:
+def test_blue_green(seen: World, why: str, done_: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, done_)
+    says(decided)
 
 
 def test_keep_old_is_counted_from_the_promotion() -> None:

@@ -38,6 +38,7 @@ from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Only
 from tests.sim.obey import obey
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.worlds import KEY, NOW, PORTS, arm, spec_of, template
 
 DRAIN = timedelta(seconds=5)
@@ -268,13 +269,14 @@ PROBLEMS: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("world", "reason", "message"), PROBLEMS.values(), ids=PROBLEMS)
-def test_what_cannot_begin(world: World, reason: str, message: str) -> None:
+def test_what_cannot_begin(world: World, reason: str, message: str, says: Says) -> None:
     decided = world.plan()
     expected = (reason, message) if reason else ("Accepted", condition(decided, "SpecValid")[1])
     assert condition(decided, "SpecValid") == expected
     assert bool(reason) == (not any(isinstance(it, StoreRevision) for it in decided.actions)) or (
         decided.status.stable is not None
     )
+    says(decided)
 
 
 def test_what_cannot_begin_leaves_stable_alone() -> None:
@@ -318,11 +320,14 @@ LOST: dict[str, tuple[World, str]] = {
 
 
 @pytest.mark.parametrize(("world", "message"), LOST.values(), ids=LOST)
-def test_a_lost_copy_is_said_and_pods_are_left_alone(world: World, message: str) -> None:
+def test_a_lost_copy_is_said_and_pods_are_left_alone(
+    world: World, message: str, says: Says
+) -> None:
     decided = world.plan()
     assert condition(decided, "ConfigLost")[1].startswith(message)
     assert bool(condition(decided, "ConfigLost")[1]) == bool(message)
     assert not any(isinstance(it, PutReplicaSet) for it in decided.actions)
+    says(decided)
 
 
 def test_a_taken_name_stops_the_revision_that_needs_it() -> None:
@@ -391,12 +396,13 @@ SECRETS: dict[str, tuple[World, tuple[SecretSeen, ...], str]] = {
 
 
 @pytest.mark.parametrize(("world", "record", "message"), SECRETS.values(), ids=SECRETS)
-def test_secrets(world: World, record: tuple[SecretSeen, ...], message: str) -> None:
+def test_secrets(world: World, record: tuple[SecretSeen, ...], message: str, says: Says) -> None:
     decided = world.plan()
     assert decided.status.secrets == record
     said = condition(decided, "SecretRotated")[1]
     assert said.startswith(message)
     assert bool(said) == bool(message)
+    says(decided)
 
 
 NEW = stored("0000000e", 2, inputs("b", SETTINGS, CREDENTIAL))

@@ -15,6 +15,7 @@ from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Only
 from lockstep.core.rollout.stages import Step, walk
 from lockstep.core.rollout.updating import view_of
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_gated import BAD, DOWN, GOOD, REF, criteria, told, value
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import NOW, PORTS, V2, World, arm, first, named, world
@@ -147,9 +148,10 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), CASES.values(), ids=CASES)
-def test_first(seen: World, why: str, actions: str) -> None:
+def test_first(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def measured(since: timedelta = 2 * MINUTE, metric: dict[str, Any] | None = None) -> Observed:
@@ -183,9 +185,10 @@ OUTCOMES: dict[str, tuple[Observed, Answer, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "said", "why", "actions"), OUTCOMES.values(), ids=OUTCOMES)
-def test_outcome(seen: Observed, said: Answer, why: str, actions: str) -> None:
+def test_outcome(seen: Observed, said: Answer, why: str, actions: str, says: Says) -> None:
     decided = told(seen, said, said)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def test_what_failed_says_that_nobody_called_it() -> None:

@@ -15,6 +15,7 @@ from lockstep.core.gates.question import Answer, Broken, Question, Reply, Series
 from lockstep.core.rollout.observed import Answers, Observed
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, trial
 
@@ -129,9 +130,11 @@ def test_outcome(
     stable: Answer,
     why: str,
     actions: str,
+    says: Says,
 ) -> None:
     decided = told(begun(found, **spec), candidate, stable)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def test_a_soak_that_is_over_with_good_looks_is_a_passed_stage() -> None:

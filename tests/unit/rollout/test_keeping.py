@@ -13,6 +13,7 @@ from lockstep.api.model_deployment_status import (
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, rejection, world
 
@@ -68,10 +69,11 @@ FAILED: dict[str, tuple[World, str, timedelta | None]] = {
 
 
 @pytest.mark.parametrize(("case", "done", "left"), FAILED.values(), ids=FAILED)
-def test_keep_failed(case: World, done: str, left: timedelta | None) -> None:
+def test_keep_failed(case: World, done: str, left: timedelta | None, says: Says) -> None:
     decided = plan(case.observed(), NOW)
     end = None if left is None else NOW + left
     assert (did(decided).replace("v1=4, ", ""), ends(decided)) == (done, end)
+    says(decided)
 
 
 def test_a_failed_pod_is_looked_for_again_when_its_time_is_over() -> None:
@@ -108,10 +110,11 @@ OLD: dict[str, tuple[World, str, datetime | None]] = {
 
 
 @pytest.mark.parametrize(("case", "done", "until"), OLD.values(), ids=OLD)
-def test_keep_old(case: World, done: str, until: datetime | None) -> None:
+def test_keep_old(case: World, done: str, until: datetime | None, says: Says) -> None:
     decided = plan(case.observed(), NOW)
     kept = decided.status.kept
     assert (did(decided), kept and kept.until) == (done, until)
+    says(decided)
 
 
 def test_an_upgrade_of_the_operator_writes_nothing_about_what_is_kept() -> None:

@@ -13,6 +13,7 @@ from lockstep.core.rollout.observed import Answers, ChildReplicaSet, DryRunResul
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.sim.obey import obey
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (
     NOW,
@@ -107,9 +108,10 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("case", "why", "done"), CASES.values(), ids=CASES)
-def test_what_did_not_fail(case: World, why: str, done: str) -> None:
+def test_what_did_not_fail(case: World, why: str, done: str, says: Says) -> None:
     decided = plan(replace(case.observed(), answers=Answers()), NOW)
     assert (reason(decided), did(decided)) == (why, done), decided.status.message
+    says(decided)
 
 
 def test_the_message_says_who_waits_for_whom() -> None:

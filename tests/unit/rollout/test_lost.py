@@ -12,6 +12,7 @@ from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from tests.sim.obey import obey
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import KEY, NOW, V1, V2, World, arm, template, trial, world
 
@@ -49,9 +50,10 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), CASES.values(), ids=CASES)
-def test_plan(seen: World, why: str, actions: str) -> None:
+def test_plan(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def rebuilt() -> World:

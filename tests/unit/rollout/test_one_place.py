@@ -12,6 +12,7 @@ from lockstep.core.rollout.observed import Answers, DryRunResult
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.replicas import Counts, Room, Side, step
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_blockers import going
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (
@@ -94,11 +95,12 @@ def both(seen: World) -> World:
 
 
 @pytest.mark.parametrize(("case", "why", "done"), CASES.values(), ids=CASES)
-def test_one_place(case: World, why: str, done: str) -> None:
+def test_one_place(case: World, why: str, done: str, says: Says) -> None:
     seen = both(case).observed()
     decided = plan(seen, NOW)
     said = did(decided).replace("store 2, ", "").replace("RemoveBudget", "").rstrip(", ")
     assert (reason(decided), said) == (why, done), decided.status.message
+    says(decided)
 
 
 def test_a_restart_takes_it_first_too() -> None:

@@ -19,6 +19,7 @@ from lockstep.core.rollout.observed import Answers, CallerService, Observed, Sto
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Nobody, Only, Routing
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason
 from tests.unit.rollout.worlds import (
     NOW,
@@ -194,13 +195,14 @@ REFUSED: dict[str, tuple[Told, str]] = {
 
 
 @pytest.mark.parametrize(("told", "expected"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_done_with_one_service(told: Told, expected: str) -> None:
+def test_what_cannot_be_done_with_one_service(told: Told, expected: str, says: Says) -> None:
     decided = plan(told.observed(), NOW)
     assert reason(decided) == expected
     if expected != "Moving":
         assert moved(decided) is None
         valid = next(it for it in decided.status.conditions if it.type == "SpecValid")
         assert valid.status == "False"
+    says(decided)
 
 
 def test_the_refusal_names_both_ports_and_the_ways_out() -> None:

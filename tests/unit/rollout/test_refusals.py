@@ -15,6 +15,7 @@ from lockstep.core.rollout.observed import Answers, Arm, Budget, DryRunResult
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import NO_SURGE, did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, but, first, trial, world
 
@@ -115,10 +116,11 @@ CASES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), CASES.values(), ids=CASES)
-def test_plan(seen: World, why: str, actions: str) -> None:
+def test_plan(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     said = decided.status.rejected.reason if decided.status.rejected else reason(decided)
     assert (said, did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def test_who_waits_for_the_cluster_says_so_and_looks_again_in_time() -> None:
@@ -257,11 +259,12 @@ WRITES: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), WRITES.values(), ids=WRITES)
-def test_refused_writes(seen: World, why: str, actions: str) -> None:
+def test_refused_writes(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     rejected = decided.status.rejected
     said = f"rejected {rejected.reason}" if rejected else reason(decided)
     assert (said, did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def test_the_sentence_names_the_object_the_server_and_what_to_do() -> None:

@@ -15,6 +15,7 @@ from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
 from tests.sim.obey import obey
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import SOAK, did, reason
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, first, rejection, trial, world
 
@@ -108,8 +109,10 @@ BEGINS: dict[str, tuple[World, dict[str, tuple[int, int]]]] = {
 
 
 @pytest.mark.parametrize(("seen", "wanted"), BEGINS.values(), ids=BEGINS)
-def test_who_is_restarted(seen: World, wanted: dict[str, tuple[int, int]]) -> None:
-    assert restarts(plan(seen.observed(), NOW)) == wanted
+def test_who_is_restarted(seen: World, wanted: dict[str, tuple[int, int]], says: Says) -> None:
+    decided = plan(seen.observed(), NOW)
+    assert restarts(decided) == wanted
+    says(decided)
 
 
 FULL = Trouble(FailureReason.QUOTA_EXCEEDED, "exceeded quota")
@@ -141,8 +144,10 @@ GOES_ON: dict[str, tuple[Arm, dict[str, tuple[int, int]]]] = {
 
 
 @pytest.mark.parametrize(("it", "wanted"), GOES_ON.values(), ids=GOES_ON)
-def test_how_a_restart_goes_on(it: Arm, wanted: dict[str, tuple[int, int]]) -> None:
-    assert restarts(plan(stable(arms=(it,), **asked(AGO)).observed(), NOW)) == wanted
+def test_how_a_restart_goes_on(it: Arm, wanted: dict[str, tuple[int, int]], says: Says) -> None:
+    decided = plan(stable(arms=(it,), **asked(AGO)).observed(), NOW)
+    assert restarts(decided) == wanted
+    says(decided)
 
 
 MINUTE = timedelta(minutes=1)
@@ -191,12 +196,15 @@ OF_AN_EDIT: dict[str, tuple[Arm, dict[str, tuple[int, int]]]] = {
 
 
 @pytest.mark.parametrize(("it", "wanted"), OF_AN_EDIT.values(), ids=OF_AN_EDIT)
-def test_pods_that_an_edit_has_made(it: Arm, wanted: dict[str, tuple[int, int]]) -> None:
+def test_pods_that_an_edit_has_made(
+    it: Arm, wanted: dict[str, tuple[int, int]], says: Says
+) -> None:
     decided = plan(stable(arms=(edited(it, edited=SPAN),)).observed(), NOW)
     assert restarts(decided) == wanted
     if wanted:
         left = "1 pod created from a manually edited template remains to be replaced"
         assert left in decided.status.message
+    says(decided)
 
 
 def test_what_an_edit_has_made_is_no_restart_that_somebody_asked_for() -> None:
@@ -298,12 +306,14 @@ NO_ROOM: dict[str, tuple[Arm, str]] = {
 
 
 @pytest.mark.parametrize(("it", "said"), NO_ROOM.values(), ids=NO_ROOM)
-def test_a_restart_says_what_it_waits_for(it: Arm, said: str) -> None:
+def test_a_restart_says_what_it_waits_for(it: Arm, said: str, says: Says) -> None:
     decided = plan(stable(arms=(it,), **asked(AGO)).observed(), NOW)
     assert (reason(decided), said in decided.status.message) == ("Restarting", True)
+    says(decided)
 
 
 @pytest.mark.parametrize(("seen", "why", "done"), DURING.values(), ids=DURING)
-def test_during_a_restart(seen: World, why: str, done: str) -> None:
+def test_during_a_restart(seen: World, why: str, done: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, done)
+    says(decided)

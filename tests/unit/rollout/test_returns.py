@@ -17,6 +17,7 @@ from lockstep.core.rollout.observed import Answers, DryRunResult, SmokeResult
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
 from lockstep.core.rollout.routing import Everyone, Only
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.worlds import (
     NOW,
@@ -139,12 +140,13 @@ WINDOWS: dict[str, tuple[World, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "ungated"), WINDOWS.values(), ids=WINDOWS)
-def test_the_window(seen: World, ungated: str) -> None:
+def test_the_window(seen: World, ungated: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     candidate, stage = decided.status.candidate, decided.status.stage
     assert candidate is not None
     assert stage is not None
     assert (candidate.ungated, stage.name) == (ungated, "direct" if ungated else "half")
+    says(decided)
 
 
 KEPT = {"kept": Kept(revision=V2, version="2.0.0", until=NOW + HOUR)}
@@ -231,9 +233,10 @@ RETURNS: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), RETURNS.values(), ids=RETURNS)
-def test_return(seen: World, why: str, actions: str) -> None:
+def test_return(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def test_a_return_is_told_as_one() -> None:
@@ -388,9 +391,10 @@ TARGETS: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "actions"), TARGETS.values(), ids=TARGETS)
-def test_rollback_to(seen: World, why: str, actions: str) -> None:
+def test_rollback_to(seen: World, why: str, actions: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, actions), decided.status.message
+    says(decided)
 
 
 def decide(seen: World, *passes: World) -> Plan:

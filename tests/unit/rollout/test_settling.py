@@ -16,6 +16,7 @@ from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.routing import Everyone, Only
 from lockstep.core.rollout.settling import LONGEST, settled
 from tests.sim.obey import obey
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did, reason, trouble
 from tests.unit.rollout.test_restart import LONG_AGO, above, aged
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, but, rejection, trial, world
@@ -93,9 +94,10 @@ def told(decided: Plan) -> str:
 
 
 @pytest.mark.parametrize(("it", "why", "actions"), CASES.values(), ids=CASES)
-def test_after_an_outage(it: World, why: str, actions: str) -> None:
+def test_after_an_outage(it: World, why: str, actions: str, says: Says) -> None:
     decided = plan(it.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, actions)
+    says(decided)
 
 
 @pytest.mark.parametrize(("it", "why", "actions"), CASES.values(), ids=CASES)

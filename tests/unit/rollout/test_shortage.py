@@ -10,6 +10,7 @@ from lockstep.adapters.kubernetes.replica_sets import create_failure_reason
 from lockstep.core.facts import Trouble
 from lockstep.core.rollout.observed import Arm
 from lockstep.core.rollout.planner import plan
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import reason
 from tests.unit.rollout.test_restart import AGO, HOMELESS, asked, edited, fresh, stable
 from tests.unit.rollout.worlds import NOW, V1, arm
@@ -99,11 +100,12 @@ CASES: dict[str, tuple[Arm, dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize(("it", "changes", "why", "said"), CASES.values(), ids=CASES)
 def test_a_restart_says_who_refuses_it(
-    it: Arm, changes: dict[str, Any], why: str, said: str
+    it: Arm, changes: dict[str, Any], why: str, said: str, says: Says
 ) -> None:
     decided = plan(stable(arms=(it,), **changes).observed(), NOW)
     assert decided.status.message.endswith(said), decided.status.message
     assert reason(decided) == why
+    says(decided)
 
 
 def test_what_takes_a_person_is_told_once() -> None:

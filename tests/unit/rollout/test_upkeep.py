@@ -13,6 +13,7 @@ from lockstep.core.rollout.actions import SetOwnership
 from lockstep.core.rollout.observed import Autoscaler, Budget
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import plan
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import SOAK, did, reason
 from tests.unit.rollout.worlds import NOW, V1, World, arm, trial, world
 
@@ -49,9 +50,10 @@ BUDGETS: dict[str, tuple[World, str, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "why", "done"), BUDGETS.values(), ids=BUDGETS)
-def test_the_budget(seen: World, why: str, done: str) -> None:
+def test_the_budget(seen: World, why: str, done: str, says: Says) -> None:
     decided = plan(seen.observed(), NOW)
     assert (reason(decided), did(decided)) == (why, done)
+    says(decided)
 
 
 def test_a_taken_budget_is_told_and_looked_at_again() -> None:

@@ -15,6 +15,7 @@ from lockstep.core.rollout.planner import plan
 from lockstep.core.rollout.replicas import Counts, Room, carried, carriers, keepers, split
 from lockstep.core.rollout.routing import Nobody, Only, Routing, Shares
 from lockstep.core.rollout.routing import split as shares
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.test_planner import did
 from tests.unit.rollout.worlds import (
     NOW,
@@ -122,8 +123,10 @@ CASES: dict[str, tuple[Observed, str]] = {
 
 
 @pytest.mark.parametrize(("seen", "expected"), CASES.values(), ids=CASES)
-def test_plan(seen: Observed, expected: str) -> None:
-    assert did(plan(seen, NOW)) == expected
+def test_plan(seen: Observed, expected: str, says: Says) -> None:
+    decided = plan(seen, NOW)
+    assert did(decided) == expected
+    says(decided)
 
 
 def test_a_repeated_pass_asks_a_lagging_data_plane_for_nothing_more() -> None:
