@@ -314,8 +314,7 @@ def promises_hold(seen: Observed) -> None:
     decided = plan(seen, NOW)
     standing = seen
     for action in decided.actions:
-        for of_action in promises.OF_ACTIONS:
-            of_action(standing, decided, action)
+        promises.of_action(standing, decided, action)
         standing = carried_out(standing, action)
     for of_pass in promises.OF_PASSES:
         of_pass(seen, replace(standing, status=decided.status), decided)

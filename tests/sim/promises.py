@@ -6,6 +6,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from lockstep.api.condition import Truth
 from lockstep.api.conditions import OF_THE_PHASE, TOLD, Reason
@@ -18,10 +19,23 @@ from lockstep.api.strategy import CriteriaRef
 from lockstep.core.facts import Criteria
 from lockstep.core.rollout.actions import (
     Action,
+    AnswerDecision,
+    NotePorts,
+    PruneConfig,
+    PruneRevision,
+    PutArmService,
+    PutBudget,
     PutReplicaSet,
+    RemoveArmService,
+    RemoveBudget,
     RemovePod,
+    RemovePreview,
     RemoveReplicaSet,
+    SetOwnership,
+    SetPreview,
     SetTraffic,
+    StoreConfig,
+    StoreRevision,
 )
 from lockstep.core.rollout.observed import Arm, Observed
 from lockstep.core.rollout.plan import Plan
@@ -93,14 +107,14 @@ def _taken_back_by_a_person(decided: Plan) -> bool:
     return person and status.stable is None
 
 
-def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
+def capacity_is_kept(
+    before: Observed, decided: Plan, action: SetTraffic | PutReplicaSet | RemoveReplicaSet
+) -> None:
     """Moving forward leaves at least replicas available in reach, one less without surge.
 
     Taking callers back at once is the exception, from a trial or from pods that only stood in:
     they go to whatever pods are ready.
     """
-    if not isinstance(action, SetTraffic | PutReplicaSet | RemoveReplicaSet):
-        return
     allowed = isinstance(action, SetTraffic) and _takes_back(before, decided, action)
     if allowed and not _is_a_change_of_mind(before, decided):
         return
@@ -116,14 +130,11 @@ def capacity_is_kept(before: Observed, decided: Plan, action: Action) -> None:
     )
 
 
-def a_restart_takes_no_pod_that_is_needed(before: Observed, decided: Plan, action: Action) -> None:
+def a_restart_takes_no_pod_that_is_needed(before: Observed, action: RemovePod) -> None:
     """A pod that answers is replaced only beside as many as are asked for, one less without surge.
 
     The last one is never taken first.
     """
-    del decided
-    if not isinstance(action, RemovePod):
-        return
     arm = before.arm(action.revision)
     if not any(pod.ready for pod in arm.pods if pod.uid == action.uid):
         return
@@ -138,13 +149,15 @@ def _others_would_be_met(before: Observed, routing: Routing | None) -> set[str]:
     return {it.name for it in before.strangers if it.ready and reaches(routing, it.revision)}
 
 
-def nobody_is_sent_to_somebody_elses_pod(before: Observed, decided: Plan, action: Action) -> None:
+def nobody_is_sent_to_somebody_elses_pod(
+    before: Observed, decided: Plan, action: SetTraffic
+) -> None:
     """No step brings callers to a pod that only has our labels; but nobody waits for a dead stable.
 
     Who has always met it, as one with stable's own labels, cannot be helped.
     """
     stable = decided.status.stable
-    if not isinstance(action, SetTraffic) or stable is None or _sent_by_hand(before):
+    if stable is None or _sent_by_hand(before):
         return
     if not before.arm(stable.revision).ready or action.routing == Only(stable.revision):
         return
@@ -153,12 +166,10 @@ def nobody_is_sent_to_somebody_elses_pod(before: Observed, decided: Plan, action
     keep("no step brings callers to somebody else's pod", not newly, f"{action.routing}: {newly}")
 
 
-def only_our_own_pods_are_removed(before: Observed, decided: Plan, action: Action) -> None:
+def only_our_own_pods_are_removed(before: Observed, action: RemovePod) -> None:
     """A pod of somebody else is theirs, whatever it is labelled."""
-    del decided
     theirs = {it.name for it in before.strangers}
-    gone = action.name if isinstance(action, RemovePod) else ""
-    keep("no pod of somebody else is removed", gone not in theirs, gone)
+    keep("no pod of somebody else is removed", action.name not in theirs, action.name)
 
 
 def _is_a_change_of_mind(before: Observed, decided: Plan) -> bool:
@@ -222,13 +233,11 @@ def _candidate_is_gone(before: Observed, decided: Plan) -> bool:
     return candidate is None or not before.arm(candidate.revision).ready
 
 
-def surge_is_kept(before: Observed, decided: Plan, action: Action) -> None:
+def surge_is_kept(before: Observed, decided: Plan, action: PutReplicaSet) -> None:
     """Pods are added only within replicas and surge, counting what was asked for.
 
     Keep has the candidate on top; a stage that needs one pod of each has them.
     """
-    if not isinstance(action, PutReplicaSet):
-        return
     if action.replicas <= before.arm(action.revision).wanted:
         return
     spec, after = spec_of(before), carried_out(before, action)
@@ -252,13 +261,11 @@ def _most(spec: ModelDeploymentSpec, status: ModelDeploymentStatus) -> int:
     return most
 
 
-def the_way_opens_for_the_proven_only(before: Observed, decided: Plan, action: Action) -> None:
+def the_way_opens_for_the_proven_only(before: Observed, decided: Plan, action: SetTraffic) -> None:
     """Traffic is never opened to a revision that is neither stable nor a smoke-tested candidate.
 
     Who serves already may go on while stable has no ready pod.
     """
-    if not isinstance(action, SetTraffic):
-        return
     allowed = _allowed(decided.status) | _paced(before, decided.status)
     was, then = {arm.revision for arm in reached(before)}, reached(carried_out(before, action))
     alone = not any(arm.ready for arm in then)
@@ -287,15 +294,32 @@ def _paced(before: Observed, status: ModelDeploymentStatus) -> set[str]:
     return {status.rejected.revision} if status.rejected and paced else set()
 
 
-OF_ACTIONS = (
-    nobody_is_left_without_an_answer,
-    capacity_is_kept,
-    a_restart_takes_no_pod_that_is_needed,
-    surge_is_kept,
-    the_way_opens_for_the_proven_only,
-    nobody_is_sent_to_somebody_elses_pod,
-    only_our_own_pods_are_removed,
-)
+def of_action(before: Observed, decided: Plan, action: Action) -> None:
+    """All that an action may break; of a new one somebody has to say here what that is."""
+    nobody_is_left_without_an_answer(before, decided, action)
+    match action:
+        case SetTraffic():
+            capacity_is_kept(before, decided, action)
+            the_way_opens_for_the_proven_only(before, decided, action)
+            nobody_is_sent_to_somebody_elses_pod(before, decided, action)
+        case PutReplicaSet():
+            capacity_is_kept(before, decided, action)
+            surge_is_kept(before, decided, action)
+        case RemoveReplicaSet():
+            capacity_is_kept(before, decided, action)
+        case RemovePod():
+            a_restart_takes_no_pod_that_is_needed(before, action)
+            only_our_own_pods_are_removed(before, action)
+        case PutArmService() | RemoveArmService():
+            pass  # ``weights.of_actions``, where requests are split by weight
+        case SetPreview() | RemovePreview() | PutBudget() | RemoveBudget() | SetOwnership():
+            pass  # neither callers nor pods notice
+        case StoreRevision() | NotePorts() | PruneRevision() | StoreConfig() | PruneConfig():
+            pass  # the same: it is kept for later
+        case AnswerDecision():
+            pass  # a word to somebody
+        case other:
+            assert_never(other)
 
 
 # ── Promises about one pass ──────────────────────────────────────────────────────────────────────

@@ -359,8 +359,7 @@ class Story:
 
     def _acts(self, standing: Observed, action: Action) -> None:
         decided = self.thinking.decided
-        for promise in promises.OF_ACTIONS:
-            self._kept(functools.partial(promise, standing, decided, action))
+        self._kept(lambda: promises.of_action(standing, decided, action))
         self._kept(lambda: weights.of_actions(standing, decided, action))
         self._kept(
             lambda: promises.callers_do_not_return_to_the_rejected(standing, action, self._recalled)

@@ -1,9 +1,14 @@
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from lockstep.api import crds
+from lockstep.api import crds, decision
+from lockstep.api.service import HEADLESS_STAYS
 from tests.unit.api.manifests import WHOLE, change, steps
-from tests.unit.api.rule_cases import AT_ADMISSION, IN_SPEC, NAMES, Case
+from tests.unit.api.rule_cases import AT_ADMISSION, CASES, IN_SPEC, NAMES, Case
 
 MODELS: dict[str, type[BaseModel]] = {kind.kind: kind.spec for kind in crds.KINDS}
 
@@ -13,6 +18,30 @@ def _mistakes(refused: ValidationError) -> list[tuple[tuple[str | int, ...], str
     return [
         (error["loc"], error["msg"]) for error in refused.errors() if error["type"] != "too_short"
     ]
+
+
+def _rules(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    yield from ((path, rule["message"]) for rule in schema.get("x-kubernetes-validations", ()))
+    for name, inner in schema.get("properties", {}).items():
+        yield from _rules(inner, f"{path}.{name}".lstrip("."))
+    if "items" in schema:
+        yield from _rules(schema["items"], f"{path}[]")
+
+
+def _every_rule() -> Iterator[tuple[str, str, str]]:
+    for kind in crds.KINDS:
+        spec = crds.definition(kind)["spec"]
+        schema = spec["versions"][0]["schema"]["openAPIV3Schema"]
+        yield from ((spec["names"]["kind"], *rule) for rule in _rules(schema, ""))
+
+
+def test_every_cel_rule_is_in_the_table() -> None:
+    told = {(case.kind, re.sub(r"\d+", "", case.at), case.says) for case in CASES.values()}
+    changes = {  # about two versions of one
+        ("Decision", "", decision.NEVER_CHANGES.sentence),
+        ("ModelDeployment", "spec.service", HEADLESS_STAYS.sentence),
+    }
+    assert told | changes == set(_every_rule())
 
 
 @pytest.mark.parametrize("case", IN_SPEC.values(), ids=IN_SPEC)
