@@ -40,7 +40,8 @@ class Resource:
             name, in place of all objects of users' namespaces.
         body: In which form a new object is sent.
         patch: How an object of ours that is there already is brought into shape.
-        optional: Whether an API server may be without it. It is watched as soon as it is served.
+        optional: Whether an API server may be without it. It is watched as soon as it is served;
+            where it is taken away later, health ends the process and the next begins without it.
     """
 
     group: str
