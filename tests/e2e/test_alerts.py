@@ -134,7 +134,7 @@ CASES: dict[str, tuple[Callable[[], Well], set[str]]] = {
 }
 
 SAID = {
-    "LockstepPassesStale": "has ended no pass for 15m 0s",
+    "LockstepPassesStale": "has finished no pass for 15m 0s",
     "LockstepPassesFail": 'end as "crashed"',
     "LockstepForbidden": "does not let Lockstep list pods",
     "LockstepPrometheusUnanswered": "no usable answer to 100%",

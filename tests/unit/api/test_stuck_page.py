@@ -16,7 +16,7 @@ PAGE = Path("docs/how-to/stuck.md").read_text()
 TIME, PERSON, MEND, BESIDE, EVENTS = (
     "It waits for time or data",
     "It waits for a person",
-    "Something has to be mended",
+    "Something has to be fixed",
     "Conditions that stop nothing",
     "Warning Events that are no reason of a condition",
 )
