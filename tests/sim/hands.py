@@ -109,7 +109,7 @@ class Hands:
             author=AUTHOR,
             strangers=tuple(self.objects.of(ALIENS, cached=True).values()),
             decisions=self._decisions(),
-            refused=self.held.known(key),
+            refused=self.held.known(),
             outage=self.outage,
         )
         return self._standing

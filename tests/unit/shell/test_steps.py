@@ -149,9 +149,10 @@ async def test_in_a_crowd_counts_are_kept_as_long_as_evidence() -> None:
     bench = Bench().see(model_deployment(status=status(phase=Phase.HEALTHY, replicas=1)))
     seen, counted = await bench.look(), plan(phase=Phase.HEALTHY, replicas=2)
     assert await bench.store.store(seen, counted, bench.now) == SIGHT_WITHIN
-    kept = bench.memory.pending[FRAUD]
-    others = {Key("ModelDeployment", "pay", f"other-{number}"): kept for number in range(CROWD)}
-    bench.memory.pending.update(others)
+    kept = bench.memory.of(FRAUD).pending
+    assert kept
+    for number in range(CROWD):
+        bench.memory.keep(Key("ModelDeployment", "pay", f"other-{number}"), kept)
     assert await bench.store.store(seen, counted, bench.now) == EVIDENCE_WITHIN
     assert bench.kube.log == []
 
@@ -258,9 +259,9 @@ async def test_an_apply_that_changed_nothing_settles_the_difference() -> None:
     await bench.act.act(seen, put())
     same = SetTraffic(routing=Only("r1"), ports=Service().served(), exists=True)
     await bench.act.act(seen, same)
-    assert bench.memory.noops == {FRAUD: {"uid-r1": 1, "uid-svc": 10}}
+    assert bench.memory.of(FRAUD).noops == {"uid-r1": 1, "uid-svc": 10}
     await bench.act.act(seen, put(replicas=3))
-    assert bench.memory.noops[FRAUD]["uid-r1"] == 1, "what changed is not settled"
+    assert bench.memory.of(FRAUD).noops["uid-r1"] == 1, "what changed is not settled"
 
 
 async def test_a_taken_name_is_remembered_for_the_next_look() -> None:
@@ -316,7 +317,7 @@ async def test_only_the_latest_wait_to_be_told() -> None:
     for number in range(20):
         event = Event(EventReason.STAGE_ENTERED, str(number))
         bench.tell.note(await bench.look(), Plan(status=ModelDeploymentStatus(), events=(event,)))
-    assert [it["message"] for it in bench.memory.untold[FRAUD]] == [str(n) for n in range(4, 20)]
+    assert [it["message"] for it in bench.memory.of(FRAUD).untold] == [str(n) for n in range(4, 20)]
 
 
 async def test_what_a_broken_pass_stored_is_told_by_the_next() -> None:
@@ -478,4 +479,4 @@ async def test_memory_of_what_is_gone_is_let_go() -> None:
     raw = bench.kube.objects["ModelDeployment", "fraud"]
     bench.caches.read("modeldeployments", raw, "DELETED")
     assert await bench.follow.follow(FRAUD) is None
-    assert not bench.memory.versions
+    assert not bench.memory.objects

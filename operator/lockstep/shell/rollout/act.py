@@ -76,7 +76,7 @@ class Act:
         """
         owner, refusals = (
             budget_and_owners.owner(seen.key, seen.uid, seen.spec),
-            self._memory.refusals,
+            self._memory.of(seen.key).refusals,
         )
         left = refusals.left(seen, action, self._clock())
         if left is not None:
@@ -86,14 +86,15 @@ class Act:
         except RefusedError as error:
             return refusals.refused(seen, action, error, self._clock())
         except ForeignObjectError as error:
-            self._memory.note_conflict(seen.key, Foreign(error.kind, error.name), self._clock())
+            conflict = Foreign(error.kind, error.name)
+            self._memory.of(seen.key).foreign[conflict] = self._clock()
             raise
         refusals.done(seen.key, action)
         return None
 
     def planned(self, key: Key, actions: Iterable[Action]) -> None:
         """Take note of all that a pass is about to do."""
-        self._memory.refusals.planned(key, actions)
+        self._memory.of(key).refusals.planned(key, actions)
 
     async def dismiss(self, key: Key, now: datetime) -> timedelta | None:
         """Refuse the Decisions about a ModelDeployment that does not exist."""

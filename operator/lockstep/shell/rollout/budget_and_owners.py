@@ -41,7 +41,7 @@ def find_budget(caches: Caches, memory: Memory, of: Owner) -> Budget | None:
     seen = caches.budgets.get(of.key.named)
     if seen is None or seen.meta.owner_uid != of.uid:
         return None
-    noop = memory.was_noop(of.key, seen.meta.uid, seen.meta.version)
+    noop = memory.of(of.key).was_noop(seen.meta.uid, seen.meta.version)
     differing = "" if noop else _differing(seen, of)
     hand = Hand(f"spec.{differing}", seen.client) if differing else None
     return Budget(uid=seen.meta.uid, drifted=bool(differing), hand=hand)
@@ -137,7 +137,7 @@ async def _put_budget(
         answer = await kube.merge(rendered, patch)
         fresh = meta(answer)
         if fresh.version == known.meta.version:
-            memory.note_noop(of.key, fresh.uid, fresh.version)
+            memory.of(of.key).note_noop(fresh.uid, fresh.version)
         _LOG.info("restored PodDisruptionBudget %s", of.key.name)
     caches.on_write_response(answer)
 
@@ -169,7 +169,7 @@ async def _set_ownership(
         patch = {"metadata": {"uid": uid, "labels": labels(of), **belonging_patch(of)}}
         answer = await kube.merge_items(named, patch)
     caches.on_write_response(answer)
-    memory.foreign.get(of.key, {}).pop(Foreign(child.kind, child.name), None)
+    memory.of(of.key).foreign.pop(Foreign(child.kind, child.name), None)
     _LOG.info("%s %s now follows deletionPolicy %s", child.kind, child.name, of.policy)
 
 

@@ -26,7 +26,7 @@ from lockstep.core.rollout.observed import StoredRevision
 from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout import budget_and_owners
 from lockstep.shell.rollout.clocks import counted_on
-from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.rollout.memory import Memory, ObjectMemory
 from lockstep.shell.watch.cache import Cache
 from lockstep.shell.watch.caches import Caches
 from lockstep.shell.watch.references import Configs
@@ -82,12 +82,11 @@ class Follow:
     def _followed(
         self, key: Key, record: ModelDeploymentRecord, foreign: tuple[Foreign, ...]
     ) -> Followed | None:
-        self._memory.versions[key] = record.meta.version
-        self._memory.retain(key, self._children(key))
+        memory = self._memory.of(key)
+        memory.version = record.meta.version
+        memory.retain(self._children(key))
         owner = budget_and_owners.owner(key, record.meta.uid, record.spec)
-        status, stepped = counted_on(
-            self._clock, self._memory, key, record.wire, self._planned(key, record)
-        )
+        status, stepped = counted_on(self._clock, memory, record.wire, _planned(memory, record))
         stored, forged = self._stored(owner, status)
         if not self._configs.follow(key, config_maps.templates(record, stored)):
             return None
@@ -102,16 +101,6 @@ class Follow:
             stored=stored,
             foreign=(*foreign, *forged),
         )
-
-    def _planned(self, key: Key, record: ModelDeploymentRecord) -> ModelDeploymentStatus:
-        pending = self._memory.pending.get(key)
-        if pending and pending.uid == record.meta.uid and pending.wire == record.wire:
-            return pending.status
-        read = self._memory.read.get(key)
-        if read is None or read[0] is not record.wire:
-            read = record.wire, model_deployments.read_status(record.wire)
-            self._memory.read[key] = read
-        return read[1]
 
     def _children(self, key: Key) -> set[str]:
         """Uids of all that may differ from what we render."""
@@ -145,20 +134,20 @@ class Follow:
     ) -> None:
         """After a start: a template that nobody but us wrote is what a policy made of ours."""
         uid = child.meta.uid
-        if not child.only_ours or self._memory.has_seen(owner.key, uid):
+        if not child.only_ours or self._memory.of(owner.key).has_seen(uid):
             return
         known = next((it for it in stored if it.revision == child.meta.revision), None)
-        noop = self._memory.was_noop(owner.key, uid, child.meta.generation)
+        noop = self._memory.of(owner.key).was_noop(uid, child.meta.generation)
         if known is None or noop or isinstance(record.spec, Unreadable):
             return
         ours = rendered(owner, record.spec, child, known)
         spec = {**ours["spec"], "template": child.body["spec"].get("template")}
         if drift.stands({**ours, "spec": spec}, child.body):
-            self._memory.note_match(owner.key, uid, ours, child.body)
+            self._memory.of(owner.key).note_match(uid, ours, child.body)
 
     async def _foreign(self, key: Key, uid: str) -> tuple[Foreign, ...]:
         """Names known to be taken, each looked up again when that is no longer fresh."""
-        known = self._memory.foreign.get(key, {})
+        known = self._memory.of(key).foreign
         for foreign, since in tuple(known.items()):
             if self._clock() < since + FOREIGN_BELIEVED:
                 continue
@@ -178,3 +167,14 @@ def rendered(
         owner, known.revision, known.template, child.child.replicas, spec.min_ready_seconds
     )
     return drift.part(manifest, drift.REPLICA_SET)
+
+
+def _planned(memory: ObjectMemory, record: ModelDeploymentRecord) -> ModelDeploymentStatus:
+    pending = memory.pending
+    if pending and pending.uid == record.meta.uid and pending.wire == record.wire:
+        return pending.status
+    read = memory.read
+    if read is None or read[0] is not record.wire:
+        read = record.wire, model_deployments.read_status(record.wire)
+        memory.read = read
+    return read[1]

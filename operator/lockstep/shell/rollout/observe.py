@@ -80,7 +80,7 @@ class Observe:
             budget=budget_and_owners.find_budget(self._caches, self._memory, owner),
             autoscalers=budget_and_owners.autoscalers(self._caches, owner),
             misowned=budget_and_owners.misowned(self._caches, owner),
-            refused=self._memory.refusals.known(key),
+            refused=self._memory.of(key).refusals.known(),
             unowned=budget_and_owners.unowned(self._caches, owner),
         )
 
@@ -108,10 +108,10 @@ class Observe:
             return replace(child.child, edit=None, template=own)
         if isinstance(record.spec, Unreadable):
             return replace(child.child, edit=None)
-        if self._memory.was_noop(owner.key, uid, child.meta.generation):
+        if self._memory.of(owner.key).was_noop(uid, child.meta.generation):
             return replace(child.child, edit=None, drifted=False)
         ours = rendered(owner, record.spec, child, known)
-        stands = self._memory.stands(owner.key, uid, ours, child.body)
+        stands = self._memory.of(owner.key).stands(uid, ours, child.body)
         theirs, mine = child.body["spec"].get("template"), ours["spec"]["template"]
         edit = None if stands or drift.stands(mine, theirs) else child.child.edit
         drifted = child.child.drifted or not stands

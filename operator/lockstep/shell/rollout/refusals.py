@@ -5,7 +5,7 @@ A write is held back, not forgotten: every pass plans it anew, and it is sent wh
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,26 +37,26 @@ class _Held:
     generation: int
 
 
+@dataclass(slots=True)
 class Refusals:
-    """By ModelDeployment and write."""
+    """Of one object, by write."""
 
-    def __init__(self) -> None:
-        self._held: dict[Key, dict[Write, _Held]] = {}
+    _held: dict[Write, _Held] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def known(self, key: Key) -> tuple[Refused, ...]:
+    def known(self) -> tuple[Refused, ...]:
         """What is refused, but for a cluster's trouble that may be over by now."""
         return tuple(
             it.refused
-            for it in self._held.get(key, {}).values()
+            for it in self._held.values()
             if it.tries > _BLIPS or it.refused.cause is not Cause.PLATFORM
         )
 
     def left(self, seen: Observed, action: Action, now: datetime) -> timedelta | None:
         """How long an action is held back; None when it may be tried."""
-        held = self._held.get(seen.key, {}).get(write(seen.key, action))
+        held = self._held.get(write(seen.key, action))
         if held is None or held.action != action or held.generation != seen.generation:
             return None
         return held.due - now if held.due > now else None
@@ -66,13 +66,13 @@ class Refusals:
     ) -> timedelta:
         """Take down a refusal; gives how long to wait before the next try."""
         about = write(seen.key, action)
-        before = self._held.get(seen.key, {}).get(about)
+        before = self._held.get(about)
         refused = Refused(about, error.cause, error.said)
         tries = before.tries + 1 if before else 1
         wait = max(backoff(tries, base=FIRST, cap=LONGEST), error.retry_after)
         told = before is not None and before.refused == refused
         _LOG.log(logging.DEBUG if told else logging.WARNING, "%s: %s", about, error.said)
-        self._held.setdefault(seen.key, {})[about] = _Held(
+        self._held[about] = _Held(
             action=action,
             refused=refused,
             tries=tries,
@@ -82,20 +82,11 @@ class Refusals:
         return wait
 
     def done(self, key: Key, action: Action) -> None:
-        self._keep(key, {it for it in self._held.get(key, {}) if it != write(key, action)})
+        if self._held:
+            self._held.pop(write(key, action), None)
 
     def planned(self, key: Key, actions: Iterable[Action]) -> None:
         """Forget what is not wanted any more."""
-        if key in self._held:
-            self._keep(key, {write(key, action) for action in actions})
-
-    def forget(self, key: Key) -> None:
-        self._held.pop(key, None)
-
-    def _keep(self, key: Key, wanted: set[Write]) -> None:
-        held = self._held.get(key, {})
-        left = {about: it for about, it in held.items() if about in wanted}
-        if left:
-            self._held[key] = left
-        elif held:
-            del self._held[key]
+        if self._held:
+            wanted = {write(key, action) for action in actions}
+            self._held = {about: it for about, it in self._held.items() if about in wanted}

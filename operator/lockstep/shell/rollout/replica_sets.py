@@ -54,14 +54,14 @@ async def _put(
         _LOG.info("created ReplicaSet %s with %s replicas", name, replicas)
         return
     ours, uid = drift.part(manifest, drift.REPLICA_SET), known.meta.uid
-    matches = memory.matches(owner.key, uid, ours, known.body)
+    matches = memory.of(owner.key).matches(uid, ours, known.body)
     whole = known.child.drifted or not (matches or drift.stands(ours, known.body))
     answer = await _bring(kube, manifest, known, action.surplus, whole=whole)
     if whole:
         _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.generation == known.meta.generation and fresh.version == known.meta.version:
-        memory.note_noop(owner.key, fresh.uid, fresh.generation)
+        memory.of(owner.key).note_noop(fresh.uid, fresh.generation)
     caches.on_write_response(answer)
     before = known.child.replicas + known.child.surplus
     _LOG.info("applied ReplicaSet %s: %s replicas, previously %s", name, replicas, before)
@@ -74,7 +74,7 @@ def _known(caches: Caches, owner: Owner, revision: str) -> ReplicaSetRecord | No
 def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) -> None:
     """Remember what became of our own write: nobody edited what a policy makes of it."""
     ours, theirs = (drift.part(it, drift.REPLICA_SET) for it in (manifest, answer))
-    memory.note_match(owner.key, meta(answer).uid, ours, theirs)
+    memory.of(owner.key).note_match(meta(answer).uid, ours, theirs)
 
 
 async def _bring(

@@ -48,7 +48,7 @@ def _stands(memory: Memory, key: Key, manifest: Manifest, known: WholeRecord) ->
     ours = _ours(manifest)
     if drift.stands(ours, known.body):
         return True
-    return memory.matches(key, known.meta.uid, ours, known.body["spec"])
+    return memory.of(key).matches(known.meta.uid, ours, known.body["spec"])
 
 
 def _ours(manifest: Manifest) -> Manifest:
@@ -73,5 +73,5 @@ async def put(
             answer = await kube.create(manifest, owner.uid)
         else:
             answer = await kube.apply(manifest, known.meta.uid)
-        memory.note_match(owner.key, meta(answer).uid, _ours(manifest), answer["spec"])
+        memory.of(owner.key).note_match(meta(answer).uid, _ours(manifest), answer["spec"])
         caches.on_write_response(answer)

@@ -104,9 +104,9 @@ def _seen(
     found = routes.found(caches, router, owner) if weighted else ()
     reading = router.read(owner.key.name, seen.selector, found)
     routing = reading.written
-    noop = memory.was_noop(owner.key, uid, seen.meta.version)
+    noop = memory.of(owner.key).was_noop(uid, seen.meta.version)
     redirected = seen.redirected or (routing is None and not weighted)
-    ours = memory.accepted(owner.key, uid, _told(seen))
+    ours = memory.of(owner.key).accepted(uid, _told(seen))
     as_asked = ours is not None and ours["compared"] == services.compared(rendered)
     stands = noop or as_asked or services.stands(rendered, seen)
     edit = _edit(caches, memory, router, owner, routing, seen) if weighted and routing else None
@@ -199,7 +199,7 @@ async def _put(
     _accept(memory, owner, manifest, answer)
     fresh = meta(answer)
     if fresh.version == known.meta.version:
-        memory.note_noop(owner.key, fresh.uid, fresh.version)
+        memory.of(owner.key).note_noop(fresh.uid, fresh.version)
     caches.on_write_response(answer)
 
 
@@ -209,7 +209,7 @@ def _accept(memory: Memory, owner: Owner, manifest: Manifest, answer: Manifest) 
     found = services.prune(answer)
     same = alike(ours["ports"], found.ports) and services.stands(manifest, found)
     if not same and not found.astray:
-        memory.note_match(owner.key, found.meta.uid, ours, _told(found))
+        memory.of(owner.key).note_match(found.meta.uid, ours, _told(found))
 
 
 def _told(seen: ServiceRecord) -> Manifest:

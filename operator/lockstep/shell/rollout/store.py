@@ -15,7 +15,7 @@ from lockstep.core.rollout.observed import Observed
 from lockstep.core.rollout.plan import Plan
 from lockstep.errors import LostRaceError
 from lockstep.shell.loop.reconcile import AFTER_WRITING
-from lockstep.shell.rollout.memory import Memory, Pending
+from lockstep.shell.rollout.memory import Memory, ObjectMemory, Pending
 from lockstep.shell.watch.caches import MODEL_DEPLOYMENTS, Caches
 
 _LOG: Final = logging.getLogger(__name__)
@@ -126,10 +126,11 @@ class Store:
         """
         key = seen.key
         record = self._caches.model_deployments.get(key.named)
-        version = self._memory.versions.get(key)
+        memory = self._memory.of(key)
+        version = memory.version
         if record is None or record.meta.version != version:
             raise LostRaceError(f"{key} changed while its pass was thinking")
-        if self._says_the_same(key, decided, record.wire):
+        if memory.says(record.wire, decided.status):
             return None
         after = model_deployments.write_status(decided.status)
         kept = self._keep(seen, decided, record.wire, after, now)
@@ -141,27 +142,9 @@ class Store:
             await self._catch_up(key)
             raise
         self._caches.on_write_response(answer)
-        self._memory.pending.pop(key, None)
-        self._note_pruned(key, after, answer.get("status", {}))
+        self._memory.let_go(key)
+        _note_pruned(memory, after, answer.get("status", {}))
         return AFTER_WRITING
-
-    def _says_the_same(self, key: Key, decided: Plan, stored: Manifest) -> bool:
-        """Whether it is what was read of ``stored``: most passes need not even write it out."""
-        wire, status = self._memory.read.get(key, (None, None))
-        return wire is stored and status == decided.status and key not in self._memory.pending
-
-    def _note_pruned(self, key: Key, sent: Manifest, stored: Manifest) -> None:
-        """Take note of what older CRDs leave out, or every pass would send it again for ever."""
-        if sent == stored:
-            self._memory.pruned.pop(key, None)
-            return
-        if key not in self._memory.pruned:
-            lost = ", ".join(sorted(sent.keys() - stored.keys())) or "a part of a field"
-            _LOG.warning(
-                "the API server drops %s of the status: its CRDs are older than this operator; "
-                "apply the crds/ of this version", lost,
-            )  # fmt: skip
-        self._memory.pruned[key] = stored, sent
 
     async def _catch_up(self, key: Key) -> None:
         """Read what won the race: a watch that has gone silent would never tell."""
@@ -173,18 +156,33 @@ class Store:
         self, seen: Observed, decided: Plan, before: Manifest, after: Manifest, now: datetime
     ) -> timedelta | None:
         """How much longer the planned status may stay in memory, where it is put meanwhile."""
-        said = self._memory.pruned.get(seen.key) == (before, after)
-        crowded = len(self._memory.pending) > CROWD
+        memory = self._memory.of(seen.key)
+        said = memory.pruned == (before, after)
+        crowded = len(self._memory.keeping) > CROWD
         relied_on = _relied_on(seen, decided)
         wait = None if said else write_delay(before, after, relied_on, crowded=crowded)
         if wait is None or decided.events:
-            self._memory.pending.pop(seen.key, None)
+            self._memory.let_go(seen.key)
             return AT_ONCE if wait is not None else None
-        pending = self._memory.pending.get(seen.key)
+        pending = memory.pending
         same = pending is not None and pending.uid == seen.uid and pending.wire == before
         since = pending.since if pending and same else now
         left = since + wait - now
         if left > AT_ONCE:
             status = model_deployments.read_status(after)
-            self._memory.pending[seen.key] = Pending(seen.uid, before, status, since)
+            self._memory.keep(seen.key, Pending(seen.uid, before, status, since))
         return max(left, AT_ONCE)
+
+
+def _note_pruned(memory: ObjectMemory, sent: Manifest, stored: Manifest) -> None:
+    """Take note of what older CRDs leave out, or every pass would send it again for ever."""
+    if sent == stored:
+        memory.pruned = None
+        return
+    if memory.pruned is None:
+        lost = ", ".join(sorted(sent.keys() - stored.keys())) or "a part of a field"
+        _LOG.warning(
+            "the API server drops %s of the status: its CRDs are older than this operator; "
+            "apply the crds/ of this version", lost,
+        )  # fmt: skip
+    memory.pruned = stored, sent

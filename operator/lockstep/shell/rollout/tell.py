@@ -58,7 +58,7 @@ class Tell:
 
     def note(self, seen: Observed, decided: Plan) -> None:
         """Take down what was stored a moment ago."""
-        self._memory.unstored.pop(seen.key, None)
+        self._memory.of(seen.key).unstored = ""
         for verdict in decided.verdicts:
             self._metrics.verdict(verdict)
         if decided.concluded:
@@ -70,9 +70,10 @@ class Tell:
 
     async def not_stored(self, seen: Observed, error: RefusedError) -> None:
         """Say once that a status is not taken: only an Event can."""
-        if self._memory.unstored.get(seen.key) == error.said:
+        memory = self._memory.of(seen.key)
+        if memory.unstored == error.said:
             return
-        self._memory.unstored[seen.key] = error.said
+        memory.unstored = error.said
         self._add(seen, events.status_refused(error.said), trial_of(seen.status))
         await self.tell(seen.key)
 
@@ -87,25 +88,25 @@ class Tell:
 
     def _add(self, seen: Subject, event: Event, trial: str) -> None:
         manifest = kube_events.render(seen, event, trial, self._clock())
-        untold = self._memory.untold.get(seen.key, ())
-        self._memory.untold[seen.key] = (*untold, manifest)[-MOST:]
+        memory = self._memory.of(seen.key)
+        memory.untold = (*memory.untold, manifest)[-MOST:]
 
     async def tell(self, key: Key) -> None:
         """Say once what was noted; what gets no answer waits for the next pass."""
-        while untold := self._memory.untold.get(key):
+        memory = self._memory.of(key)
+        while untold := memory.untold:
             try:
                 await self._kube.create_once(untold[0])
             except TransientError as error:
                 if isinstance(error, RefusedError) and error.cause is Cause.SPEC:
                     _LOG.warning("the API server refused an Event: %s", error)
-                    self._memory.untold[key] = untold[1:]
+                    memory.untold = untold[1:]
                     continue
                 _LOG.warning("could not record an Event yet: %s", error)
                 return
             except LockstepError as error:
                 _LOG.warning("could not record an Event: %s", error)
-            self._memory.untold[key] = untold[1:]
-        self._memory.untold.pop(key, None)
+            memory.untold = untold[1:]
 
 
 def trial_of(*statuses: ModelDeploymentStatus) -> str:

@@ -90,7 +90,8 @@ class ObjectMetrics(Collector):
 
     def _status(self, key: Key, record: ModelDeploymentRecord) -> Manifest:
         """What is stored, or what is known beyond that and not worth a write yet."""
-        pending = self._memory.pending.get(key)
+        known = self._memory.objects.get(key)
+        pending = known.pending if known else None
         if pending and pending.uid == record.meta.uid and pending.wire == record.wire:
             return model_deployments.write_status(pending.status)
         return record.wire

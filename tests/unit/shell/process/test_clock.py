@@ -7,13 +7,11 @@ import pytest
 from lockstep.api.gate_status import GateStatus
 from lockstep.api.model_deployment_status import ModelDeploymentStatus, StageStatus
 from lockstep.core.facts import Outage
-from lockstep.core.key import Key
 from lockstep.shell.process.clock import Clock
 from lockstep.shell.rollout.clocks import counted_on
-from lockstep.shell.rollout.memory import Memory
+from lockstep.shell.rollout.memory import ObjectMemory
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-KEY = Key("ModelDeployment", "pay", "fraud")
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 HALF = ModelDeploymentStatus(
     stage=StageStatus(name="half", index=0, entered_at=NOW, soak_until=NOW + MINUTE),
@@ -27,14 +25,14 @@ class Watch:
     def __init__(self) -> None:
         self.wall, self.ran = NOW, timedelta(0)
         self.clock = Clock(lambda: self.wall, lambda: self.ran)
-        self.memory = Memory()
+        self.memory = ObjectMemory()
 
     def run(self, time: timedelta) -> None:
         self.wall, self.ran = self.wall + time, self.ran + time
 
     def look(self, status: ModelDeploymentStatus, wire: object) -> ModelDeploymentStatus:
         """What a pass reads of a stored status."""
-        seen, _ = counted_on(self.clock, self.memory, KEY, {"stored": wire}, status)
+        seen, _ = counted_on(self.clock, self.memory, {"stored": wire}, status)
         return seen
 
 

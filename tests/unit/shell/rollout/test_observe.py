@@ -200,9 +200,9 @@ async def test_without_its_stored_template_nothing_can_be_said_about_drift() -> 
 
 async def test_a_difference_that_an_apply_did_not_change_is_notation() -> None:
     bench = Bench().see(model_deployment(), REVISION, edited(child(), minReadySeconds=9))
-    bench.memory.note_noop(FRAUD, "uid-r1", 2)
+    bench.memory.of(FRAUD).note_noop("uid-r1", 2)
     assert not drifted(await bench.look())
-    bench.memory.note_noop(FRAUD, "uid-r1", 1)
+    bench.memory.of(FRAUD).note_noop("uid-r1", 1)
     assert drifted(await bench.look()), "another generation is looked at anew"
 
 
@@ -307,7 +307,7 @@ async def test_the_newest_planned_status_is_used_while_the_stored_one_stands() -
     seen = await bench.look()
     newest = changed(seen.status, message="3 samples")
     wire = status(phase=Phase.PROGRESSING)
-    bench.memory.pending[FRAUD] = Pending(seen.uid, wire, newest, NOW)
+    bench.memory.keep(FRAUD, Pending(seen.uid, wire, newest, NOW))
     assert (await bench.look()).status.message == "3 samples"
     bench.see(model_deployment(11, status(phase=Phase.PAUSED)))
     assert (await bench.look()).status.phase is Phase.PAUSED, "somebody wrote another one"
@@ -325,7 +325,7 @@ async def test_a_name_that_was_taken_is_looked_up_again_before_it_is_believed() 
     theirs = callers({"app": "x"})
     theirs["metadata"]["ownerReferences"] = []
     bench.kube.have(theirs)
-    bench.memory.note_conflict(FRAUD, foreign, bench.now)
+    bench.memory.of(FRAUD).foreign[foreign] = bench.now
     assert (await bench.look()).foreign == (foreign,)
     assert bench.kube.log == [], "it is believed for a while"
     bench.now += FOREIGN_BELIEVED
@@ -351,7 +351,7 @@ def remembered(bench: Bench) -> dict[str, Any]:
 
 async def test_observing_only_reads() -> None:
     bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1), pod())
-    bench.memory.note_conflict(FRAUD, Foreign("Service", "fraud"), bench.now)
+    bench.memory.of(FRAUD).foreign[Foreign("Service", "fraud")] = bench.now
     await bench.look()
     followed = await bench.follow.follow(FRAUD)
     assert followed is not None
@@ -364,20 +364,19 @@ async def test_observing_only_reads() -> None:
 async def test_children_that_are_gone_are_not_remembered() -> None:
     bench = Bench().see(model_deployment(), REVISION, child(), callers(ONLY_R1))
     await bench.look()
-    bench.memory.note_noop(FRAUD, "uid-r0", 1)
+    bench.memory.of(FRAUD).note_noop("uid-r0", 1)
     bench.caches.read("replicasets", child(version=30), "DELETED")
     await bench.look()
-    assert bench.memory.matched == {FRAUD: {}}
-    assert bench.memory.noops == {FRAUD: {}}
+    assert (bench.memory.of(FRAUD).matched, bench.memory.of(FRAUD).noops) == ({}, {})
     bench.memory.forget(FRAUD)
-    assert (bench.memory.matched, bench.memory.noops) == ({}, {})
+    assert not bench.memory.objects
 
 
 async def test_a_child_that_stood_is_compared_again_when_it_was_edited() -> None:
     bench = Bench().see(model_deployment(), REVISION, child())
     assert not drifted(await bench.look())
     assert not drifted(await bench.look())
-    assert bench.memory.matched[FRAUD].keys() == {"uid-r1"}
+    assert bench.memory.of(FRAUD).matched.keys() == {"uid-r1"}
     edited = copy.deepcopy(child(version=20))
     edited["metadata"]["generation"] = child()["metadata"].get("generation", 0) + 1
     edited["spec"]["template"]["spec"]["containers"][0]["image"] = "somebody/elses"

@@ -146,7 +146,7 @@ async def test_it_heals_by_itself() -> None:
     assert (asked, waits.written) == (["create Service fraud"], AFTER_WRITING)
     await run.next()
     assert run.planning.seen[-1] == ()
-    assert not len(run.bench.memory.refusals)
+    assert not len(run.bench.memory.of(FRAUD).refusals)
 
 
 async def test_a_blip_of_the_cluster_is_not_told() -> None:
@@ -201,4 +201,4 @@ async def test_a_status_that_is_refused_is_told_by_one_event_and_nothing_is_done
 async def test_a_refused_event_stops_nothing() -> None:
     run = Passes(TRAFFIC, Event=POLICY)
     assert (await run.next())[1] == ["create Service fraud"]
-    assert not run.bench.memory.untold
+    assert not run.bench.memory.of(FRAUD).untold
