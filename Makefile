@@ -2,13 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-DECISIONS := tests/unit/rollout tests/unit/gates tests/unit/core tests/unit/governance
+PURE := tests/unit/rollout tests/unit/gates tests/unit/core tests/unit/governance tests/unit/adapters
 PY := .venv/bin/python
 STAMP := .venv/.installed
 export PYTHONDONTWRITEBYTECODE :=  # pytest keeps the tests that it has rewritten: half the time of a short suite
 STEP = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help install demo test lint format types unit unit-decisions unit-others repository integration examples sim apiserver cluster e2e soak bench crds docs lock \
+.PHONY: help install demo test lint format types unit unit-pure unit-rest repository integration examples sim apiserver cluster e2e soak bench crds docs lock \
         cluster-up cluster-down cluster-status clean
 
 help: ## What can be done here
@@ -42,13 +42,13 @@ types: $(STAMP) ## mypy --strict
 
 unit: $(STAMP) ## Pure functions and small parts, in ten seconds
 	$(call STEP,unit)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit-decisions unit-others
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit-pure unit-rest
 
 # Two processes that share nothing: to hand over four thousand results one by one takes longer than half of them.
-unit-decisions:
-	@$(PY) -m pytest $(DECISIONS) -q --durations=3
-unit-others:
-	@$(PY) -m pytest tests/unit $(DECISIONS:%=--ignore=%) -q --durations=3
+unit-pure:
+	@$(PY) -m pytest $(PURE) -q --durations=3
+unit-rest:
+	@$(PY) -m pytest tests/unit $(PURE:%=--ignore=%) -q --durations=3
 
 repository: $(STAMP) ## What is written beside the code: dependencies, pages and their commands
 	$(call STEP,repository)
