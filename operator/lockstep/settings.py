@@ -23,35 +23,35 @@ class Settings(BaseSettings):
     prometheus_timeout_seconds: Seconds = 10.0
 
     workers: Annotated[int, Field(ge=1, le=64)] = 16
-    """Passes at a time."""
+    """Number of concurrent passes."""
 
     api_connections: Annotated[int, Field(ge=1, le=64)] = 16
     api_timeout_seconds: Seconds = 10.0
-    """For one request; watches are not meant."""
+    """Timeout of one request; does not apply to watches."""
 
     object_metrics: Annotated[int, Field(ge=0, le=100_000)] = 1000
-    """ModelDeployments that have metrics of their own at most; a trial with three gates has some
+    """Most ModelDeployments that get metrics of their own; a rollout with three gates has about
     fifteen series."""
 
     lease_name: Annotated[str, Field(min_length=1)] = "lockstep-operator"
     lease_namespace: Annotated[str, Field(min_length=1)] = "lockstep-system"
     lease_seconds: Annotated[float, Field(ge=5, le=300)] = 15.0
-    """How long after its node was lost another operator takes over."""
+    """Lifetime of the Lease: how long after a node is lost another operator takes over."""
 
     pod_uid: str = ""
-    """The operator's own pod: a restarted container takes over from its predecessor at once."""
+    """UID of the operator's own pod: a restarted container takes over the Lease at once."""
 
     stop_seconds: Seconds = 20.0
-    """What passes under way get to end after a SIGTERM."""
+    """How long running passes may take to finish after a SIGTERM."""
 
     probe_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Of /healthz, /readyz and /metrics."""
+    """Port of /healthz, /readyz and /metrics."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 
     kubeconfig: Path | None = None
-    """Absent: the pod's service account, or KUBECONFIG where there is none."""
+    """Absent: the pod's service account, or else KUBECONFIG."""
 
     @field_validator("namespaces", mode="before")
     @classmethod

@@ -141,8 +141,8 @@ def test_nobody_forges_what_stands_there(stamped: Written, rules: str, author: s
         assert answer.author == ALICE
     else:
         assert answer.says == (
-            f"the annotation lockstep.dev/author is {ALICE} and changes with the spec only: it "
-            "says who wrote that"
+            f"the annotation lockstep.dev/author is {ALICE} and may change only with the spec: "
+            "it says who wrote it"
         )
     assert stamped.author == ALICE
 
@@ -168,7 +168,9 @@ def test_nothing_is_made_up_for_what_nobody_stamped(old: Written, rules: str) ->
     if rules == "base":
         assert forged.author == ""
     else:
-        assert forged.says.startswith("the annotation lockstep.dev/author is absent and changes ")
+        assert forged.says.startswith(
+            "the annotation lockstep.dev/author is absent and may change "
+        )
     assert old.patch(BOB, LONGER).author == (BOB if rules == "base" else "")
 
 

@@ -243,6 +243,9 @@ def test_a_role_may_decide_what_it_is_for(team: Team, name: str, act: Act) -> No
         )
 
 
+OWNED = "a Decision must not have metadata.ownerReferences: it stays when other objects are deleted"
+
+
 @pytest.mark.parametrize("owner", ["a-made-up-uid", "real"])
 def test_a_decision_goes_with_nobody(team: Team, owner: str) -> None:
     alice = team.person("alice")
@@ -255,7 +258,7 @@ def test_a_decision_goes_with_nobody(team: Team, owner: str) -> None:
     changes = {"metadata.ownerReferences": [refers], "metadata.name": f"going-{owner}"}
     manifest = change(DECISION, {**changes, "spec.by": alice.name, "spec.groups": []})
     answer = alice.ask("POST", team.path("decisions"), manifest)
-    assert answer.says == "a Decision stays when others go: leave metadata.ownerReferences out"
+    assert answer.says == OWNED
     kept = change(manifest, {"metadata.ownerReferences": GONE})
     alice.must("POST", team.path("decisions"), kept, "application/json")
     later = team.admin.ask(
@@ -264,7 +267,7 @@ def test_a_decision_goes_with_nobody(team: Team, owner: str) -> None:
         {"metadata": {"ownerReferences": [refers]}},
         MERGE,
     )
-    assert later.says == "a Decision stays when others go: leave metadata.ownerReferences out"
+    assert later.says == OWNED
 
 
 def test_a_role_reaches_its_namespace_only(team: Team) -> None:
@@ -280,9 +283,9 @@ def test_a_service_account_of_the_namespace_speaks_for_nobody(team: Team) -> Non
         team.person("wanda"), "Approve", target="borrowed", stage="quarter"
     ).says == (
         f"stage quarter excludes the author of revision {CANDIDATE}, which system:serviceaccount:"
-        f"{team.namespace}:deployer wrote: whoever may edit in namespace {team.namespace} may act "
-        "as it, so it speaks for nobody; let a machine of another namespace write, or name it in "
-        "policy lockstep-decision-targets (machines)"
+        f"{team.namespace}:deployer wrote: anyone who may edit in namespace {team.namespace} can "
+        "act as it, so it identifies no person; let a service account of another namespace write, "
+        "or list it in policy lockstep-decision-targets (machines)"
     )
 
 
@@ -311,13 +314,15 @@ class Case:
     groups: tuple[str, ...] = ()
 
 
-INSTEAD = f": {CANDIDATE} is; look at that one and decide again"
-WAS_REJECTED = f" ({REJECTED} was rejected, Retry and PromoteFull may name it)"
-SUPERSEDED = f"revision aaaaaaaa is not on trial at ModelDeployment fraud{INSTEAD}{WAS_REJECTED}"
+INSTEAD = f": that is {CANDIDATE}; check it and decide again"
+WAS_REJECTED = f" ({REJECTED} was rejected; Retry and PromoteFull may name it)"
+SUPERSEDED = (
+    f"revision aaaaaaaa is not the candidate of ModelDeployment fraud{INSTEAD}{WAS_REJECTED}"
+)
 UNKNOWN = (
-    f"stage quarter excludes the author of revision {CANDIDATE}, and who that is is not known: "
-    "when it was written, nothing set the annotation lockstep.dev/author on ModelDeployment "
-    "unknown (from Kubernetes 1.36 on a policy does)"
+    f"stage quarter excludes the author of revision {CANDIDATE}, who is unknown: the annotation "
+    "lockstep.dev/author was not set on ModelDeployment unknown when it was written (from "
+    "Kubernetes 1.36 on a policy sets it)"
 )
 A_MACHINE = (
     f"stage quarter excludes the author of revision {CANDIDATE}, which {ROBOT} wrote, a machine: "
@@ -326,13 +331,13 @@ A_MACHINE = (
 CASES: dict[str, Case] = {
     "in the name of somebody else": Case(
         "alice", "Approve",
-        "spec.by is bob@example.com, but the API server knows you as alice@example.com: nobody "
-        "decides in the name of somebody else",
+        "spec.by is bob@example.com, but you are authenticated as alice@example.com: set spec.by "
+        "to your own name",
         {"by": "bob@example.com"},
     ),
     "for a group of somebody else": Case(
-        "gina", "Approve", "gina@example.com is not in ml-risk, audit: spec.groups may name groups "
-        "of yours only", {"groups": ["ml-risk", "ml-fraud", "audit"]}, ("ml-fraud",),
+        "gina", "Approve", "gina@example.com is not in ml-risk, audit: spec.groups may name only "
+        "your own groups", {"groups": ["ml-risk", "ml-fraud", "audit"]}, ("ml-fraud",),
     ),
     "for one of several groups": Case(
         "gina", "Approve", "", {"groups": ["ml-fraud"]}, ("ml-fraud", "ml-risk")
@@ -343,7 +348,7 @@ CASES: dict[str, Case] = {
     ),
     "approves a revision that was rejected": Case(
         "alice", "Approve",
-        f"revision {REJECTED} is not on trial at ModelDeployment fraud{INSTEAD}{WAS_REJECTED}",
+        f"revision {REJECTED} is not the candidate of ModelDeployment fraud{INSTEAD}{WAS_REJECTED}",
         {"revision": REJECTED},
     ),
     "retries a revision that was rejected": Case("dave", "Retry", "", {"revision": REJECTED}),
@@ -356,12 +361,12 @@ CASES: dict[str, Case] = {
     ),
     "aborts where nothing is on trial": Case(
         "dave", "Abort",
-        f"revision {CANDIDATE} is not on trial at ModelDeployment quiet: no revision is"
+        f"revision {CANDIDATE} is not the candidate of ModelDeployment quiet: there is none"
         f"{WAS_REJECTED}", {"target": "quiet"},
     ),
     "aborts where the operator has said nothing yet": Case(
         "dave", "Abort",
-        f"revision {CANDIDATE} is not on trial at ModelDeployment silent: no revision is",
+        f"revision {CANDIDATE} is not the candidate of ModelDeployment silent: there is none",
         {"target": "silent"},
     ),
     "pauses whatever is on trial": Case("dave", "Pause", "", {"revision": GONE}),
@@ -373,35 +378,35 @@ CASES: dict[str, Case] = {
     ),
     "approves what they wrote": Case(
         "wanda", "Approve",
-        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter requires another person",
     ),
     "approves what they wrote while it was held, though somebody else touched it since": Case(
         "wanda", "Approve",
-        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter requires another person",
         {"target": "laundered"},
     ),
     "nobody approves what more people wrote than are known": Case(
         "alice", "Approve",
-        f"stage quarter excludes the authors of revision {CANDIDATE}, and not all of them are "
-        "known: more than 16 people changed what runs, or some did before their names were kept; "
-        "put ModelDeployment crowded back to what is stable and write it once more",
+        f"stage quarter excludes the authors of revision {CANDIDATE}, and some of them are "
+        "unknown: more than 16 people changed what runs, or some did before names were recorded; "
+        "set ModelDeployment crowded back to stable and apply the change again",
         {"target": "crowded"},
     ),
     "skips the stage that others should approve": Case(
         "wanda", "SkipStage",
-        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter requires another person",
     ),
     "promotes what they wrote in full, past the stage that others should approve": Case(
         "wanda", "PromoteFull",
-        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter wants somebody else",
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage quarter requires another person",
     ),
     "promotes what they wrote in full, after the stage that others approved": Case(
         "wanda", "PromoteFull", "", {"target": "late"}
     ),
     "promotes the switch to what they wrote in full": Case(
         "wanda", "PromoteFull",
-        f"wanda@example.com wrote revision {CANDIDATE}, and stage pre-promotion wants somebody "
-        "else", {"target": "preview"},
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage pre-promotion requires another "
+        "person", {"target": "preview"},
     ),
     "promotes in full what nobody is known to have written": Case(
         "pat", "PromoteFull", UNKNOWN, {"target": "unknown"}
@@ -415,13 +420,14 @@ CASES: dict[str, Case] = {
     "approves what somebody else wrote": Case("ruth", "Approve"),
     "approves what they changed since": Case(
         "pat", "Approve",
-        "pat@example.com changed ModelDeployment touched, and stage quarter wants somebody else",
+        ("pat@example.com changed ModelDeployment touched, and stage quarter requires another "
+        "person"),
         {"target": "touched"},
     ),
     "approves the switch to what they wrote": Case(
         "wanda", "Approve",
-        f"wanda@example.com wrote revision {CANDIDATE}, and stage pre-promotion wants somebody "
-        "else", {"target": "preview", "stage": "pre-promotion"},
+        f"wanda@example.com wrote revision {CANDIDATE}, and stage pre-promotion requires another "
+        "person", {"target": "preview", "stage": "pre-promotion"},
     ),
     "approves the switch to what somebody else wrote": Case(
         "alice", "Approve", "", {"target": "preview", "stage": "pre-promotion"}
@@ -430,7 +436,7 @@ CASES: dict[str, Case] = {
         "alice", "Approve", UNKNOWN, {"target": "unknown"}
     ),
     "approves what nobody is known to have written, as an earlier operator stored it": Case(
-        "alice", "Approve", UNKNOWN.replace("unknown (", "earlier ("), {"target": "earlier"}
+        "alice", "Approve", UNKNOWN.replace("ment unknown", "ment earlier"), {"target": "earlier"}
     ),
     "approves what nobody is known to have written, where that matters not": Case(
         "alice", "Approve", "", {"target": "unknown", "stage": "half"}
@@ -444,13 +450,13 @@ CASES: dict[str, Case] = {
     "approves what a machine wrote for them": Case(
         "ruth", "Approve",
         "ruth@example.com asked for ModelDeployment robot-for-ruth in "
-        "spec.changeRequest.requestedBy, and stage quarter wants somebody else",
+        "spec.changeRequest.requestedBy, and stage quarter requires another person",
         {"target": "robot-for-ruth"},
     ),
     "approves what somebody wrote for them": Case(
         "ruth", "Approve",
         "ruth@example.com asked for ModelDeployment for-ruth in spec.changeRequest.requestedBy, "
-        "and stage quarter wants somebody else", {"target": "for-ruth"},
+        "and stage quarter requires another person", {"target": "for-ruth"},
     ),
 }  # fmt: skip
 

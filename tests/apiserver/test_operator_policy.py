@@ -44,26 +44,26 @@ class Case:
 
 CASES: dict[str, Case] = {
     "a pod is tried": Case("POST", "pods", POD, query="?dryRun=All"),
-    "a pod is not made": Case("POST", "pods", POD, "makes no pod"),
+    "a pod is not made": Case("POST", "pods", POD, "creates no pod"),
     "a pod without our label is not tried": Case(
-        "POST", "pods", POD, "only what carries the label", labels={}, query="?dryRun=All"
+        "POST", "pods", POD, "only objects with the label", labels={}, query="?dryRun=All"
     ),
     "a child is made": Case("POST", "services", SERVICE),
     "a child without our label is not": Case(
-        "POST", "services", SERVICE, "only what carries the label", labels={}
+        "POST", "services", SERVICE, "only objects with the label", labels={}
     ),
     "a ReplicaSet without our label is not": Case(
-        "POST", "replicasets", SET, "only what carries the label", labels={}
+        "POST", "replicasets", SET, "only objects with the label", labels={}
     ),
     "somebody's ConfigMap is not changed": Case(
-        "PATCH", "configmaps", {"data": {"a": "b"}}, "only what carries the label", there={}
+        "PATCH", "configmaps", {"data": {"a": "b"}}, "only objects with the label", there={}
     ),
     "nor made ours by a label": Case(
-        "PATCH", "configmaps", {"metadata": {"labels": OURS}}, "only what carries", there={}
+        "PATCH", "configmaps", {"metadata": {"labels": OURS}}, "only objects with", there={}
     ),
     "a child is changed": Case("PATCH", "services", {"spec": {"selector": {"a": "b"}}}, there=OURS),
     "somebody's Service is not deleted": Case(
-        "DELETE", "services", {}, "only what carries the label", there={}
+        "DELETE", "services", {}, "only objects with the label", there={}
     ),
     "a child is deleted": Case("DELETE", "services", {}, there=OURS),
     "nothing is written in kube-system": Case(
@@ -106,7 +106,7 @@ def operator(wire: Wire, kubectl: Kubectl) -> Iterator[Person]:
     text = yaml.safe_dump_all([*yaml.safe_load_all(FILE.read_text()), role, binding])
     kubectl("apply", "-f", "-", stdin=text)
     try:
-        until("it is bounded", lambda: _try(person), lambda it: "carries the label" in it.says)
+        until("it is bounded", lambda: _try(person), lambda it: "with the label" in it.says)
         yield person
     finally:
         kubectl("delete", "--wait", "-f", "-", stdin=text)

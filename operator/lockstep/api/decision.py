@@ -51,7 +51,7 @@ class Act(StrEnum):
 
 ABOUT_A_STAGE: Final = frozenset({Act.APPROVE, Act.REJECT, Act.SKIP_STAGE})
 ABOUT_ALL: Final = frozenset({Act.PAUSE, Act.RESUME, Act.ADOPT})
-"""Acts on the ModelDeployment as a whole, whatever revision is on trial."""
+"""Acts on the ModelDeployment as a whole, whatever revision is the candidate."""
 
 
 class DecisionSpec(Spec):
@@ -59,11 +59,11 @@ class DecisionSpec(Spec):
 
     target: Target
     act: Act
-    """Approve: one approval of the stage. Reject, Abort: back to stable, the revision is not tried
-    again. Promote: go on although a person was awaited. PromoteFull: all callers at once, without
-    further stages. SkipStage: on to the next stage. Retry: try the rejected revision, or measure
-    the stage, again. Pause, Resume: hold the trial where it is, and no longer.
-    Adopt: take back children that have no owner, as after a backup was restored."""
+    """Approve: one approval of the stage. Reject, Abort: roll back and reject the revision.
+    Promote: continue a rollout that waits for a person. PromoteFull: move all traffic at once,
+    without further stages. SkipStage: continue with the next stage. Retry: try the rejected
+    revision, or measure the stage, again. Pause, Resume: hold the rollout, and end that.
+    Adopt: adopt children that have no owner, as after a backup was restored."""
     revision: Annotated[str, Field(max_length=8, pattern="^([0-9a-f]{8})?$")] = ""
     """The revision that the Decision is about, from `status.candidate.revision`."""
     stage: DnsLabel | None = None

@@ -84,7 +84,7 @@ class Bounds(Spec):
 
 
 class PrometheusQuery(Spec):
-    """A PromQL query and how one number is made of its answer."""
+    """A PromQL query and how its result becomes one number."""
 
     query: Query
     """The query; {{placeholders}} are filled in for each deployment and stage."""
@@ -109,7 +109,7 @@ class PrometheusQuery(Spec):
 
 
 class ClusterPrometheusQuery(PrometheusQuery):
-    """A PromQL query and how one number is made of its answer."""
+    """A PromQL query and how its result becomes one number."""
 
     RULES: ClassVar[Rules] = ()
 
@@ -133,7 +133,7 @@ class Arg(Spec):
 
 
 class Metric(Spec):
-    """A question put to Prometheus again and again, and what its answers mean."""
+    """A query that is repeated, and what its results mean."""
 
     name: DnsLabel
     """Name of the metric, unique."""
@@ -160,7 +160,7 @@ class Metric(Spec):
     on_no_data: OnNoData | None = None
     """What a measurement without data means. Pause: wait for data, however long. Fail: a failed
     measurement. Ignore (dryRun metrics only): nothing. Absent: wait, but from the third in a row on
-    it is a failed measurement if the candidate has callers and the same question has data about
+    it is a failed measurement if the candidate receives traffic and the same query has data for
     stable."""
     on_failure: FailureAction | None = None
     """What a failure of this metric does. Default: rollback.onFailure of the deployment."""
@@ -187,7 +187,7 @@ class Metric(Spec):
 
 
 class ClusterMetric(Metric):
-    """A question put to Prometheus again and again, and what its answers mean."""
+    """A query that is repeated, and what its results mean."""
 
     prometheus: ClusterPrometheusQuery
 

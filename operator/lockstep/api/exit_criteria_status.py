@@ -24,7 +24,7 @@ MOST_VERDICTS: Final = 16
 
 
 class LastVerdict(Seen):
-    """What these criteria last came to at one of their users."""
+    """The last verdict of these criteria for one of their users."""
 
     namespace: Annotated[str, Cut(63)]
     """Namespace of the ModelDeployment."""
@@ -50,7 +50,7 @@ class LastVerdict(Seen):
 
 
 class ExitCriteriaStatus(Seen):
-    """Whether these criteria can be asked at all, who uses them, and what came of it."""
+    """Whether these criteria can be measured, who uses them, and their last verdicts."""
 
     observed_generation: int = 0
     """The generation of the spec that this is about."""

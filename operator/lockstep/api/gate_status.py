@@ -47,7 +47,7 @@ class GateStatus(Seen):
     measured_at: Instant | None = None
     """When it was last measured."""
     generation: int = 0
-    """The generation of the criteria; edited criteria start the evidence anew."""
+    """The generation of the criteria; edited criteria reset the measurements."""
     dry_run: bool = False
     """Whether it is shown only and decides nothing."""
     message: Line = blank()

@@ -58,7 +58,7 @@ JsonPath = Annotated[
 
 
 class Expectation(Spec):
-    """What a right answer looks like. Without min and max, jsonPath only has to find something."""
+    """The expected answer. Without min and max, jsonPath only has to find a value."""
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
     """The HTTP status."""
@@ -95,7 +95,7 @@ SmokeTimeout = Annotated[
 
 
 class SmokeTest(Spec):
-    """One request to the candidate before it gets any caller: POST with a body, GET without."""
+    """One request to the candidate before it receives traffic: POST with a body, GET without."""
 
     path: Annotated[str, Field(max_length=1024, pattern="^/")]
     """Path and query of the request; it goes to the Service's target port on a candidate pod."""
@@ -117,20 +117,20 @@ class RollbackSpeed(StrEnum):
 
 
 class Rollback(Spec):
-    """What happens when a trial fails."""
+    """What happens when a candidate fails."""
 
     on_failure: FailureAction = FailureAction.ROLLBACK
     """Rollback: traffic returns to stable. Pause: everything stays until a person decides."""
     speed: RollbackSpeed = RollbackSpeed.IMMEDIATE
-    """Immediate: all callers go to the stable pods that are ready now. Paced: the share follows
-    the ready stable pods."""
+    """Immediate: all traffic moves to the stable pods that are ready now. Paced: the share follows
+    the number of ready stable pods."""
     keep_failed: Duration = timedelta(seconds=30)
     """How long the pods of a failed candidate stay, to be looked at, from when they have no caller
     any more; within maxSurge."""
 
 
 class RollbackWindow(Spec):
-    """Back to a completed revision inside it: smoke test and readiness, but no stages again."""
+    """A return to a completed revision in this window skips the stages, but not the smoke test."""
 
     revisions: Annotated[int, Field(ge=1, le=10)] = 3
     """How many completed revisions before stable it includes."""
@@ -139,14 +139,14 @@ class RollbackWindow(Spec):
 
 
 class RestartLimit(Spec):
-    """How often the pods of a candidate may die before it is taken back."""
+    """How often the pods of a candidate may fail before it is rolled back."""
 
     startup: Annotated[int, Field(ge=0, le=100)] = 5
     """Restarts of a container whose pod was never ready, and pods that the node refused; a slow
     start has until `progressDeadline` as well."""
     serving: Annotated[int, Field(ge=0, le=100)] = 1
     """Deaths in one stage of pods that had been ready: restarts, evictions, pods that went away.
-    Running out of memory is never tolerated; each death begins the soak anew."""
+    Running out of memory is never tolerated; each death restarts the soak."""
 
 
 class InitialRollout(StrEnum):
@@ -160,7 +160,7 @@ class DeletionPolicy(StrEnum):
 
 
 class ChangeRequest(Spec):
-    """The ticket that asked for this."""
+    """The ticket behind this change."""
 
     system: Annotated[str, Field(min_length=1, max_length=63)]
     """Where the ticket is: `jira`."""
@@ -190,8 +190,8 @@ class ModelDeploymentSpec(Spec):
     strategy: Strategy
     rollback: Rollback = Rollback()
     progress_deadline: PositiveDuration = timedelta(minutes=10)
-    """How long no further pod may become available before the trial has failed; stands still in
-    soak, gates, approvals and pauses."""
+    """The longest time without a further available pod before the candidate has failed; stops
+    during soak, gates, approvals and pauses."""
     restart_limit: RestartLimit = RestartLimit()
     unschedulable_grace: Duration | None = None
     """How long a pod may find no node, no quota, or be held by a scheduling gate; 0s fails at once.
@@ -210,9 +210,9 @@ class ModelDeploymentSpec(Spec):
     deletion_policy: DeletionPolicy = DeletionPolicy.DELETE
     """Delete: children are deleted with the ModelDeployment. Orphan: they stay and serve."""
     drain: Duration = timedelta(seconds=5)
-    """How long a pod goes on answering after it was told to stop, where its container has no
-    preStop hook of its own; 0s turns it off. A second less than the template's
-    terminationGracePeriodSeconds is the longest there is place for."""
+    """How long a terminating pod continues to answer, if its container has no preStop hook of its
+    own; 0s turns it off. At most one second less than the template's
+    terminationGracePeriodSeconds."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """Number of old revisions that are kept."""
 

@@ -44,13 +44,13 @@ class RevisionStatus(Seen):
     smoke_tested: bool = False
     """Whether its smoke test has passed: it may receive traffic."""
     retry: Annotated[str, Field(max_length=253)] = blank()
-    """The value of spec.retry under which its trial runs; another value starts the stage anew."""
+    """The value of spec.retry that its rollout runs with; another value restarts the stage."""
     author: Person = blank()
     """Who wrote it, if known; excludeAuthor excludes this person from approving it."""
     ticket: Annotated[str, Cut(200)] = blank()
     """The change request behind it, `jira CHG-10482`."""
     ungated: Word = blank()
-    """Why its trial has no further stages: Returned (inside rollbackWindow or keepOld),
+    """Why it has no further stages: Returned (inside rollbackWindow or keepOld),
     PromotedFull, LastStageSkipped."""
     begun_at: Instant | None = None
     """When its rollout began."""
@@ -59,7 +59,7 @@ class RevisionStatus(Seen):
 
 
 class Deaths(Seen):
-    """What the candidate's pods died of since the stage began."""
+    """Deaths of candidate pods since the stage began."""
 
     count: Count
     """Restarts of containers of pods that had been ready, and pods that failed, were evicted or
@@ -81,7 +81,7 @@ PodMark = Annotated[str, Field(max_length=13)]
 
 
 class StageStatus(Seen):
-    """Where the trial is."""
+    """Where the rollout is."""
 
     name: Word
     """Name of the stage."""
@@ -95,14 +95,14 @@ class StageStatus(Seen):
     """When the rollout pauses if the stage has not ended."""
     progress_at: Instant | None = None
     """When the number of available candidate pods last grew or, without progressReady, since when
-    something else keeps the weight from being reached; absent in soak, gates and pauses."""
+    something else has kept the weight from being reached; absent in soak, gates and pauses."""
     progress_ready: Count | None = None
     """How many were available then; absent while waiting for something other than pods."""
     approval_asked_at: Instant | None = None
     """When the stage passed and only approval was missing."""
     standing_since: Instant | None = None
-    """Since when the candidate's pods have stood without a break, at the stage's weight once it was
-    reached: the soak counts from here."""
+    """Since when the candidate's pods have been ready without a break, at the stage's weight once
+    it was reached: the soak counts from here."""
     unsteady_at: Instant | None = None
     """When the first of several breaks came, with too little time between them."""
     deaths: Deaths | None = None
@@ -115,7 +115,7 @@ class StageStatus(Seen):
 
 
 class Weights(Seen):
-    """Percent of new connections to the candidate, or to what is left of an ended trial.
+    """Percent of new connections to the candidate, or to what is left of an ended rollout.
 
     Absent where there is neither.
     """
@@ -129,7 +129,7 @@ class Weights(Seen):
 
 
 class Rejection(Seen):
-    """The last rollback. Holds until the digest or spec.retry changes, or what it was judged by."""
+    """The last rollback. Valid until the digest, spec.retry, or what it was judged by changes."""
 
     revision: RevisionId
     """The revision that was rejected."""
@@ -165,7 +165,7 @@ class Approved(Seen):
 
 
 class Outcome(StrEnum):
-    """What became of a Decision."""
+    """The result of a Decision."""
 
     APPLIED = "Applied"
     SUPERSEDED = "Superseded"
@@ -199,7 +199,7 @@ class SecretSeen(Seen):
 
 
 class Hold(Seen):
-    """A Pause that somebody decided. Ends with a Resume, or when spec.paused changes."""
+    """A pause by Decision. Ends with a Decision Resume, or when spec.paused changes."""
 
     by: Person
     """Who paused."""
@@ -210,7 +210,7 @@ class Hold(Seen):
 
 
 class Kept(Seen):
-    """The revision before stable, with its pods still up for an instant return."""
+    """The revision before stable, with its pods kept for an instant rollback."""
 
     revision: RevisionId
     """The revision."""
@@ -223,9 +223,9 @@ class Kept(Seen):
 
 
 class Leaving(Seen):
-    """A trial's revision that is not wanted any more, though nothing was wrong with it.
+    """A former candidate that did not fail but is no longer wanted.
 
-    Its pods go on answering until stable is whole again.
+    Its pods serve until all of stable's are ready.
     """
 
     revision: RevisionId
@@ -254,7 +254,7 @@ class Past(Seen):
 
 
 class ModelDeploymentStatus(Seen):
-    """What the operator says: only what cannot be observed, and what people want to see."""
+    """What the operator reports: what cannot be observed otherwise, and what people want to see."""
 
     observed_generation: int = 0
     """The generation of the spec that this status is about."""

@@ -22,18 +22,17 @@ def _conditions() -> str:
         "Conditions",
         "operator/lockstep/api/conditions.py and failures.py",
         "`status.conditions` of a ModelDeployment, as `kubectl describe mldep <name>` shows them. "
-        "What they say of this very object, with names and numbers, is in `message`. "
-        "[A rollout does not move](../how-to/stuck.md) tells the same from the side of whoever "
-        "has to do something.",
+        "Their `message` has the names and numbers of the object. "
+        "[A rollout does not move](../how-to/stuck.md) says what to do about them.",
         "## Types",
         f"One of {_listed(OF_THE_PHASE)} is True, the one of the phase; all four have the same "
         "reason. `lastTransitionTime` moves only when the status flips.",
-        _table(("Condition", "What it says when True"), ((it, it.meaning) for it in ConditionType)),
+        _table(("Condition", "Meaning when True"), ((it, it.meaning) for it in ConditionType)),
         "## Reasons",
-        f"Where {_REJECTED} stands, the word is `status.rejected.reason` of a revision that was "
-        "taken back, and the condition Stalled has the reason RolledBack.",
+        f"With {_REJECTED}, the word is the `status.rejected.reason` of a revision that was rolled "
+        "back, and the condition Stalled has the reason RolledBack.",
         _table(
-            ("Reason", "Where", "What it means", "What ends it"),
+            ("Reason", "Where", "Meaning", "What ends it"),
             ((it, _where(it), it.meaning, it.ends or "Nothing: all is well.") for it in _sorted()),
         ),
         "## History",
@@ -56,16 +55,15 @@ def _events() -> str:
     return _page(
         "Events",
         "operator/lockstep/api/events.py",
-        "`kubectl events --for modeldeployment/<name>` shows them, each once for what happened "
-        "once. Status and the metrics do not depend on them: an Event may be lost.",
+        "`kubectl events --for modeldeployment/<name>` shows them. Each is reported once. An Event "
+        "may be lost; status and metrics do not depend on them.",
         _table(
-            ("Reason", "Type", "When", "What its message has"),
+            ("Reason", "Type", "When", "Message contains"),
             ((it, it.type, it.meaning, it.says) for it in EventReason),
         ),
         "## Reasons of conditions",
-        f"A Warning too, with the condition's message, whenever one of {_listed(sorted(TOLD))} "
-        "becomes True for another reason than before; [Conditions](conditions.md#reasons) says "
-        "what each means.",
+        f"A Warning with the condition's message is also written when {_listed(sorted(TOLD))} "
+        "becomes True for another reason than before; see [Conditions](conditions.md#reasons).",
         ", ".join(f"`{it}`" for it in told) + ".",
     )
 

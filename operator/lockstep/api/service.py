@@ -110,26 +110,26 @@ HEADLESS_STAYS: Final = Rule(
 
 
 class Service(Spec):
-    """The Service that callers use. It has the name of the ModelDeployment.
+    """The Service that clients use. It has the name of the ModelDeployment.
 
     Its ports belong to the revision that they were rolled out with and move with its callers.
     """
 
     port: Port = 80
-    """The port that callers use, where there is only one."""
+    """The port of the Service, if there is only one."""
     target_port: TargetPort = 8080
-    """The port of the pod, by number or name. A name may mean another number in every
-    revision, so that callers can be split between them."""
+    """The port of the pod, by number or name. A name may map to another number in each
+    revision, so traffic can be split between them."""
     ports: Annotated[
         tuple[ServicePort, ...], Field(max_length=MOST_PORTS), KeyedBy(("name",)), _PORTS_DIFFER
     ] = ()
     """Several ports, or one with a name of its own, instead of port and targetPort, which then say
     nothing. The smoke test asks the first one."""
     type: ServiceType | None = None
-    """ClusterIP, NodePort or LoadBalancer. Default: ClusterIP, or what somebody made of it."""
+    """ClusterIP, NodePort or LoadBalancer. Default: ClusterIP, or the type it was edited to."""
     headless: bool = False
-    """The Service has no address of its own: its name resolves to the pods that callers may reach,
-    whichever of them a client then takes."""
+    """The Service has no address of its own: its name resolves to the ready
+    pods, and the client picks one."""
     labels: Annotated[
         dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64), _OWN_KEYS
     ] = Field(default_factory=dict)

@@ -26,7 +26,7 @@ class CriteriaRef(Spec):
 
 
 class Approval(Spec):
-    """People who have to agree before the stage may end; each says so with a Decision."""
+    """People who have to approve before the stage may end, each with a Decision."""
 
     required: Annotated[int, Field(ge=1, le=10)] = 1
     """How many different people have to approve."""
@@ -69,7 +69,7 @@ class Stage(Spec):
 
 
 class Bake(Spec):
-    """The time after the last stage in which a failed gate still takes callers back."""
+    """The time after the last stage in which a failed gate still rolls back."""
 
     duration: PositiveDuration
     """How long stable is kept as what a failure rolls back to; gates are measured until the end."""
@@ -83,7 +83,7 @@ class StableScale(StrEnum):
 
 
 class Canary(Spec):
-    """Shift callers stage by stage."""
+    """Shift traffic stage by stage."""
 
     max_surge: Annotated[int, Field(ge=0, le=1000)] = 1
     """Pods above `replicas` during a rollout; 0 removes a stable pod first, never the last one."""
@@ -97,7 +97,7 @@ class Canary(Spec):
 
 
 class PrePromotion(Spec):
-    """What has to pass while nobody but the preview Service reaches the candidate."""
+    """What has to pass while only the preview Service reaches the candidate."""
 
     soak: Duration = timedelta(0)
     """The shortest time in preview; criteria may ask for more."""
@@ -110,7 +110,7 @@ class PrePromotion(Spec):
 
 
 class PostPromotion(Spec):
-    """The time after the switch in which a failed gate still switches callers back."""
+    """The time after the switch in which a failed gate still switches traffic back."""
 
     duration: PositiveDuration
     """How long stable is kept as what a failure rolls back to; gates are measured until the end."""
@@ -119,7 +119,7 @@ class PostPromotion(Spec):
 
 
 class BlueGreen(Spec):
-    """Bring the candidate up beside stable, then switch all callers at once."""
+    """Start the candidate beside stable, then switch all traffic at once."""
 
     preview_replicas: Annotated[int, Field(ge=1, le=10000)] | None = None
     """Pods in preview; scaled to `replicas` before the switch. Default: `replicas`."""
@@ -157,7 +157,7 @@ class Rolling(Spec):
 
 
 class Strategy(Spec):
-    """How a revision reaches callers: exactly one way."""
+    """How a revision is rolled out: exactly one strategy."""
 
     canary: Canary | None = None
     blue_green: BlueGreen | None = None

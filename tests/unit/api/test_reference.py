@@ -38,8 +38,8 @@ def test_every_link_leads_to_a_table(name: str) -> None:
 ROWS: dict[str, str] = {
     "a number with both ends": "| `weight` | integer | required | 1 to 100 | Whole percent",
     "a duration with a default": "| `soak` | duration | `0s` | a duration such as 90s,",
-    "words": "| `speed` | string | `Immediate` | `Immediate`, `Paced` | Immediate: all callers",
-    "an object": "| `expect` | [object](#specsmoketestexpect) |  |  | What a right answer",
+    "words": "| `speed` | string | `Immediate` | `Immediate`, `Paced` | Immediate: all traffic",
+    "an object": "| `expect` | [object](#specsmoketestexpect) |  |  | The expected answer",
     "a list of objects": "| `stages` | list of [object](#specstrategycanarystages) | required | 1",
     "a time of the status": "| `enteredAt` | time |  |  | When the stage's weight was reached",
     "a pinned reference": "| `artifact` | string |  | at most 512 characters; an OCI",

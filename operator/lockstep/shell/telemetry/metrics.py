@@ -28,26 +28,29 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._passes = Counter(
-            "lockstep_passes", "Passes by how they ended", ["outcome"], registry=self._registry
+            "lockstep_passes", "Passes by outcome", ["outcome"], registry=self._registry
         )
         self._duration = Histogram(
             "lockstep_pass_duration_seconds",
-            "How long a pass took, answers of others included",
+            "Duration of a pass, including the answers it waits for",
             buckets=_SECONDS,
             registry=self._registry,
         )
         self._requests = Counter(
             "lockstep_api_requests",
-            "Requests to the API server; code none: no answer",
+            "Requests to the API server; code none means no answer",
             ["verb", "resource", "code"],
             registry=self._registry,
         )
         self._verdicts = Counter(
-            "lockstep_gate_verdicts", "Verdicts of gates", ["verdict"], registry=self._registry
+            "lockstep_gate_verdicts",
+            "Verdicts that gates reached",
+            ["verdict"],
+            registry=self._registry,
         )
         self._questions = Counter(
             "lockstep_prometheus_queries",
-            "Questions that passes put to Prometheus; equal ones are asked together",
+            "Queries of passes to Prometheus; equal queries are sent once",
             ["outcome"],
             registry=self._registry,
         )
@@ -85,10 +88,10 @@ class Metrics:
         """Read these whenever somebody scrapes."""
         gauges = {
             "lockstep_last_pass_age_seconds": (
-                "Since the last pass ended; 0 while there is nothing to look after",
+                "Seconds since the last pass ended; 0 while there are no objects",
                 last_pass_age,
             ),
-            "lockstep_queue_depth": ("ModelDeployments that are due and wait", queue_depth),
+            "lockstep_queue_depth": ("Objects that are due and wait for a worker", queue_depth),
             "lockstep_leading": ("1 while this operator holds the lease", leading),
         }
         for name, (meaning, read) in gauges.items():

@@ -30,13 +30,16 @@ _WHO: Final = ("namespace", "name")
 _GATE: Final = (*_WHO, "stage", "criteria", "gate")
 _LIMIT: Final = (*_GATE, "bound")
 _FAMILIES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
-    "info": ("1, with where a ModelDeployment is", (*_WHO, "phase", "reason", "strategy", "stage")),
-    "weight_desired": ("Percent of new connections that the stage gives to the candidate", _WHO),
-    "weight_actual": ("Percent that follows from the pods that answer", _WHO),
-    "candidate_deaths": ("What the candidate's pods died of since its stage began, counted", _WHO),
-    "gate_value": ("The last value of a gate of the stage under way", _GATE),
-    "gate_failures": ("Failed measurements of a gate of the stage under way", _GATE),
-    "gate_limit": ("What a gate allows: bound of successWhen or failWhen", _LIMIT),
+    "info": (
+        "Always 1; the labels say where a ModelDeployment is",
+        (*_WHO, "phase", "reason", "strategy", "stage"),
+    ),
+    "weight_desired": ("Percent of new connections that the stage sends to the candidate", _WHO),
+    "weight_actual": ("Percent of new connections that results from the ready pods", _WHO),
+    "candidate_deaths": ("Deaths of candidate pods since the stage began", _WHO),
+    "gate_value": ("Last value of a gate of the current stage", _GATE),
+    "gate_failures": ("Failed measurements of a gate of the current stage", _GATE),
+    "gate_limit": ("Limit of a gate: a bound of successWhen or failWhen", _LIMIT),
 }
 Families = dict[str, GaugeMetricFamily]
 
@@ -131,7 +134,7 @@ def _families() -> Families:
 
 
 def _left_out(count: int) -> GaugeMetricFamily:
-    meaning = "ModelDeployments without series of their own: LOCKSTEP_OBJECT_METRICS is below all"
+    meaning = "ModelDeployments without series of their own, beyond LOCKSTEP_OBJECT_METRICS"
     return GaugeMetricFamily("lockstep_rollouts_without_series", meaning, value=count)
 
 
