@@ -12,6 +12,7 @@ from lockstep.core.rollout.needs import PodEvents
 from lockstep.core.rollout.observed import Answers, PodSaid
 from lockstep.core.rollout.plan import Plan
 from lockstep.core.rollout.planner import needs, plan
+from tests.unit.rollout.conftest import Says
 from tests.unit.rollout.worlds import NOW, V1, V2, World, arm, first, trial, world
 
 PROBE = "container server does not pass its readiness probe (GET :8080/health)"
@@ -72,10 +73,12 @@ def told(decided: Plan) -> str:
 
 
 @pytest.mark.parametrize(("case", "said"), SAID_CASES.values(), ids=SAID_CASES)
-def test_the_message_names_the_cause(case: World, said: str) -> None:
-    message = told(plan(case.observed(), NOW))
+def test_the_message_names_the_cause(case: World, said: str, says: Says) -> None:
+    decided = plan(case.observed(), NOW)
+    message = told(decided)
     assert said in message
     assert bool(said) == ("; pod " in message), message
+    says(decided)
 
 
 def test_a_gate_has_unschedulable_grace_and_not_the_progress_deadline() -> None:

@@ -240,7 +240,7 @@ def test_a_config_map_that_vanished_ends_no_trial() -> None:
 
 
 OPTIONAL = {"configMapRef": {"name": "settings", "optional": True}}
-PROBLEMS: dict[str, tuple[World, str, str]] = {
+PROBLEMS: dict[str, tuple[World, str, str]] = {  # reason and sentence; empty: it begins
     "a missing ConfigMap": (
         World(stable=None, stored=(), arms=(), copies=(), configs={}),
         "ConfigMapMissing",
@@ -264,19 +264,22 @@ PROBLEMS: dict[str, tuple[World, str, str]] = {
     ),
     "a Secret that is there": (World(sources=(SETTINGS, CREDENTIAL), secrets={"key": ONE}), "", ""),
     "an optional one that is not": (World(sources=(OPTIONAL,), configs={}), "", ""),
-    "what runs needs its sources no more": (World(configs={}), "", ""),
 }
 
 
 @pytest.mark.parametrize(("world", "reason", "message"), PROBLEMS.values(), ids=PROBLEMS)
 def test_what_cannot_begin(world: World, reason: str, message: str, says: Says) -> None:
     decided = world.plan()
-    expected = (reason, message) if reason else ("Accepted", condition(decided, "SpecValid")[1])
-    assert condition(decided, "SpecValid") == expected
-    assert bool(reason) == (not any(isinstance(it, StoreRevision) for it in decided.actions)) or (
-        decided.status.stable is not None
-    )
+    accepted = ("Accepted", "the API server would take this revision")
+    assert condition(decided, "SpecValid") == ((reason, message) if reason else accepted)
+    assert any(isinstance(it, StoreRevision) for it in decided.actions) == (not reason)
     says(decided)
+
+
+def test_what_runs_needs_its_sources_no_more() -> None:
+    decided = World(configs={}).plan()
+    assert (decided.status.phase, moving(decided)) == (Phase.HEALTHY, [])
+    assert condition(decided, "SpecValid")[0] == "Accepted"
 
 
 def test_what_cannot_begin_leaves_stable_alone() -> None:
