@@ -7,7 +7,8 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -34,7 +35,7 @@ from lockstep.shell.process.health import Health
 from lockstep.shell.process.manager import Manager
 from lockstep.shell.rollout.act import Act
 from lockstep.shell.rollout.ask import Ask
-from lockstep.shell.rollout.controller import RolloutPlanner, controller
+from lockstep.shell.rollout.controller import RolloutController, RolloutPlanner, controller
 from lockstep.shell.rollout.criteria import CriteriaStatus
 from lockstep.shell.rollout.follow import Follow
 from lockstep.shell.rollout.measure import Measure
@@ -82,6 +83,21 @@ def user_agent() -> str:
         return "lockstep-operator/source"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What everything else is made of. ``closing``: what was opened last is closed first."""
+
+    settings: Settings
+    way: Connection
+    metrics: Metrics
+    memory: Memory
+    clock: Clock
+    kube: Kube
+    caches: Caches
+    named: NamedWatches
+    closing: AsyncExitStack
+
+
 @asynccontextmanager
 async def _operator(
     settings: Settings,
@@ -91,82 +107,118 @@ async def _operator(
     others: Collection[Informer],
 ) -> AsyncIterator[Manager]:
     """All parts, put together; everything that has to be closed is closed at the end."""
-    metrics, memory, clock = Metrics(), Memory(), Clock()
-    queue = Queue(share(settings.workers))
-    timeout = timedelta(seconds=settings.api_timeout_seconds)
+    async with AsyncExitStack() as closing:
+        parts = _parts(settings, way, others, closing)
+        caches, metrics = parts.caches, parts.metrics
+        queue = Queue(share(settings.workers))
+        work = WorkerPool(queue, (_rollouts(parts, thinking),), metrics, parts.clock)
+        caches.enqueue = work.enqueue
+        health = Health(caches, parts.named.deaf)
+        _measured(parts, queue, work, health)
+        manager = Manager(
+            kube=parts.kube,
+            caches=caches,
+            watching=Watching(
+                discovery=parts.kube,
+                informers=caches,
+                registry_of=registry_of,
+                context=_context(way, caches, health, metrics),
+                namespaces=settings.namespaces,
+            ),
+            lease=_lease(parts),
+            work=work,
+            criteria=CriteriaStatus(caches, parts.memory.verdicts, parts.kube),
+            health=health,
+            workers=settings.workers,
+            grace=timedelta(seconds=settings.stop_seconds),
+        )
+        async with probes.serving(
+            settings.probe_port, health.healthy, health.ready, metrics.exposed
+        ):
+            yield manager
+
+
+def _parts(
+    settings: Settings, way: Connection, others: Collection[Informer], closing: AsyncExitStack
+) -> _Parts:
+    metrics, timeout = Metrics(), timedelta(seconds=settings.api_timeout_seconds)
     kube = Kube(way, metrics.requested, connections=settings.api_connections, timeout=timeout)
-    lease_time = timedelta(seconds=settings.lease_seconds)
-    lease_kube = Kube(way, metrics.requested, connections=1, timeout=lease_time / 3)
-    prometheus = PrometheusClient(
-        settings.prometheus_url, timeout=timedelta(seconds=settings.prometheus_timeout_seconds)
-    )
+    closing.push_async_callback(kube.close)
+    named = NamedWatches(way, metrics.requested)
+    closing.push_async_callback(named.close)
     caches = Caches(settings.namespaces, kinds(ROUTERS))
     for informer in others:
         caches.add(informer)
+    return _Parts(
+        settings=settings,
+        way=way,
+        metrics=metrics,
+        memory=Memory(),
+        clock=Clock(),
+        kube=kube,
+        caches=caches,
+        named=named,
+        closing=closing,
+    )
+
+
+def _rollouts(parts: _Parts, thinking: RolloutPlanner) -> RolloutController:
+    """What ModelDeployments give to the loop."""
+    caches, memory, kube, clock = parts.caches, parts.memory, parts.kube, parts.clock
+    prometheus = PrometheusClient(
+        parts.settings.prometheus_url,
+        timeout=timedelta(seconds=parts.settings.prometheus_timeout_seconds),
+    )
+    parts.closing.push_async_callback(prometheus.close)
+    configs = Configs(parts.named, caches)
+    parts.closing.push_async_callback(configs.stop)
     smokes = SmokeTests(SmokeClient(user_agent()), caches)
-    named = NamedWatches(way, metrics.requested)
-    configs = Configs(named, caches)
-    rollouts = controller(
+    parts.closing.push_async_callback(smokes.stop)
+    return controller(
         caches,
         thinking,
         follow=Follow(caches, memory, kube, clock, configs),
         observe=Observe(caches, memory, ROUTERS, clock, configs),
-        ask=Ask(Measure(prometheus, caches), smokes, kube, metrics),
+        ask=Ask(Measure(prometheus, caches), smokes, kube, parts.metrics),
         store=Store(caches, memory, kube),
         act=Act(caches, memory, kube, ROUTERS, clock),
-        tell=Tell(caches, memory, kube, metrics, clock),
+        tell=Tell(caches, memory, kube, parts.metrics, clock),
     )
-    work = WorkerPool(queue, (rollouts,), metrics, clock)
-    caches.enqueue = work.enqueue
+
+
+def _lease(parts: _Parts) -> Lease:
+    """With a connection of its own: it is renewed however busy the others are."""
+    settings, lasts = parts.settings, timedelta(seconds=parts.settings.lease_seconds)
+    kube = Kube(parts.way, parts.metrics.requested, connections=1, timeout=lasts / 3)
+    parts.closing.push_async_callback(kube.close)
     lease = Lease(
-        lease_kube,
+        kube,
         settings.lease_namespace,
         settings.lease_name,
         _identity(settings.pod_uid),
-        lease_time,
-        clock,
+        lasts,
+        parts.clock,
         settings.pod_uid,
-        clock.follow,
+        parts.clock.follow,
     )
-    lease.away = clock.answers_again
-    health = Health(caches, named.deaf)
-    metrics.watch(
+    lease.away = parts.clock.answers_again
+    return lease
+
+
+def _measured(parts: _Parts, queue: Queue, work: WorkerPool, health: Health) -> None:
+    """What /metrics says of the parts."""
+
+    def leading() -> bool:
+        return health.standing == "leading"
+
+    parts.metrics.watch(
         last_pass_age=work.last_pass_age,
         queue_depth=queue.depth,
-        rollouts=lambda: _phases(caches),
-        leading=lambda: float(health.standing == "leading"),
+        rollouts=lambda: _phases(parts.caches),
+        leading=lambda: float(leading()),
     )
-    metrics.add(
-        ObjectMetrics(caches, memory, lambda: health.standing == "leading", settings.object_metrics)
-    )
-    try:
-        async with probes.serving(
-            settings.probe_port, health.healthy, health.ready, metrics.exposed
-        ):
-            yield Manager(
-                kube=kube,
-                caches=caches,
-                watching=Watching(
-                    discovery=kube,
-                    informers=caches,
-                    registry_of=registry_of,
-                    context=_context(way, caches, health, metrics),
-                    namespaces=settings.namespaces,
-                ),
-                lease=lease,
-                work=work,
-                criteria=CriteriaStatus(caches, memory.verdicts, kube),
-                health=health,
-                workers=settings.workers,
-                grace=timedelta(seconds=settings.stop_seconds),
-            )
-    finally:
-        await smokes.stop()
-        await configs.stop()
-        await named.close()
-        await prometheus.close()
-        await kube.close()
-        await lease_kube.close()
+    per_object = parts.settings.object_metrics
+    parts.metrics.add(ObjectMetrics(parts.caches, parts.memory, leading, per_object))
 
 
 def _context(way: Connection, caches: Caches, health: Health, metrics: Metrics) -> WatchContext:
