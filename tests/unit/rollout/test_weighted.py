@@ -138,8 +138,10 @@ def test_a_repeated_pass_asks_a_lagging_data_plane_for_nothing_more() -> None:
 def test_a_stage_does_not_pass_before_its_weight_is_confirmed() -> None:
     pending = by_weight(halves(2, 2, routing=to(50)), V1, V2, pending=True)
     there = by_weight(halves(2, 2, routing=to(50)), V1, V2)
-    stages = [plan(it, NOW).status.stage for it in (pending, there)]
-    assert [it and it.name for it in stages] == ["half", "full"]
+    waiting, onwards = (plan(it, NOW).status for it in (pending, there))
+    assert [it.stage and it.stage.name for it in (waiting, onwards)] == ["half", "full"]
+    said = "; the data plane has not confirmed its new weights yet"
+    assert [it.message.endswith(said) for it in (waiting, onwards)] == [True, False]
 
 
 def test_status_shows_the_weight_and_whose_it_is() -> None:

@@ -159,11 +159,12 @@ def _place(stage: Step) -> str:
 
 
 def moving(view: View, stage: Step, candidate: Arm, stable: Arm, target: Counts) -> str:
+    unconfirmed = "; the data plane has not confirmed its new weights yet" if view.pending else ""
     return (
         f"stage {stage.name}: moving to {_place(stage)}: candidate {candidate.available} of "
         f"{target.candidate} pods ready, stable {stable.ready} ready (target {target.stable})"
         f"{why(candidate)}{blockers.places(view, candidate, target.candidate)}"
-        f"{_gone_first(view, stable, candidate)}"
+        f"{_gone_first(view, stable, candidate)}{unconfirmed}"
     )
 
 
