@@ -31,6 +31,7 @@ from lockstep.api.model_deployment_status import Leaving, Phase, Rejection, Revi
 from lockstep.core import names, quantities
 from lockstep.core.conditions import Claim
 from lockstep.core.facts import Foreign, Unreadable
+from lockstep.core.last import of_last
 from lockstep.core.refusals import REASONS, Cause
 from lockstep.core.rollout import (
     adoption,
@@ -178,6 +179,7 @@ def plan(observed: Observed, now: datetime) -> Plan:
     return report.plan(view, assess(view))
 
 
+@of_last
 def classify(view: View) -> Situation:
     """Name the one situation the ModelDeployment is in; safety stands on top."""
     status, rejected = view.status, view.status.rejected

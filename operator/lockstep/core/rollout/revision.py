@@ -21,6 +21,7 @@ from lockstep.api.base import DEPLOYMENT_LABEL, REVISION_LABEL, TEMPLATE_ANNOTAT
 from lockstep.api.model_deployment import Model
 from lockstep.core import config, pod_spec
 from lockstep.core.key import Key
+from lockstep.core.last import of_last
 from lockstep.core.rollout.observed import StoredRevision
 
 SCHEME: Final = "2"
@@ -139,6 +140,7 @@ def _digest(salt: str, content: Manifest) -> str:
     return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
 
 
+@of_last
 def render(name: str, revision: str, written: Manifest, drain: timedelta) -> Manifest:
     """The pod template of a revision, made once and stored.
 
