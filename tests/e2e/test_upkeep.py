@@ -190,7 +190,7 @@ def test_a_restart_replaces_all_pods_and_no_caller_notices(lab: Lab) -> None:
     assert len(lab.pods()) == 3
     assert SURPLUS not in lab.find("ReplicaSet", child)["metadata"].get("annotations", {})
     [told] = lab.events("Restarting")
-    assert told.startswith(f"the pods of ReplicaSet {child} that are older than ")
+    assert told.startswith(f"replacing the pods of ReplicaSet {child} that are older than ")
 
 
 def _now() -> str:
