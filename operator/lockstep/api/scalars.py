@@ -7,6 +7,9 @@ from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, With
 
 from lockstep.api.base import Cut
 
+_FIRST_YEAR: Final = 2000
+_LAST_YEAR: Final = 2999
+
 
 def _seconds(value: datetime) -> str:
     return value.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -23,14 +26,7 @@ def _reckonable(value: datetime) -> datetime:
     return value
 
 
-_FIRST_YEAR: Final = 2000
-
-
-_LAST_YEAR: Final = 2999
-
-
 _Moment = Annotated[AwareDatetime, AfterValidator(_reckonable)]
-
 
 _SCHEMA = WithJsonSchema(
     {
@@ -41,47 +37,34 @@ _SCHEMA = WithJsonSchema(
     }
 )
 
-
 Second = Annotated[_Moment, PlainSerializer(_seconds, return_type=str), _SCHEMA]
 """An aware UTC time in whole seconds on the wire, as conditions have it everywhere."""
-
 
 Instant = Annotated[_Moment, PlainSerializer(_milliseconds, return_type=str), _SCHEMA]
 """An aware UTC time in milliseconds on the wire: gates are asked as often as every second."""
 
-
 Word = Annotated[str, Cut(64)]
-
 
 RevisionId = Annotated[str, Field(max_length=63, pattern="^[0-9a-z]+$")]
 """What becomes a label's value: a status that says anything else is nobody's of ours."""
 
-
 Short = Annotated[str, Cut(512)]
-
 
 Sentence = Annotated[str, Cut(1024)]
 
-
 LINE: Final = 256
-
 
 Line = Annotated[str, Cut(LINE)]
 """A sentence of which status holds many: all of it stays below 100 KiB."""
 
-
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
-
 Share = Annotated[int, Field(ge=0, le=100)]
-
 
 Decimal = Annotated[str, Field(max_length=32)]
 """A number as a decimal string: status holds no floats."""
 
-
 Person = Annotated[str, Cut(253)]
 """A user name as the API server knows it."""
-
 
 Uid = Annotated[str, Cut(36)]

@@ -21,6 +21,7 @@ import aiohttp
 
 from lockstep.api.base import Manifest
 from lockstep.api.resources import BY_KIND
+from lockstep.clients.jitter import jittered
 from lockstep.clients.kubernetes.api import Count
 from lockstep.clients.kubernetes.connection import Connection
 from lockstep.core.backoff import backoff
@@ -132,8 +133,8 @@ class _Slots:
     def _end(self) -> float | None:
         if not self.crowded:
             return None
-        part = random.uniform(0.5, 1)  # noqa: S311 (spreads load, guards nothing)
-        return asyncio.get_running_loop().time() + self._turn_seconds * part
+        turn = jittered(timedelta(seconds=self._turn_seconds))
+        return asyncio.get_running_loop().time() + turn.total_seconds()
 
 
 @dataclass(slots=True)
@@ -222,8 +223,7 @@ class NamedWatches:
 
     def _wait(self, failures: int) -> timedelta:
         """Twice as long each time, and never for all of them at the same moment."""
-        longest = backoff(failures + 1, base=self._pause, cap=_LONGEST_PAUSE)
-        return longest * random.uniform(0.5, 1)  # noqa: S311 (spreads load, guards nothing)
+        return jittered(backoff(failures + 1, base=self._pause, cap=_LONGEST_PAUSE))
 
     async def _turn(self, target: _Target, progress: _Progress, place: Place) -> None:
         if not progress.version:

@@ -56,6 +56,13 @@ def written(observed: Observed, spec: ModelDeploymentSpec) -> Wanted:
     return resolve(observed.key, template, spec.model, observed.stored, configs, live)
 
 
+def described(view: View) -> str:
+    """The template's revision, whatever rollbackTo asks for: that forgives the template nothing."""
+    if not view.spec.rollback_to:
+        return view.wanted.revision
+    return written(view.observed, view.spec).revision
+
+
 def problem(view: View) -> Claim | None:
     """Why the wanted revision cannot begin, naming the object and the field that reads it."""
     return next(_problems(view), None)

@@ -68,7 +68,7 @@ def of(view: View, revision: str) -> Ports:
     Else those that it had; where an earlier operator kept none, those that stand for its callers.
     """
     asked, known = _asked(view.spec.service), _noted(view, revision)
-    if known == asked or (revision == _described(view) and _takes(view, revision, asked)):
+    if known == asked or (revision == config.described(view) and _takes(view, revision, asked)):
         return asked
     service = view.observed.service
     standing = service.ports if service and reaches(service.routing, revision) else ()
@@ -82,13 +82,6 @@ def _asked(service: Service) -> Ports:
 
 def _noted(view: View, revision: str) -> Ports:
     return next((it.ports for it in view.observed.stored if it.revision == revision), ())
-
-
-def _described(view: View) -> str:
-    """The revision that the template says, whatever rollbackTo asks for."""
-    if not view.spec.rollback_to:
-        return view.wanted.revision
-    return config.written(view.observed, view.spec).revision
 
 
 def _takes(view: View, revision: str, asked: Ports) -> bool:
@@ -109,7 +102,7 @@ def notes(view: View, status: ModelDeploymentStatus) -> Iterator[NotePorts]:
     """
     live = {it.revision for it in (status.stable, status.candidate) if it}
     for stored in view.observed.stored:
-        told = bool(stored.ports) or stored.revision != _described(view)
+        told = bool(stored.ports) or stored.revision != config.described(view)
         ports = of(view, stored.revision)
         if stored.revision in live and told and ports != stored.ports:
             yield NotePorts(stored.name, ports)
@@ -257,7 +250,7 @@ def problem(view: View, candidate: RevisionStatus | None = None) -> Claim | None
     ``candidate`` is what it would be on trial as, where it is not yet.
     """
     wanted = view.wanted.revision
-    asked = view.spec.service.served() if wanted == _described(view) else of(view, wanted)
+    asked = view.spec.service.served() if wanted == config.described(view) else of(view, wanted)
     mine = Side(asked, _spec(view, wanted))
     missing = _missing(mine)
     if missing:

@@ -83,17 +83,10 @@ def _rejection_cleared(view: View) -> View:
     rejected = view.status.rejected
     if rejected is None:
         return view
-    asked = rejected.revision in {view.wanted.revision, _written(view)}
+    asked = rejected.revision in {view.wanted.revision, config.described(view)}
     alike = rejected.judged_by in {None, proving.judged_by(view.spec)}
     holds = asked and alike and rejected.retry == view.spec.retry
     return view if holds else view.with_status(rejected=None)
-
-
-def _written(view: View) -> str:
-    """The template's revision: to roll back to another one for a while forgives it nothing."""
-    if not view.spec.rollback_to:
-        return view.wanted.revision
-    return config.written(view.observed, view.spec).revision
 
 
 def _recalled(view: View) -> View:

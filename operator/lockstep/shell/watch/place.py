@@ -6,7 +6,6 @@ other, so that a namespace with thousands takes nobody else's turn.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +13,7 @@ from typing import Final, Protocol
 
 from lockstep.adapters.kubernetes.config_maps import Sighting, sighting
 from lockstep.api.base import Manifest
+from lockstep.clients.jitter import jittered
 from lockstep.clients.kubernetes.named_watches import Place as Told
 from lockstep.core.backoff import backoff
 from lockstep.core.config import Kind, Source
@@ -165,5 +165,4 @@ class Place:
 
 
 def _pause(failures: int) -> timedelta:
-    longest = backoff(failures + 1, base=_PAUSE, cap=_LONGEST_PAUSE)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 (spreads load, guards nothing)
+    return jittered(backoff(failures + 1, base=_PAUSE, cap=_LONGEST_PAUSE))
