@@ -167,7 +167,7 @@ class Strategy(Spec):
         Rule(
             "[has(self.canary), has(self.blueGreen), has(self.rolling)].filter(it, it).size() == 1",
             "strategy needs exactly one of canary, blueGreen, rolling",
-            lambda it: [it.canary, it.blue_green, it.rolling].count(None) == 2,  # noqa: PLR2004
+            lambda it: [it.canary, it.blue_green, it.rolling].count(None) == 2,  # noqa: PLR2004 (all but one)
         ),
     )
 

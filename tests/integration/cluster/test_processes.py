@@ -60,7 +60,7 @@ def sleeper(**differences: object) -> Component:
         argv=(sys.executable, "-c", "import time; print('awake', flush=True); time.sleep(60)"),
         probe=Command(("true",)),
     )
-    return replace(base, **differences)  # type: ignore[arg-type]
+    return replace(base, **differences)  # type: ignore[arg-type]  # fields by name
 
 
 CHANGES: dict[str, dict[str, object]] = {

@@ -155,7 +155,7 @@ async def test_passes_under_way_end_before_the_lease_is_let_go(theatre: Theatre)
         await go_on.wait()
         theatre.stage.log.append("pass ended")
 
-    theatre.thinking.observe = look  # type: ignore[method-assign]
+    theatre.thinking.observe = look  # type: ignore[method-assign]  # held in the middle of a pass
     theatre.stage.free.set()
     living = asyncio.create_task(theatre.life.live(theatre.stop))
     await until(theatre.stage.log, "listening")
